@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::builder::{BatchBuilder, BuildError};
 use crate::compress::Codec;
-use crate::header::NO_SEQUENCE;
+use crate::header::{NO_SEQUENCE, TimestampType};
 
 /// Version that is written in keys and values.
 const VERSION: i16 = 0;
@@ -88,12 +88,29 @@ pub fn control_batch(
     producer_epoch: i16,
     timestamp: i64,
 ) -> Result<Bytes, BuildError> {
+    control_batch_of(TimestampType::CreateTime, marker, producer_id, producer_epoch, timestamp)
+}
+
+/// As [`control_batch`], in a log whose records have times of this type.
+///
+/// # Errors
+/// Never in practice; the signature is the builder's.
+pub fn control_batch_of(
+    timestamp_type: TimestampType,
+    marker: EndTxnMarker,
+    producer_id: i64,
+    producer_epoch: i16,
+    timestamp: i64,
+) -> Result<Bytes, BuildError> {
     let mut value = [0; 6];
     value[2..].copy_from_slice(&marker.coordinator_epoch.to_be_bytes());
     let mut builder = BatchBuilder::new(Codec::None)
         .producer(producer_id, producer_epoch, NO_SEQUENCE)
         .transactional()
         .control();
+    if timestamp_type == TimestampType::LogAppendTime {
+        builder = builder.log_append_time(timestamp);
+    }
     let key = marker.control_type.to_key();
     builder.append(timestamp, Some(&key), Some(&value), &[])?;
     builder.build()
@@ -104,6 +121,15 @@ mod tests {
     use super::*;
     use crate::batch::complete_batches;
     use crate::compress::DecompressLimits;
+
+    #[test]
+    fn a_marker_in_a_log_of_append_times_has_such_a_time() {
+        let marker = EndTxnMarker { control_type: ControlType::Commit, coordinator_epoch: 1 };
+        let bytes = control_batch_of(TimestampType::LogAppendTime, marker, 9, 3, 1000).unwrap();
+        let batch = complete_batches(&bytes).next().unwrap().unwrap();
+        batch.verify_crc().unwrap();
+        assert_eq!((batch.header.attributes, batch.header.max_timestamp), (0b11_1000, 1000));
+    }
 
     #[test]
     fn a_marker_comes_back_from_its_batch() {

@@ -35,7 +35,7 @@ pub use batch::{Batch, Batches, CompleteBatches, SharedBatch, batches, complete_
 pub use builder::{BatchBuilder, BuildError};
 pub use check::{Checked, ProduceRules, RejectKind, Rejected, TopicCompression, check_produced};
 pub use compress::{Codec, Compression, DecompressLimits, InflateError};
-pub use control::{ControlType, EndTxnMarker, control_batch};
+pub use control::{ControlType, EndTxnMarker, control_batch, control_batch_of};
 pub use error::{BatchError, RecordFault, RecordsError};
 pub use fits::fits;
 pub use header::{

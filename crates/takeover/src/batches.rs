@@ -10,6 +10,8 @@ use std::os::unix::fs::FileExt;
 use bytes::Bytes;
 use pagewire_record::{BatchError, BatchHeader, HEADER_LEN, SharedBatch, fits};
 
+use crate::zeros::is_zero;
+
 /// Read at a time where whole batches are wanted.
 const WINDOW: usize = 1 << 20;
 /// Read at a time where headers are.
@@ -103,7 +105,9 @@ impl<'f> Batches<'f> {
                 Stop::OldFormat { magic: *magic }
             }
             _ if head.iter().all(|byte| *byte == 0) && is_zero(self.file, self.position, self.len)? => {
-                Stop::Torn(format!("zeros in the last {left} bytes"))
+                Stop::Torn(format!(
+                    "zeros in the last {left} bytes, as a kill or log.preallocate leaves them"
+                ))
             }
             _ if left < HEADER_LEN as u64 => Stop::Torn(format!("{left} bytes, less than a batch header")),
             other => Stop::Bad(other.to_string()),
@@ -126,21 +130,6 @@ impl<'f> Batches<'f> {
         }
         Ok(self.window.slice(from..from + count))
     }
-}
-
-/// Whether nothing but zeros lies in the file from `at` to `end`.
-fn is_zero(file: &File, mut at: u64, end: u64) -> io::Result<bool> {
-    let mut window = vec![0; WINDOW_HEADERS];
-    while at < end {
-        let wanted = usize::try_from(end - at).unwrap_or(usize::MAX).min(window.len());
-        let part = window.get_mut(..wanted).unwrap_or_default();
-        file.read_exact_at(part, at)?;
-        if part.iter().any(|byte| *byte != 0) {
-            return Ok(false);
-        }
-        at += wanted as u64;
-    }
-    Ok(true)
 }
 
 #[cfg(test)]

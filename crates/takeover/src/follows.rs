@@ -12,6 +12,7 @@ use std::os::unix::fs::FileExt;
 use pagewire_record::{BatchHeader, HEADER_LEN, SharedBatch};
 
 use crate::batches::BATCH_BYTES_MAX;
+use crate::zeros::written_from;
 
 /// Read at a time.
 const WINDOW: usize = 1 << 20;
@@ -32,11 +33,17 @@ impl Search<'_> {
     /// Whether there is a batch.
     pub(crate) fn finds(self) -> io::Result<bool> {
         let (mut start, mut checked) = (self.from, 0);
-        while start + HEADER_LEN as u64 <= self.len {
+        loop {
+            // A header is of more than zeros, and may begin with some.
+            start = start.max(written_from(self.file, start, self.len).saturating_sub(HEADER_LEN as u64 - 1));
+            if start + HEADER_LEN as u64 > self.len {
+                return Ok(false);
+            }
             let size = usize::try_from(self.len - start).unwrap_or(usize::MAX).min(WINDOW);
             let mut window = vec![0; size];
             self.file.read_exact_at(&mut window, start)?;
-            for (at, head) in window.windows(HEADER_LEN).enumerate() {
+            let is_empty = window.iter().all(|byte| *byte == 0);
+            for (at, head) in window.windows(HEADER_LEN).enumerate().filter(|_| !is_empty) {
                 let Some(header) = self.plausible(head, self.len - start - at as u64) else { continue };
                 checked += header.size_in_bytes();
                 if checked > CHECKED_MAX || self.is_whole(header, start + at as u64)? {
@@ -45,7 +52,6 @@ impl Search<'_> {
             }
             start += (size - HEADER_LEN + 1) as u64;
         }
-        Ok(false)
     }
 
     fn plausible(&self, head: &[u8], left: u64) -> Option<BatchHeader> {
@@ -84,6 +90,30 @@ mod tests {
         for before in [1, 60, 5000, WINDOW - 30, WINDOW, 3 * WINDOW + 7] {
             assert!(found(&[&vec![2; before], &batch(12)]), "{before}");
         }
+    }
+
+    #[test]
+    fn a_whole_batch_is_found_behind_zeros_and_where_nothing_was_written() {
+        for before in [HEADER_LEN, WINDOW - 5, WINDOW, 5 * WINDOW + 3] {
+            assert!(found(&[&vec![0; before], &batch(12)]), "{before}");
+            let file = tempfile::tempfile().expect("a file");
+            let (at, len) = (before as u64, 6 * WINDOW as u64 + 4096);
+            file.set_len(len).expect("a length");
+            let search = Search { file: &file, from: 1, len, lowest: 10, highest: 1000 };
+            assert!(!search.finds().expect("read"));
+            file.write_all_at(&batch(12), at).expect("written");
+            assert!(search.finds().expect("read"), "{before}");
+        }
+    }
+
+    /// Whoever reads it takes minutes; without that this is done at once.
+    #[test]
+    fn what_was_reserved_and_never_written_is_not_read() {
+        let file = tempfile::tempfile().expect("a file");
+        let len = 1 << 36;
+        file.set_len(len).expect("a length");
+        assert!(!Search { file: &file, from: 1, len, lowest: 10, highest: 1000 }.finds().expect("read"));
+        assert!(crate::zeros::is_zero(&file, 0, len).expect("read"));
     }
 
     #[test]

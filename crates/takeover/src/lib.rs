@@ -52,6 +52,7 @@ mod transactions;
 mod verdict;
 mod verify;
 mod work;
+mod zeros;
 
 pub use cut::{Cut, CutKind};
 pub use error::ImportError;

@@ -1,7 +1,7 @@
 //! The end of a producer's transaction in one partition: a control record of Kafka's format.
 
 use pagewire_log::{AppendError, Appended, Origin};
-use pagewire_record::{ControlType, EndTxnMarker, control_batch};
+use pagewire_record::{ControlType, EndTxnMarker, control_batch_of};
 use pagewire_zcopy::IoPool;
 
 use super::Partition;
@@ -31,7 +31,8 @@ impl Partition {
             marker;
         let control_type = if committed { ControlType::Commit } else { ControlType::Abort };
         let end = EndTxnMarker { control_type, coordinator_epoch };
-        let batch = control_batch(end, producer_id, producer_epoch, now_ms)
+        let times = self.config().message_timestamp_type;
+        let batch = control_batch_of(times, end, producer_id, producer_epoch, now_ms)
             .map_err(|_| AppendError::Malformed("a marker that cannot be built"))?;
         self.append(batch, Origin::EndTxn { version: transaction_version }, now_ms, io)
     }

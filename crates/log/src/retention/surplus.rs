@@ -58,9 +58,9 @@ pub(crate) fn is_expired(largest_timestamp: i64, config: &LogConfig, now_ms: i64
         && now_ms.saturating_sub(largest_timestamp) > config.retention_ms
 }
 
-/// Only what nobody may still be waiting for goes.
+/// Only what was given out goes. An open transaction keeps nothing, as in Kafka: what is left of it is decided by its marker.
 pub(crate) fn limit(marks: &Marks) -> i64 {
-    marks.high_watermark.min(marks.last_stable)
+    marks.high_watermark
 }
 
 #[cfg(test)]
@@ -116,9 +116,9 @@ mod tests {
     }
 
     #[test]
-    fn nothing_above_the_last_stable_offset_goes() {
-        let open = Marks { last_stable: 15, ..marks(0, 40) };
-        assert_eq!(all(&four(), &config(0), &open), 1);
+    fn nothing_above_the_high_watermark_goes_and_an_open_transaction_keeps_nothing() {
+        let behind = Marks { last_stable: 15, high_watermark: 25, ..marks(0, 40) };
+        assert_eq!(all(&four(), &config(0), &behind), 2);
     }
 
     #[test]

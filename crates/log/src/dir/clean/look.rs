@@ -135,10 +135,9 @@ impl LogDir {
         };
         let now = cleaning.offsets.get(log.topic(), log.partition());
         if checkpoint.is_some_and(|checkpoint| checkpoint != range.first_dirty) && checkpoint == now {
-            // Retention moves the start of a log that is compacted and deleted past what was cleaned; nothing is odd
-            // then.
-            if !log.config.load().cleanup_delete {
-                let (at, start) = (checkpoint.unwrap_or_default(), range.first_dirty);
+            let (at, start) = (checkpoint.unwrap_or_default(), range.first_dirty);
+            // Retention and DeleteRecords move the start of a log past what was cleaned. Nothing moves its end before that.
+            if at > start {
                 tracing::warn!(dir = %log.dir().display(), at, start, "clean up to an offset outside of the log: started over");
             }
             cleaning.offsets.set(log.topic(), log.partition(), range.first_dirty);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pagewire_disk::{Call, Errno, FailingDisk, Fault, MemoryDisk, When};
-use pagewire_log::{AppendContext, AppendError, Origin};
+use pagewire_log::{AppendContext, AppendError, LogConfig, Origin};
 use pagewire_record::ControlType;
 
 use super::{aborted, end, entries, inside, marker, stable, try_end};
@@ -45,6 +45,28 @@ fn a_log_start_past_an_open_transaction_leaves_it_behind() {
     assert_eq!((bench.log.marks().log_start, stable(&bench)), (2, 2));
     end(&bench, 7, ControlType::Abort);
     assert_eq!(stable(&bench), 9);
+}
+
+/// As in Kafka: whoever leaves a transaction open does not keep a partition from its bounds.
+#[test]
+fn retention_takes_what_an_open_transaction_wrote_and_its_marker_ends_what_is_left() {
+    for control_type in [ControlType::Abort, ControlType::Commit] {
+        let bench = Bench::with(LogConfig { retention_bytes: 3000, ..config() });
+        bench.append(inside(7, 0, 2));
+        bench.fill(60);
+        bench.append(inside(7, 2, 1));
+        let last = bench.log.marks().log_end - 1;
+        assert!(bench.log.apply_retention(0).expect("retention").segments > 0);
+        let start = bench.log.marks().log_start;
+        assert!(start > 2 && bench.log.size_bytes() < 3000 + 1024, "{:?}", bench.log.marks());
+        assert_eq!(stable(&bench), start, "it is still open");
+        let bench = bench.restarted();
+        assert_eq!((bench.log.marks().log_start, stable(&bench)), (start, start));
+        let marker = end(&bench, 7, control_type);
+        assert_eq!(stable(&bench), marker + 1);
+        let expected = if control_type == ControlType::Abort { vec![(0, marker)] } else { Vec::new() };
+        assert_eq!(aborted(&bench, last, 10_000), expected);
+    }
 }
 
 #[test]
