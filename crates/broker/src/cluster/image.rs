@@ -124,14 +124,21 @@ impl PartitionEntry {
         self.leader == NO_LEADER
     }
 
-    /// The replicas that are in sync: all that serve it.
-    pub(crate) fn isr(&self) -> Vec<i32> {
-        if self.is_offline() { Vec::new() } else { self.replicas.clone() }
+    /// Whether records can be written to it, as far as the disk goes. One that takes none keeps its leader, who serves what can be
+    /// read; in all else it is told as Kafka tells one whose log directory is offline.
+    fn takes_writes(&self) -> bool {
+        let is_offline = |hosted: &Arc<Partition>| hosted.log.offline().is_some();
+        !self.is_offline() && !self.hosted.as_ref().is_some_and(is_offline)
     }
 
-    /// The replicas that do not serve it.
+    /// The replicas that are in sync: all that take what is written to it.
+    pub(crate) fn isr(&self) -> Vec<i32> {
+        if self.takes_writes() { self.replicas.clone() } else { Vec::new() }
+    }
+
+    /// The replicas that do not serve it, or take nothing that is written to it.
     pub(crate) fn offline_replicas(&self) -> Vec<i32> {
-        if self.is_offline() { self.replicas.clone() } else { Vec::new() }
+        if self.takes_writes() { Vec::new() } else { self.replicas.clone() }
     }
 }
 
