@@ -112,7 +112,8 @@ pub use dir::{
     CleaningReport, CloseReport, CreateError, DirDescription, DirName, Dirty, FailedLog, Flushed, LoadMeter,
     LoadReport, LoadedLog, Loading, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions,
     MEASURED_MAX, MissingLog, Notice, PartitionSettings, Progress, RetainedAll, SUMS_FILE, SettingsOf,
-    Survey, Suspicion, Uncleanable, Unmarked, VOUCHED_FILE, note_restored, survey,
+    Survey, Suspicion, Uncleanable, Unmarked, VOUCHED_FILE, note_restored, note_start_stopped, survey,
+    was_left_in_order,
 };
 pub use dirs::{Coming, Homeless, Locked, LogDirs, Placed, Spread, TakeInError, TakenIn};
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};

@@ -85,7 +85,7 @@ pub use names::DirName;
 pub(crate) use names::partition_dir;
 pub use notice::Notice;
 pub use options::{LogDirOptions, PartitionSettings, SettingsOf};
-pub use restored::{Unmarked, note_restored};
+pub use restored::{Unmarked, note_restored, note_start_stopped, was_left_in_order};
 pub use rounds::{Flushed, RetainedAll};
 pub use sums::FILE as SUMS_FILE;
 pub(crate) use sums::{Read, Sums};
