@@ -114,6 +114,8 @@ fn within(bytes: usize, lines: impl Iterator<Item = String>) -> Vec<String> {
 
 pub(super) fn begin(request: Map<String, Value>, call: Call) -> Result<Work, String> {
     let Which { dir, empty } = fields(request)?;
+    // As the settings have it.
+    let dir = std::path::absolute(&dir).unwrap_or(dir);
     Ok(Box::pin(async move {
         info!(dir = %dir.display(), empty, "a log directory is opened");
         let (meter, watched) = watch::channel(None);
