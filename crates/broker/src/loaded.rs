@@ -37,7 +37,7 @@ pub(crate) fn report(report: &LoadReport, removed: &[PathBuf]) {
         for hole in Hole::told(&log.report.holes) {
             error!("{hole}");
         }
-        for damage in Damaged::told(&log.report.damage) {
+        for damage in Damaged::summed(&log.report.damage) {
             error!("{damage}: reads of them are refused, what lies around them is served");
         }
         for note in log.report.noted() {

@@ -4,7 +4,9 @@
 use std::{path::Path, sync::Arc};
 
 use pagewire_disk::{Call, Disk, Errno, FailingDisk, Fault, ForgettingDisk, MemoryDisk, When};
-use pagewire_wire::messages::produce_response::PartitionProduceResponse;
+use pagewire_wire::messages::{
+    metadata_request::MetadataRequest, produce_response::PartitionProduceResponse,
+};
 
 use crate::testing::{Bench, FETCH, ROOT, fetch};
 
@@ -198,5 +200,25 @@ async fn a_directory_that_was_removed_takes_no_more_writes() {
     assert!(refused.error_message.expect("words").contains("it is gone"));
     assert_eq!(ledger.fetch(0, 0).await.0, 0, "what is open can be read");
     ledger.disk.rename(Path::new("/elsewhere"), Path::new(ROOT)).expect("back");
+    ledger.holds().await;
+}
+
+#[tokio::test]
+async fn a_partition_that_takes_no_writes_keeps_its_leader_and_is_told_as_out_of_sync_and_offline() {
+    let mut ledger = Ledger::new().await;
+    ledger.produce(0).await;
+    let partition = async |ledger: &Ledger| {
+        let all = MetadataRequest { topics: None, ..Default::default() };
+        let answer = ledger.bench.ask(&all, 12).await.expect("an answer");
+        answer.topics[0].partitions[0].clone()
+    };
+    let well = partition(&ledger).await;
+    assert_eq!((well.isr_nodes.len(), well.offline_replicas.len()), (1, 0));
+    ledger.disk.fail_on("-0/", Call::Write, When::Always, Fault::Error(Errno::IO));
+    assert_eq!(ledger.produce(0).await.error_code, STORAGE_ERROR);
+    let read_only = partition(&ledger).await;
+    assert_eq!((read_only.error_code, read_only.leader_id), (0, well.leader_id), "it is read from there");
+    assert_eq!((read_only.isr_nodes, read_only.offline_replicas), (Vec::new(), well.replica_nodes));
+    assert_eq!(ledger.fetch(0, 0).await, (0, 1));
     ledger.holds().await;
 }

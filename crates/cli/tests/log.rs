@@ -120,6 +120,37 @@ fn small_files_are_printed_and_strangers_passed_over() {
 }
 
 #[test]
+fn files_of_our_own_are_printed_and_one_that_nothing_decodes_is_wrong_usage() {
+    let dir = left();
+    let data = dir.path().join("data");
+    for (name, words) in [
+        ("pagewire-checkpoint-sums", "\n0\n"),
+        ("pagewire-vouched-checkpoint", "\norders 0 "),
+        ("metadata.redb", "\ntopics/orders revision: "),
+    ] {
+        let said = run(&["log", "dump", text(&data.join(name))]).ok();
+        assert!(said.contains(words), "{name}: {said}");
+    }
+    let told = lines(&run(&["log", "dump", "-o", "json", text(&data.join("metadata.redb"))]).ok());
+    let topic = told.iter().find(|line| line["key"] == "topics/orders").unwrap();
+    assert_eq!((topic["kind"].as_str(), topic["value"]["name"].as_str()), (Some("metadata"), Some("orders")));
+    let damaged = dir.path().join("metadata.redb");
+    fs::write(&damaged, b"no store").unwrap();
+    assert!(run(&["log", "dump", text(&damaged)]).failed(1).contains("damaged"));
+    let lengths = dir.path().join("pagewire-compacted");
+    fs::write(&lengths, b"").unwrap();
+    assert!(run(&["log", "dump", text(&lengths)]).ok().contains("looks at the whole log"));
+    fs::write(&lengths, b"what is this").unwrap();
+    run(&["log", "dump", text(&lengths)]).failed(1);
+    let unknown = dir.path().join("pagewire-restored");
+    fs::write(&unknown, "x").unwrap();
+    let log = log_of(&dir, "orders-0");
+    let both = run(&["log", "dump", text(&unknown), text(&log)]);
+    assert!(both.out.contains("\nbaseOffset: 0 "), "{both:?}");
+    assert!(both.failed(2).contains("nothing here decodes"));
+}
+
+#[test]
 fn what_was_set_aside_of_a_log_is_printed_as_its_records() {
     let dir = left();
     let log = log_of(&dir, "orders-0");
@@ -310,6 +341,56 @@ fn a_segment_that_is_lost_is_damage_beside_the_broker_as_well() {
 }
 
 #[test]
+fn a_partition_that_is_missing_is_damage_beside_the_broker_as_well() {
+    let broker = Broker::start(&[]);
+    for topic in ["plain", "empty", "other"] {
+        broker.run(&["topic", "create", topic]).ok();
+    }
+    broker.run_with(&["produce", "plain"], b"one\n").ok();
+    let data = broker.dir.path().join("data");
+    let check = ["log", "check", text(&data)];
+    assert!(run(&check).ok().contains("0 damage, 0 doubts"));
+    // What was deleted is missed by nobody.
+    broker.run(&["topic", "delete", "other"]).ok();
+    assert!(run(&check).ok().contains("0 damage, 0 doubts"));
+    for partition in ["plain-0", "empty-0"] {
+        fs::remove_dir_all(data.join(partition)).unwrap();
+    }
+    let found = run(&check);
+    assert_eq!(found.out.lines().filter(|line| line.starts_with("damage: ")).count(), 2, "{found:?}");
+    assert!(
+        found.out.contains("/plain-0") && found.out.contains("/empty-0: the metadata places"),
+        "{found:?}"
+    );
+    assert!(found.failed(1).contains("2 damaged"));
+}
+
+#[test]
+fn a_partition_alone_is_compared_with_the_metadata_around_it_or_it_is_said_that_it_was_not() {
+    let dir = left();
+    let partition = dir.path().join("data/orders-0");
+    let compared = run(&["log", "check", text(&partition)]).ok();
+    assert!(!compared.contains("was not compared"), "{compared}");
+    let alone = dir.path().join("alone/deep/orders-0");
+    fs::create_dir_all(&alone).unwrap();
+    for entry in fs::read_dir(&partition).unwrap().map(Result::unwrap) {
+        fs::copy(entry.path(), alone.join(entry.file_name())).unwrap();
+    }
+    let said = run(&["log", "check", text(&alone)]).ok();
+    assert!(said.contains("was not compared"), "{said}");
+    let metadata = partition.join("partition.metadata");
+    fs::write(&metadata, "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ\n").unwrap();
+    let by_name = run(&["log", "check", text(&partition)]);
+    assert!(by_name.out.contains("it names the topic id"), "{by_name:?}");
+    assert!(by_name.failed(1).contains("1 damaged"));
+    let mut command = common::pagewire();
+    let inside: common::Run =
+        command.current_dir(&partition).args(["log", "check", "."]).output().unwrap().into();
+    assert!(inside.out.contains("it names the topic id"), "{inside:?}");
+    inside.failed(1);
+}
+
+#[test]
 fn notes_of_one_cause_are_one_line_that_names_the_cause_and_json_has_each() {
     let broker = Broker::start(&[]);
     broker.run(&["topic", "create", "kept", "-p", "5", "--config", "cleanup.policy=compact"]).ok();
@@ -439,4 +520,28 @@ fn the_scrub_tells_the_file_the_offsets_and_what_to_do() {
     let check = format!("`pagewire log check {}`", partition.display());
     assert!(line.contains("t-0/00000000000000000000.log") && line.contains("offset=0"), "{line}");
     assert!(line.contains(&check), "{line}");
+}
+
+#[test]
+fn damage_that_a_start_finds_is_one_line_with_the_place_and_what_to_do() {
+    let dir = many_segments(true);
+    let partition = dir.path().join("data/plain-0");
+    let log = logs_in(&partition).remove(0);
+    let mut bytes = fs::read(&log).unwrap();
+    bytes[65] ^= 1;
+    fs::write(&log, bytes).unwrap();
+    let broker = Broker::start_in(dir, &[]);
+    let name = log.file_name().unwrap().to_str().unwrap();
+    let about = |line: &str| line.contains(name) && line.contains("damaged");
+    common::eventually("it is told", || broker.told().lines().any(about));
+    let scrubbed = || {
+        let cluster = broker.run(&["cluster", "-o", "json"]).ok();
+        let cluster: serde_json::Value = serde_json::from_str(&cluster).unwrap();
+        cluster["states"][0]["log_dirs"][0]["scrub"]["bytes"].as_u64() > Some(0)
+    };
+    common::eventually("it is scrubbed", scrubbed);
+    let told = broker.told();
+    let lines: Vec<&str> = told.lines().filter(|line| about(line)).collect();
+    assert_eq!(lines.len(), 1, "{told}");
+    assert!(lines[0].contains("offset=0") && lines[0].contains("pagewire log check"), "{told}");
 }

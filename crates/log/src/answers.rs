@@ -188,6 +188,8 @@ pub struct RecoveryReport {
     pub holes: Few<Hole>,
     /// What was stable once and is damaged or missing, where it was looked at.
     pub damage: Vec<Damaged>,
+    /// Notes that were told where they were found.
+    pub told: Vec<String>,
     /// The log ends before an offset to which it had come, as a whole producer snapshot or a leader epoch says.
     pub lost_end: Option<Hole>,
     /// Offsets among which it is not known what became of transactions. Readers of committed records are refused them; a note
@@ -233,9 +235,18 @@ impl RecoveryReport {
         self.notes.push(what);
     }
 
-    /// Its oddities as lines, the last of which says whether there are more.
+    /// Tells of an oddity that whoever reads the log was told where it was found.
+    pub(crate) fn note_told(&mut self, what: String) {
+        self.note(what.clone());
+        if self.notes.left_out() == 0 {
+            self.told.push(what);
+        }
+    }
+
+    /// Its oddities as lines, but for those that were told before; the last says whether there are more.
     pub fn noted(&self) -> impl Iterator<Item = String> {
-        self.notes.lines(String::clone, "such lines about this log")
+        let lines = self.notes.lines(String::clone, "such lines about this log");
+        lines.filter(|line| !self.told.contains(line))
     }
 }
 

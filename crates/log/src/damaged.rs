@@ -70,6 +70,14 @@ impl Damaged {
     }
 }
 
+impl Damaged {
+    /// The same of files with many stretches alone: few of a file were told one by one where they were found.
+    pub fn summed(damage: &[Self]) -> impl Iterator<Item = String> {
+        let files = damage.chunk_by(|one, next| one.file == next.file).filter_map(DamagedFile::of);
+        files.filter(|file| file.stretches > TOLD_MAX).map(|file| file.to_string())
+    }
+}
+
 impl<'d> DamagedFile<'d> {
     fn of(damage: &'d [Damaged]) -> Option<Self> {
         Some(Self {
@@ -101,6 +109,7 @@ mod tests {
     fn few_places_are_told_one_by_one_and_many_of_a_file_in_one_line() {
         let damage: Vec<Damaged> = [of("a.log", 2), of("b.log", TOLD_MAX + 1)].concat();
         let told: Vec<String> = Damaged::told(&damage).collect();
+        assert_eq!(Damaged::summed(&damage).collect::<Vec<_>>(), told[2..]);
         assert_eq!(
             told,
             [

@@ -111,8 +111,9 @@ pub use damaged::Damaged;
 pub use dir::{
     CleaningReport, CloseReport, CreateError, DirDescription, DirName, Dirty, FailedLog, Flushed, LoadMeter,
     LoadReport, LoadedLog, Loading, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions,
-    MEASURED_MAX, MissingLog, Notice, PartitionSettings, Progress, RetainedAll, SettingsOf, Survey,
-    Suspicion, Uncleanable, Unmarked, note_restored, survey,
+    MEASURED_MAX, MissingLog, Notice, PartitionSettings, Progress, RetainedAll, SUMS_FILE, SettingsOf,
+    Survey, Suspicion, Uncleanable, Unmarked, VOUCHED_FILE, note_restored, note_start_stopped, survey,
+    was_left_in_order,
 };
 pub use dirs::{Coming, Homeless, Locked, LogDirs, Placed, Spread, TakeInError, TakenIn};
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
@@ -122,7 +123,7 @@ pub use log::Log;
 pub use marks::Marks;
 pub use online::OnlineCommand;
 pub use rewritten::{FILE as LENGTHS_FILE, write_lengths};
-pub use scrub::{Harm, ScrubCounts, ScrubLimits, Scrubbed, Stretch};
+pub use scrub::{FILE as SCRUB_FILE, Harm, ScrubCounts, ScrubLimits, Scrubbed, Stretch};
 pub use share::Share;
 pub use txns::index::{AbortedTxn, decode_txn_index};
 pub use txns::undecided::{FILE as UNDECIDED_FILE, doubt_decided};

@@ -9,7 +9,7 @@ use crate::model::{
     BLOCK_LEN, ClusterRecord, ConfigRecord, ConfigScope, DeletedTopicRecord, FeaturesRecord, LogDirsRecord,
     ModelError, ProducerIdBlock, ProducerIdsRecord, TopicRecord, UnmadeTopicRecord, decode, encode, keys,
 };
-use crate::store::{Batch, Entry, Expect, PutError, Revision, Store, StoreError, Watch};
+use crate::store::{Batch, Entry, Expect, MAX_BATCH_OPS, PutError, Revision, Store, StoreError, Watch};
 
 /// Attempts at a conditional write before its rival is believed to be broken.
 const ATTEMPTS_MAX: usize = 64;
@@ -175,9 +175,12 @@ impl Catalog {
         Ok(())
     }
 
-    /// The logs of a topic are made.
-    pub async fn forget_unmade(&self, topic_id: Uuid) -> Result<(), CatalogError> {
-        self.store.delete_if(&keys::unmade(topic_id), Expect::Any).await?;
+    /// The logs of these topics are made. Many notes go in one batch.
+    pub async fn forget_unmade(&self, topic_ids: &[Uuid]) -> Result<(), CatalogError> {
+        for some in topic_ids.chunks(MAX_BATCH_OPS) {
+            let forget = |batch: Batch, id: &Uuid| batch.delete(keys::unmade(*id), Expect::Any);
+            self.store.commit(some.iter().fold(Batch::new(), forget)).await?;
+        }
         Ok(())
     }
 

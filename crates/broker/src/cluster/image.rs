@@ -92,29 +92,42 @@ impl Image {
         self.by_name.insert(Arc::clone(&topic.name), topic);
     }
 
-    /// This image with `topic` added, or in the place of the one of that name.
-    pub(crate) fn with(&self, topic: Arc<TopicEntry>) -> Self {
-        let is_new = !self.by_id.contains_key(&topic.id);
-        let mut next = self.without(&topic.name);
-        next.insert(topic);
-        if is_new {
-            next.last_created = next.version;
+    /// This image with these topics added, or in the place of those of their names. What the image has is copied once for all of
+    /// them.
+    pub(crate) fn with(&self, topics: impl IntoIterator<Item = Arc<TopicEntry>>) -> Self {
+        let mut next = self.copied();
+        for topic in topics {
+            let is_new = !next.by_id.contains_key(&topic.id);
+            next.remove(&topic.name);
+            next.insert(topic);
+            if is_new {
+                next.last_created = next.version;
+            }
         }
         next
     }
 
     /// This image without the topic of that name.
     pub(crate) fn without(&self, name: &str) -> Self {
-        let mut next = Self {
+        let mut next = self.copied();
+        next.remove(name);
+        next
+    }
+
+    /// The next version.
+    fn copied(&self) -> Self {
+        Self {
             by_name: self.by_name.clone(),
             by_id: self.by_id.clone(),
             version: self.version + 1,
             last_created: self.last_created,
-        };
-        if let Some(old) = next.by_name.remove(name) {
-            next.by_id.remove(&old.id);
         }
-        next
+    }
+
+    fn remove(&mut self, name: &str) {
+        if let Some(old) = self.by_name.remove(name) {
+            self.by_id.remove(&old.id);
+        }
     }
 }
 
@@ -124,14 +137,21 @@ impl PartitionEntry {
         self.leader == NO_LEADER
     }
 
-    /// The replicas that are in sync: all that serve it.
-    pub(crate) fn isr(&self) -> Vec<i32> {
-        if self.is_offline() { Vec::new() } else { self.replicas.clone() }
+    /// Whether records can be written to it, as far as the disk goes. One that takes none keeps its leader, who serves what can be
+    /// read; in all else it is told as Kafka tells one whose log directory is offline.
+    fn takes_writes(&self) -> bool {
+        let is_offline = |hosted: &Arc<Partition>| hosted.log.offline().is_some();
+        !self.is_offline() && !self.hosted.as_ref().is_some_and(is_offline)
     }
 
-    /// The replicas that do not serve it.
+    /// The replicas that are in sync: all that take what is written to it.
+    pub(crate) fn isr(&self) -> Vec<i32> {
+        if self.takes_writes() { self.replicas.clone() } else { Vec::new() }
+    }
+
+    /// The replicas that do not serve it, or take nothing that is written to it.
     pub(crate) fn offline_replicas(&self) -> Vec<i32> {
-        if self.is_offline() { self.replicas.clone() } else { Vec::new() }
+        if self.takes_writes() { Vec::new() } else { self.replicas.clone() }
     }
 }
 

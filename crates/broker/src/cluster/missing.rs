@@ -41,12 +41,15 @@ fn placed(topic: &TopicRecord) -> impl Iterator<Item = Placed<'_>> {
 }
 
 impl Cluster {
-    /// The logs of a topic are made: its note goes. Nobody waits for that, but for a stop in order.
-    pub(super) fn note_made(&self, topic_id: Uuid) {
+    /// The logs of topics are made: their notes go. Nobody waits for that, but for a stop in order.
+    pub(super) fn note_made(&self, topic_ids: Vec<Uuid>) {
+        if topic_ids.is_empty() {
+            return;
+        }
         let catalog = self.catalog.clone();
         self.changes.spawn(async move {
-            if let Err(error) = catalog.forget_unmade(topic_id).await {
-                tracing::debug!(%error, "that a topic's logs are made is noted by the next start");
+            if let Err(error) = catalog.forget_unmade(&topic_ids).await {
+                tracing::debug!(%error, "that topics' logs are made is noted by the next start");
             }
         });
     }
@@ -58,6 +61,6 @@ impl Cluster {
             let topic = image.topic_by_id(*id);
             topic.is_none_or(|topic| topic.partitions.iter().all(|entry| entry.hosted.is_some()))
         };
-        unmade.into_iter().filter(is_made).for_each(|id| self.note_made(id));
+        self.note_made(unmade.into_iter().filter(is_made).collect());
     }
 }

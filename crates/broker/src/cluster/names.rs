@@ -50,6 +50,11 @@ pub(crate) fn collide(one: &str, other: &str) -> bool {
         && one.bytes().zip(other.bytes()).all(|(a, b)| plain(a) == plain(b))
 }
 
+/// Whether there can be a name that this one collides with.
+pub(crate) fn may_collide(name: &str) -> bool {
+    name.bytes().any(|byte| plain(byte) == b'_')
+}
+
 fn plain(byte: u8) -> u8 {
     if byte == b'.' { b'_' } else { byte }
 }
@@ -73,5 +78,6 @@ mod tests {
         assert!(collide("a.b", "a_b"));
         assert!(!collide("a.b", "a.b"));
         assert!(!collide("a.b", "a-b"));
+        assert!(may_collide("a.b") && may_collide("a_b") && !may_collide("a-b"));
     }
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use pagewire_log::{
-    Coming, CreateError, LoadMeter, LoadReport, LoadedLog, LogDir, LogDirOptions, LogDirs, LogError,
+    Coming, CreateError, LoadMeter, LoadReport, LoadedLog, LogDir, LogDirOptions, LogDirs, LogError, Offline,
     SettingsOf, TakeInError, TakenIn,
 };
 use pagewire_metadata::{
@@ -34,6 +34,8 @@ pub(crate) type Name = (String, i32);
 pub(crate) struct Online {
     /// Partitions that are served again.
     pub(crate) partitions: Vec<Name>,
+    /// Those that can be read again and take no records, for why: what kept them from it has gone wrong again.
+    pub(crate) read_only: Vec<(Name, Offline)>,
     /// What was opened, and what is not served.
     pub(crate) report: LoadReport,
     /// Why some could not be made, if so.
@@ -190,7 +192,8 @@ impl Change {
         let failed = report.failed.iter().map(|log| (log.topic.clone(), log.partition));
         let failed = failed.chain(cluster.log_dirs.unopened()).collect();
         let Shown { partitions, error, .. } = self.show(&topics, &failed, least_epoch).await;
-        Ok(Online { partitions, report, trouble: error.map(|error| error.to_string()) })
+        let (partitions, read_only) = self.apart(partitions);
+        Ok(Online { partitions, read_only, report, trouble: error.map(|error| error.to_string()) })
     }
 
     /// Makes or opens what is not served of the directories that are here, and shows it.
@@ -244,6 +247,24 @@ impl Change {
             return;
         }
         self.cluster().clean_up_again().await;
+    }
+
+    /// Of `shown` partitions those that take records, and those that do not. Of a directory that is held they do so by themselves.
+    pub(super) fn apart(&self, shown: Vec<Name>) -> (Vec<Name>, Vec<(Name, Offline)>) {
+        let (cluster, image) = (self.cluster(), self.cluster().image());
+        let is_held = cluster.log_dirs.here().any(|dir| dir.is_held());
+        let why = |(topic, index): &Name| {
+            let log = &image.topic(topic)?.hosted(*index)?.log;
+            if is_held { log.offline_alone() } else { log.offline() }
+        };
+        let (mut served, mut read_only) = (Vec::new(), Vec::new());
+        for name in shown {
+            match why(&name) {
+                Some(why) => read_only.push((name, why)),
+                None => served.push(name),
+            }
+        }
+        (served, read_only)
     }
 
     /// The path and the id of a directory that may be new there.

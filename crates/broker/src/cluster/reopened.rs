@@ -50,7 +50,8 @@ impl Change {
             return Err(nothing_came(path, &report.failed, &gone, trouble));
         }
         report.failed.extend(gone);
-        Ok(Online { partitions, report, trouble })
+        let (partitions, read_only) = self.apart(partitions);
+        Ok(Online { partitions, read_only, report, trouble })
     }
 }
 

@@ -452,3 +452,69 @@ async fn a_directory_that_comes_back_is_shown_whole_however_busy_the_io_pool_is(
     );
     assert_eq!(shown.hosted().count(), 6);
 }
+
+#[tokio::test]
+async fn a_log_whose_sync_fails_again_is_not_counted_among_those_that_came_back() {
+    let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let bench = Bench::on(Arc::clone(&shared));
+    bench.topic("t", 2, &[]).await;
+    assert_eq!((base_offset(&bench, "t", 0).await, base_offset(&bench, "t", 1).await), ((0, 0), (0, 0)));
+    bench.home().take_offline(std::io::ErrorKind::Other, "as the test wants");
+    let cluster = bench.broker.cluster();
+    let topics = cluster.topic_records().await.expect("a store");
+    let known = Known::of(&topics, &bench.broker.config());
+    let options = LogDirOptions {
+        cluster_id: cluster.identity.cluster_id.clone(),
+        node_id: cluster.identity.node_id,
+        threads: 1,
+        handles: Handles::new(64),
+        now_ms: 0,
+    };
+    let settings = |topic: &str, partition| known.settings(topic, partition);
+    // Nobody knows how far they were stable, so they are made so when they are opened.
+    disk.remove_file(&Path::new(ROOT).join(RECOVERY_POINT_FILE)).expect("there");
+    disk.fail_on("t-1/", Call::SyncData, When::Always, Fault::Error(Errno::NOSPC));
+    let taken =
+        cluster.log_dirs.take_in(Path::new(ROOT), &shared, Coming::Back(None), options, &settings, &|_| {});
+    let taken = taken.expect("well");
+    let online = change(&bench.broker, |change| async move { change.serve(taken, 9, false).await });
+    let online = online.await.expect("served");
+    assert_eq!(online.partitions, [("t".to_owned(), 0)]);
+    assert_eq!(
+        online.read_only.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(),
+        [("t".to_owned(), 1)]
+    );
+}
+
+#[tokio::test]
+async fn many_topics_of_a_request_are_shown_together_and_none_of_their_notes_stays() {
+    /// More than fit into one batch of the store.
+    const COUNT: usize = 300;
+    let bench = bench();
+    let before = bench.broker.image();
+    let topic = |n| CreatableTopic {
+        name: format!("t-{n}").into(),
+        num_partitions: 1,
+        replication_factor: 1,
+        ..Default::default()
+    };
+    let request = CreateTopicsRequest { topics: (0..COUNT).map(topic).collect(), ..Default::default() };
+    let answer = bench.ask(&request, 7).await.expect("an answer");
+    assert!(answer.topics.iter().all(|topic| topic.error_code == 0), "{answer:?}");
+    let (after, cluster) = (bench.broker.image(), bench.broker.cluster());
+    assert_eq!(after.topics().len() - before.topics().len(), COUNT);
+    assert!(
+        after
+            .topics()
+            .all(|topic| after.topic_by_id(topic.id).is_some_and(|found| Arc::ptr_eq(found, topic)))
+    );
+    let copies = after.version() - before.version() - COUNT as u64;
+    assert_eq!(
+        (copies, after.last_created()),
+        (1, after.version()),
+        "a version for each topic, and one copy"
+    );
+    cluster.finish_changes().await;
+    assert!(cluster.catalog.unmade_topics().await.expect("a store").is_empty());
+}

@@ -95,14 +95,21 @@ impl Cluster {
         if image.topic(name).is_some() {
             return Some(Refused::already_there(name));
         }
+        if !names::may_collide(name) {
+            return None;
+        }
         let twin = image.topics().find(|topic| names::collide(&topic.name, name))?;
         Some(refuse_twin(name, &twin.name))
     }
 
     pub(super) fn publish(&self, topic: TopicEntry) -> Arc<TopicEntry> {
         let topic = Arc::new(topic);
-        self.image.store(Arc::new(self.image().with(Arc::clone(&topic))));
+        self.publish_all([Arc::clone(&topic)]);
         topic
+    }
+
+    fn publish_all(&self, topics: impl IntoIterator<Item = Arc<TopicEntry>>) {
+        self.image.store(Arc::new(self.image().with(topics)));
     }
 }
 
@@ -144,13 +151,20 @@ impl Change {
             begun.push(creation);
         }
         let named = self.name_logs().await;
-        let mut created = Vec::with_capacity(begun.len());
+        let (mut created, mut shown) = (Vec::with_capacity(begun.len()), Vec::new());
         for one in begun {
             created.push(match one {
-                Creation::Begun(begun) => self.show_begun(*begun, &named).await,
+                Creation::Begun(begun) => {
+                    let kept = self.keep_begun(*begun, &named).await;
+                    shown.extend(kept.iter().cloned());
+                    kept
+                }
                 Creation::Done(done) => done,
             });
         }
+        let ids = shown.iter().map(|topic: &Arc<TopicEntry>| topic.id).collect();
+        self.cluster().publish_all(shown);
+        self.cluster().note_made(ids);
         created
     }
 
@@ -187,8 +201,8 @@ impl Change {
         }
     }
 
-    /// Shows a topic whose logs are `named`, or drops it.
-    async fn show_begun(
+    /// A topic whose logs are `named` is to be shown, another is dropped.
+    async fn keep_begun(
         &self,
         begun: Begun,
         named: &Result<(), Refused>,
@@ -198,9 +212,7 @@ impl Change {
             self.drop_begun(&record, version).await?;
             return Err(refused);
         }
-        let entry = self.cluster().publish(entry);
-        self.cluster().note_made(record.topic_id);
-        Ok(entry)
+        Ok(Arc::new(entry))
     }
 
     /// Takes back a topic that nobody saw.
@@ -227,7 +239,7 @@ impl Change {
         let entry = self.bring_up(&record).await?;
         takes_records(&entry.partitions, &self.name_logs().await)?;
         let entry = self.cluster().publish(entry);
-        self.cluster().note_made(record.topic_id);
+        self.cluster().note_made(vec![record.topic_id]);
         tracing::warn!(topic = %name, "a topic whose creation had broken off was finished");
         let same = record.partitions.len() == wish.partitions.len() && record.configs == wish.configs;
         if same { Ok(entry) } else { Err(Refused::already_there(name)) }

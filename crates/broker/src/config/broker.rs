@@ -326,8 +326,10 @@ fn node_id(layers: &Layers) -> Result<i32, ConfigError> {
     }
 }
 
+/// From the root on, as Kafka shows them: what messages name is to be found from wherever they are read.
 fn log_dirs(layers: &Layers) -> Result<Vec<PathBuf>, ConfigError> {
     let name = if layers.list("log.dirs").is_empty() { "log.dir" } else { "log.dirs" };
-    let dirs: Vec<PathBuf> = layers.list(name).iter().map(PathBuf::from).collect();
+    let whole = |dir| std::path::absolute(&dir).unwrap_or(dir);
+    let dirs: Vec<PathBuf> = layers.list(name).iter().map(PathBuf::from).map(whole).collect();
     if dirs.is_empty() { Err(layers.wrong(name, "no directory is named")) } else { Ok(dirs) }
 }

@@ -1,4 +1,4 @@
-//! Binding and accepting. One listener owns one address; every accepted socket becomes one task.
+//! Binding, listening and accepting. One listener owns one address; every accepted socket becomes one task.
 
 use std::{
     io,
@@ -19,28 +19,50 @@ use crate::{broker::Broker, config::Endpoint};
 /// How long accepting rests when the process has no descriptor left for another socket.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// A bound address that is not accepting yet.
+/// An address that is taken, and on which nobody listens: whoever calls it is refused.
+pub(crate) struct Bound {
+    name: Arc<str>,
+    socket: Socket,
+    address: SocketAddr,
+    backlog: i32,
+}
+
+/// An address that takes connections into its queue, from which nobody fetches them yet.
 pub(crate) struct Listener {
     name: Arc<str>,
     socket: TcpListener,
     address: SocketAddr,
 }
 
-/// Binds an endpoint. Must run inside the runtime.
-pub(crate) fn bind(endpoint: &Endpoint, backlog: i32, congestion_control: &str) -> io::Result<Listener> {
+/// Binds an endpoint.
+pub(crate) fn bind(endpoint: &Endpoint, backlog: i32, congestion_control: &str) -> io::Result<Bound> {
     let address = endpoint.address;
-    let socket = match listening(address, backlog, congestion_control) {
+    let socket = match bound(address, congestion_control) {
         Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && is_without_ipv6(&error) => {
-            listening((Ipv4Addr::UNSPECIFIED, address.port()).into(), backlog, congestion_control)
+            bound((Ipv4Addr::UNSPECIFIED, address.port()).into(), congestion_control)
         }
         bound => bound,
-    };
-    let socket = TcpListener::from_std(socket?.into())?;
-    let address = socket.local_addr()?;
-    Ok(Listener { name: Arc::clone(&endpoint.name), socket, address })
+    }?;
+    let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::Unsupported)?;
+    Ok(Bound { name: Arc::clone(&endpoint.name), socket, address, backlog })
 }
 
-fn listening(address: SocketAddr, backlog: i32, congestion_control: &str) -> io::Result<Socket> {
+impl Bound {
+    /// The real address, with the port the system chose if 0 was asked for.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Connections are taken from now on. Must run inside the runtime. An error where somebody else bound the address at the same
+    /// time and was faster.
+    pub(crate) fn listen(self) -> io::Result<Listener> {
+        let Self { name, socket, address, backlog } = self;
+        socket.listen(backlog.max(1))?;
+        Ok(Listener { name, socket: TcpListener::from_std(socket.into())?, address })
+    }
+}
+
+fn bound(address: SocketAddr, congestion_control: &str) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.ip() == IpAddr::from(Ipv6Addr::UNSPECIFIED) {
         // As Java does, whatever `net.ipv6.bindv6only` says.
@@ -50,7 +72,6 @@ fn listening(address: SocketAddr, backlog: i32, congestion_control: &str) -> io:
     socket.set_nonblocking(true)?;
     congestion::prepare_listener(&SockRef::from(&socket), congestion_control)?;
     socket.bind(&address.into())?;
-    socket.listen(backlog.max(1))?;
     Ok(socket)
 }
 

@@ -16,6 +16,6 @@ mod reply;
 pub(crate) use descriptors::{answer_files_max, open_files_max};
 pub use descriptors::{connections_with, raise_descriptor_limit};
 pub(crate) use limits::ConnectionLimits;
-pub(crate) use listener::{Listener, bind};
+pub(crate) use listener::{Bound, Listener, bind};
 pub(crate) use peer::Peer;
 pub(crate) use reply::{Close, Outcome, Reply};

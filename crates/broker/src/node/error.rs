@@ -9,6 +9,9 @@ use pagewire_metadata::{CatalogError, OpenError};
 /// Why a broker did not start. Each says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// It was asked to stop before it served.
+    #[error("stopped before it served")]
+    Stopped,
     /// The directory is in use, belongs to another node or cluster, or cannot be used.
     #[error("{}", advised(.0))]
     Logs(#[from] LogDirError),

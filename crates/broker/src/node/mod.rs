@@ -1,17 +1,18 @@
 //! Starting and stopping one broker.
 //!
 //! ```text
-//!   lock the directory ─ open the metadata ─ bind ─ load the logs (recovering what needs it) ─ accept: ready
+//!   lock the directory ─ open the metadata ─ bind ─ load the logs (recovering what needs it) ─ listen, accept: ready
 //!   stop: no new connections ─ connections end ─ changes end ─ coordinators end ─ logs closed, checkpoints, clean mark ─ unlocked
 //! ```
 //!
 //! A directory is locked before anything in it is read. Addresses are bound before the logs are loaded, because loading
-//! takes the clean mark away and a start that fails for its port shall leave it; nothing is accepted before everything
-//! can be served.
+//! takes the clean mark away and a start that fails for its port shall leave it; nobody listens on them before everything
+//! can be served, so that clients are refused at once and try elsewhere, or again. Kafka opens its port as late.
 
 mod complete;
 mod error;
 mod found;
+mod in_order;
 mod logs;
 mod open_transactions;
 mod opening;
@@ -38,6 +39,7 @@ use std::{
 
 use pagewire_metadata::{Catalog, EmbeddedStore, SystemClock};
 use pagewire_zcopy::{BufferPool, IoPool, PoolOptions, Transfer, TransferOptions};
+use tokio::select;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
@@ -56,7 +58,7 @@ use crate::{
     control,
     coordinators::Coordinators,
     loaded,
-    net::{self, ConnectionLimits, Listener},
+    net::{self, Bound, ConnectionLimits, Listener},
     plural::counted,
 };
 
@@ -85,11 +87,33 @@ impl Node {
 
     /// The same, with levels of what is logged that clients may change.
     pub async fn start_with(config: BrokerConfig, loggers: Loggers) -> Result<Self, StartError> {
+        Self::start_until(config, loggers, CancellationToken::new()).await
+    }
+
+    /// The same, until `stop`: then it is [`StartError::Stopped`], and the next start is told that nobody was killed. Loading goes
+    /// on on its threads until the process ends, as if that were killed.
+    pub async fn start_until(
+        config: BrokerConfig,
+        loggers: Loggers,
+        stop: CancellationToken,
+    ) -> Result<Self, StartError> {
         let started = Instant::now();
         let io = IoPool::new(config.io_threads, IO_QUEUE_MAX);
-        let opening = Opening::begin(config, &io).await?;
-        let listeners = bind_all(&opening.config)?;
-        let opened = opening.load(&io).await?;
+        let opening = select! {
+            biased;
+            () = stop.cancelled() => return Err(StartError::Stopped),
+            opening = Opening::begin(config, &io) => opening?,
+        };
+        let bound = bind_all(&opening.config)?;
+        let in_order = opening.left_in_order();
+        let opened = select! {
+            biased;
+            () = stop.cancelled() => {
+                in_order.note_stopped();
+                return Err(StartError::Stopped);
+            }
+            opened = opening.load(&io) => opened?,
+        };
         let Opened {
             config,
             catalog,
@@ -128,6 +152,13 @@ impl Node {
         let coordinators = Coordinators::new(&config);
         let broker =
             Arc::new(Broker::new(Parts { config, cluster, coordinators, transfer, buffers, io, loggers }));
+        let listeners = match listen_all(bound) {
+            Ok(listeners) => listeners,
+            Err(error) => {
+                logs::close(broker.cluster().log_dirs()).await;
+                return Err(error);
+            }
+        };
         let mut node = Self {
             broker,
             addresses: listeners.iter().map(Listener::address).collect(),
@@ -274,10 +305,20 @@ fn transfer_options(config: &BrokerConfig) -> TransferOptions {
     }
 }
 
-fn bind_all(config: &BrokerConfig) -> Result<Vec<Listener>, StartError> {
+/// Takes the addresses, on which nobody is heard yet.
+fn bind_all(config: &BrokerConfig) -> Result<Vec<Bound>, StartError> {
     let bind = |endpoint: &Endpoint| {
         net::bind(endpoint, config.socket_listen_backlog_size, &config.congestion_control)
             .map_err(|error| StartError::Bind { address: endpoint.address, error })
     };
     config.listeners.iter().map(bind).collect()
+}
+
+/// From here on connections are taken.
+fn listen_all(bound: Vec<Bound>) -> Result<Vec<Listener>, StartError> {
+    let listen = |bound: Bound| {
+        let address = bound.address();
+        bound.listen().map_err(|error| StartError::Bind { address, error })
+    };
+    bound.into_iter().map(listen).collect()
 }

@@ -22,7 +22,9 @@ use uuid::Uuid;
 use super::{
     StartError, blocking,
     complete::complete,
-    found, logs, open_catalog, saved,
+    found,
+    in_order::InOrder,
+    logs, open_catalog, saved,
     story::{self, Epochs},
 };
 use crate::{
@@ -88,6 +90,12 @@ impl Opening {
             blocking(io, move || complete(&mut locked, &topics, &served, allow_missing).map(|()| locked));
         self.locked = completed.await.map_err(StartError::System)??;
         Ok(self)
+    }
+
+    /// Those of its directories that can be opened and that the last stop left in order.
+    pub(super) fn left_in_order(&self) -> InOrder {
+        let readable = self.locked.iter().filter(|(_, locked)| locked.is_ok());
+        InOrder::among(readable.map(|(path, _)| path.clone()))
     }
 
     pub(super) async fn load(self, io: &IoPool) -> Result<Opened, StartError> {

@@ -73,6 +73,9 @@ fn of(report: &LoadReport, took: Duration, epochs: Epochs) -> Option<String> {
     let how = match report.unmarked {
         None => "the last stop was not in order (killed, crashed, or the power went)",
         Some(Unmarked::Restored) => "the first start after a restore",
+        Some(Unmarked::StartStopped) => {
+            "the last stop was in order, and the start after it was stopped before it served"
+        }
         Some(Unmarked::MarkRemoved) => "the last stop was in order, and the mark that says so is gone",
     };
     Some(format!(
@@ -141,6 +144,8 @@ mod tests {
         report.unmarked = Some(Unmarked::Restored);
         let story = told(&report, 8).expect("told");
         assert!(story.starts_with("the first start after a restore: 2 of 3 logs checked"), "{story}");
+        report.unmarked = Some(Unmarked::StartStopped);
+        assert!(told(&report, 8).is_some_and(|story| story.contains("the start after it was stopped")));
         report.unmarked = Some(Unmarked::MarkRemoved);
         assert!(
             told(&report, 8)

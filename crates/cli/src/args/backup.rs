@@ -48,7 +48,7 @@ pub(crate) struct BackupArgs {
     /// Do not read and check what is only linked, nor the batches of what is copied
     #[arg(long)]
     pub(crate) no_verify: bool,
-    /// All topics but these
+    /// Leave these topics out: names, separated by commas
     #[arg(long, value_name = "TOPIC,..", value_delimiter = ',')]
     pub(crate) exclude: Vec<String>,
     /// Leave out partitions that cannot be read: which is told, by whoever restores it too

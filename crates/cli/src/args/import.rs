@@ -58,7 +58,7 @@ pub(crate) struct ImportArgs {
     /// Only these topics (name __consumer_offsets as well if groups shall go on)
     #[arg(long, value_name = "TOPIC,..", value_delimiter = ',')]
     pub(crate) topics: Vec<String>,
-    /// All topics but these
+    /// Leave these topics out: names, separated by commas
     #[arg(long, value_name = "TOPIC,..", value_delimiter = ',')]
     pub(crate) exclude: Vec<String>,
     /// Take what is here of partitions that another broker has more of

@@ -48,7 +48,8 @@ Of a directory of Kafka's, which no broker here serves, it says what pagewire im
 Whether a log was compacted, so that offsets may be missing, is read from the cleaner's checkpoint and from the metadata in the same \
 directory (this program's or Kafka's) or in another that is named here; where neither says it, missing offsets are a doubt. \
 Segments and whole partitions that are gone are damage: the checkpoints, the leader epochs and the metadata know of them. So are log \
-directories that the metadata knows and that are away, where the one with the metadata is checked.
+directories that the metadata knows and that are away, where the one with the metadata is checked. Of one partition it is compared \
+whose it is with the metadata in the directories around it, or said that it was not.
 
   damage   bytes that cannot be right, records that are lost
   doubt    may be right, or is put right without a loss: offsets that compaction may have taken
@@ -113,7 +114,8 @@ pub(crate) struct OnlineArgs {
 #[command(
     after_help = "Prints line for line what Kafka's DumpLogSegments prints, and takes its options by their names (--files is the list \
 of paths here). The kind of a file is in its name: .log and .checkpoint, .cut (what a start set aside of a log), .index, .timeindex, .snapshot, .txnindex; checkpoints, \
-partition.metadata and meta.properties are printed as well. Nothing is changed; a broker may be serving the files.
+partition.metadata, meta.properties, metadata.redb and what else this program keeps beside logs are printed as well; one of its files \
+that cannot be printed is an error, exit code 2. Nothing is changed; a broker may be serving the files.
 
 What Kafka's tool tells on standard error at its end (entries of an index that do not agree with the log, offsets that do not \
 follow each other) stands there too. Damage is told where it is, in a line that begins with !, and makes the exit code 1.

@@ -57,6 +57,8 @@ pub(crate) struct Partition {
     pub(crate) replicas: Vec<i32>,
     /// Node ids in sync.
     pub(crate) isr: Vec<i32>,
+    /// Node ids whose log directory takes no writes, or is not there.
+    pub(crate) offline: Vec<i32>,
     /// Error of this partition; 0 is none.
     pub(crate) error: i16,
 }
@@ -92,6 +94,7 @@ impl Topic {
                 epoch: partition.leader_epoch,
                 replicas: partition.replica_nodes.clone(),
                 isr: partition.isr_nodes.clone(),
+                offline: partition.offline_replicas.clone(),
                 error: partition.error_code,
             })
             .collect();
@@ -105,8 +108,47 @@ impl Topic {
         }
     }
 
+    /// Partitions that records can be written to; where there are none, those that have a leader.
+    pub(crate) fn open_to_writes(&self) -> Vec<i32> {
+        let led = || self.partitions.iter().filter_map(|partition| Some((partition, partition.leader?)));
+        let index = |(partition, _): (&Partition, i32)| partition.index;
+        let open: Vec<i32> =
+            led().filter(|(partition, leader)| !partition.offline.contains(leader)).map(index).collect();
+        if open.is_empty() { led().map(index).collect() } else { open }
+    }
+
     /// Whether the cluster does not know it.
     pub(crate) fn is_unknown(&self) -> bool {
         self.error == ErrorCode::UnknownTopicOrPartition.code()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_written_where_the_leaders_disk_takes_them_or_where_there_is_a_leader_at_all() {
+        let partition = |index, leader, offline| Partition {
+            index,
+            leader,
+            epoch: 0,
+            replicas: vec![1],
+            isr: Vec::new(),
+            offline,
+            error: 0,
+        };
+        let topic = |partitions| Topic {
+            name: "t".to_owned(),
+            id: Uuid::default(),
+            internal: false,
+            error: 0,
+            partitions,
+        };
+        let (well, read_only, gone) =
+            (partition(0, Some(1), vec![2]), partition(1, Some(1), vec![1]), partition(2, None, vec![1]));
+        let all = topic(vec![well, read_only.clone(), gone.clone()]);
+        assert_eq!(all.open_to_writes(), [0]);
+        assert_eq!(topic(vec![read_only, gone]).open_to_writes(), [1]);
     }
 }

@@ -132,6 +132,7 @@ mod tests {
             epoch: 0,
             replicas: vec![1],
             isr: vec![1],
+            offline: Vec::new(),
             error: 0,
         };
         let partitions = (0..).zip(led).map(partition).collect();

@@ -48,7 +48,7 @@ impl Partitioner {
         partitioner
     }
 
-    /// Records without a key go to these only, if there are any: those with a leader.
+    /// Records without a key go to these only, if there are any.
     pub(crate) fn among(mut self, open: Vec<i32>) -> Self {
         if !open.is_empty() {
             self.current %= open.len();

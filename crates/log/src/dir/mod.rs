@@ -85,12 +85,14 @@ pub use names::DirName;
 pub(crate) use names::partition_dir;
 pub use notice::Notice;
 pub use options::{LogDirOptions, PartitionSettings, SettingsOf};
-pub use restored::{Unmarked, note_restored};
+pub use restored::{Unmarked, note_restored, note_start_stopped, was_left_in_order};
 pub use rounds::{Flushed, RetainedAll};
-pub(crate) use sums::{FILE as SUMS_FILE, Read, Sums};
+pub use sums::FILE as SUMS_FILE;
+pub(crate) use sums::{Read, Sums};
 pub use survey::{MEASURED_MAX, Survey, survey};
 pub use suspicion::Suspicion;
-pub(crate) use vouched::{FILE as VOUCHED_FILE, of as vouched_for};
+pub use vouched::FILE as VOUCHED_FILE;
+pub(crate) use vouched::of as vouched_for;
 
 pub(crate) use load::{NOBODYS, PROBE_FILE};
 

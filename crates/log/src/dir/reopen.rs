@@ -80,7 +80,7 @@ pub(super) fn tell(report: &RecoveryReport) {
     for hole in Hole::told(&report.holes) {
         tracing::error!("{hole}");
     }
-    for damage in Damaged::told(&report.damage) {
+    for damage in Damaged::summed(&report.damage) {
         tracing::error!("{damage}: reads of them are refused, what lies around them is served");
     }
 }

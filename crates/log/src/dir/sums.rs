@@ -24,7 +24,8 @@ use super::errors::{LogDirError, usable};
 use super::notice::Notice;
 use super::suspicion::Suspicion;
 
-pub(crate) const FILE: &str = "pagewire-checkpoint-sums";
+/// Its name.
+pub const FILE: &str = "pagewire-checkpoint-sums";
 /// In the place of a partition.
 const NOW: i32 = 0;
 const BEFORE: i32 = 1;

@@ -16,7 +16,8 @@ use super::notice::Notice;
 use crate::Log;
 use crate::home::Vouched;
 
-pub(crate) const FILE: &str = "pagewire-vouched-checkpoint";
+/// Its name.
+pub const FILE: &str = "pagewire-vouched-checkpoint";
 
 /// What the last stop left; `None` if it left nothing legible, which vouches for nothing and against nothing.
 pub(super) fn read(

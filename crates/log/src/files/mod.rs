@@ -12,17 +12,20 @@
 //! | `.timeindex` | [`Entries`] of [`TimeStamped`] | largest time so far, the batch that has it |
 //! | `.txnindex` | [`Entries`] of [`TxnEntry`] | an aborted transaction |
 //! | `.snapshot` | [`ProducerSnapshot`] | idempotent producers |
+//! | `pagewire-aborted`, `-compacted`, `-undecided` | [`read_noted`] | [`Noted`]: numbers of a segment, or of transactions |
 //!
 //! [`TxnTrail`] says of a walk over all batches which transactions it left open.
 
 mod batches;
 mod entries;
+mod notes;
 mod producer_snapshot;
 mod transactions;
 
 pub(crate) use batches::BATCH_LEN_MAX;
 pub use batches::{BadBytes, BatchWalk, Step, WalkedBatch};
 pub use entries::{Entries, Entry, OffsetEntry, TimeStamped, TxnEntry};
+pub use notes::{Noted, read_noted};
 pub use producer_snapshot::{ProducerSnapshot, SnapshotDamage, SnapshotProducer};
 pub use transactions::{OpenTxn, TxnTrail};
 

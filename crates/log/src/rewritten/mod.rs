@@ -60,6 +60,11 @@ impl Rewritten {
         Self(segments.filter_map(line).collect())
     }
 
+    /// As they lie in the file.
+    pub(crate) fn into_lines(self) -> Vec<Line<2>> {
+        self.0
+    }
+
     /// The same with one more length of a segment.
     fn or(mut self, segment: &Segment) -> Self {
         self.0.push((segment.base_offset, [length(segment.end().size), next(segment)]));

@@ -188,7 +188,8 @@ impl<'w> Walk<'w> {
         show(Met::Lost(lost))
     }
 
-    /// Notes what was passed by, unless the report has it: place by place, or all in one line where there are many.
+    /// Notes what was passed by, unless the report has it: place by place, which were told when they were found, or all in one line
+    /// where there are many.
     fn tell(&mut self) {
         if self.lost.is_empty() {
             return;
@@ -199,7 +200,14 @@ impl<'w> Walk<'w> {
         }
         let lost: Vec<Damaged> =
             std::mem::take(&mut self.lost).values().map(|one| one.of(path.clone())).collect();
-        Damaged::told(&lost).for_each(|what| self.note(what));
+        let is_sum = Damaged::summed(&lost).next().is_some();
+        for what in Damaged::told(&lost) {
+            if is_sum || self.report.notes.contains(&what) {
+                self.note(what);
+            } else {
+                self.report.note_told(what);
+            }
+        }
     }
 
     fn note(&mut self, what: String) {

@@ -7,7 +7,7 @@ use std::path::Path;
 use pagewire_disk::{Disk, OffsetCheckpoint};
 
 /// Name of the file in a log directory.
-const FILE: &str = "pagewire-scrub-checkpoint";
+pub const FILE: &str = "pagewire-scrub-checkpoint";
 
 /// Times by topic and partition.
 #[derive(Debug, Default)]

@@ -38,6 +38,7 @@ mod stretches;
 mod tests;
 mod torn;
 
+pub use checkpoint::FILE;
 pub(crate) use damage::KnownDamage;
 pub use damage::{Harm, Stretch};
 pub(crate) use evidence::{Anchors, Evidence};

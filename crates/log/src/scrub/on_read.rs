@@ -15,9 +15,10 @@
 
 use std::io;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use pagewire_disk::DiskFile;
+use pagewire_disk::{DiskFile, Pasted};
 use pagewire_record::BatchHeader;
 
 use super::damage::Stretch;
@@ -250,14 +251,17 @@ impl Segment {
             return false;
         }
         let Stretch { offset, next_offset, .. } = stretch;
+        self.damage_told.store(true, Ordering::Release);
         if known <= TOLD_MAX {
+            let file = self.path();
             tracing::error!(
-                file = %self.path().display(),
+                file = %file.display(),
                 position = stretch.begin(),
                 bytes = stretch.bytes(),
                 offset,
                 next_offset,
-                "records are damaged: reads of these offsets are refused, those around them are served"
+                "records are damaged: reads of these offsets are refused, those around them are served. {}",
+                what_to_do(&file)
             );
         } else if known == TOLD_MAX + 1 && added == Added::New {
             tracing::error!(
@@ -277,4 +281,12 @@ impl Segment {
             Damaged::told(&damage).for_each(|told| tracing::error!("{told}: reads of those are refused"));
         }
     }
+}
+
+/// For whoever reads the log at night.
+pub(super) fn what_to_do(file: &Path) -> String {
+    let dir = Pasted(file.parent().unwrap_or(file));
+    format!(
+        "Look at the disk; `pagewire log check {dir}` names every place, and a backup that was made before may have them"
+    )
 }

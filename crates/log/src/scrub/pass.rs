@@ -10,6 +10,7 @@ use pagewire_disk::DiskFile;
 use pagewire_zcopy::{DropBehind, DropBehindOptions, FileRange, Residency, drop_pages_blocking, residency};
 
 use super::Stretch;
+use super::on_read::what_to_do;
 use super::search::{Search, Slice};
 use super::stretches::Stretches;
 use crate::segment::{End, Segment};
@@ -88,11 +89,12 @@ impl SegmentPass {
         self.tell_what_to_do();
     }
 
-    /// For whoever reads the log at night: what is wrong, where, and what can be done. The places are told where they are found,
-    /// once; this comes with each scrub that still finds some.
+    /// What is wrong, where, and what can be done. The places are told where they are found, once and with the same advice; this
+    /// comes with each later scrub that still finds some.
     fn tell_what_to_do(&self) {
         let all = self.segment.damage.all();
-        if self.damaged == 0 || all.is_empty() {
+        let was_told = self.segment.damage_told.swap(false, Ordering::AcqRel);
+        if was_told || self.damaged == 0 || all.is_empty() {
             return;
         }
         let file = self.segment.path();
@@ -102,9 +104,8 @@ impl SegmentPass {
             bytes = all.iter().map(Stretch::bytes).sum::<u64>(),
             offset = all.iter().map(|stretch| stretch.offset).min(),
             next_offset = all.iter().map(|stretch| stretch.next_offset).max(),
-            "the scrub found damaged records: reads of them are refused, those around them are served. Look at the disk; \
-             `pagewire log check {}` names every place, and a backup that was made before may have them",
-            file.parent().unwrap_or(&file).display()
+            "the scrub found damaged records: reads of them are refused, those around them are served. {}",
+            what_to_do(&file)
         );
     }
 

@@ -86,6 +86,8 @@ pub(crate) struct Segment {
     pub(crate) gaps: GapsCell,
     /// What of it must not be served.
     pub(crate) damage: KnownDamage,
+    /// Places of it were told since the scrub was through with it.
+    pub(crate) damage_told: AtomicBool,
     /// A read came to bytes that are no batch: the scrub looks at it before anything else.
     pub(crate) suspect: AtomicBool,
     /// Recovery is at it: where it ends is not known yet, and what is damaged in it is not learned by the way.
@@ -123,6 +125,7 @@ impl Segment {
             ages: Ages::default(),
             gaps,
             damage: KnownDamage::default(),
+            damage_told: AtomicBool::new(false),
             suspect: AtomicBool::new(false),
             unsettled: AtomicBool::new(false),
             unverified: Unverified::new(if unread { u64::MAX } else { 0 }),

@@ -1,5 +1,7 @@
-//! Partitions that have no directory, though a checkpoint or the metadata knows them: what a start would say of them (`dir/gone`).
+//! Partitions that have no directory, though a checkpoint or the metadata knows them: what a start would say of them (`dir/gone`),
+//! or the broker that serves the directory has to say.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -9,7 +11,7 @@ use uuid::Uuid;
 
 use super::checkpoints::Checkpoints;
 use super::finding::{Fate, Finding, Severity};
-use super::job::{Job, KnownTopic, Topics};
+use super::job::{Again, Job, KnownTopic, Topics};
 use crate::dir::partition_dir;
 
 /// A file that only the first of several log directories has.
@@ -28,10 +30,16 @@ pub(super) fn tell(
     let is_gone = |topic: &str, partition| !seen.contains(&(topic.to_owned(), partition));
     let reached = checkpoints.partitions();
     let lost = if job.is_kafkas { KAFKAS_LOST } else { LOST };
+    let beside = Beside { job: &*job, here: &here, dir, again: OnceCell::new() };
+    let mut findings = Vec::new();
     for (&(topic, partition), &reached) in
         reached.iter().filter(|((topic, partition), reached)| **reached > 0 && is_gone(topic, *partition))
     {
-        let (severity, why) = match known.map(|topics| here.places(topics.get(topic), partition)) {
+        let topic_known = known.map(|topics| topics.get(topic));
+        let (severity, why) = match topic_known.map(|topic| here.places(topic, partition)) {
+            Some(true) if live && beside.is_missing_still(topic, topic_known.flatten(), partition) => {
+                (Severity::Damage, LIVE_LOST)
+            }
             _ if live => (Severity::Doubt, "deleted or moved a moment ago, or lost"),
             Some(false) => (Severity::Note, "the metadata places no such partition here, so it was deleted"),
             Some(true) => (Severity::Damage, lost),
@@ -42,24 +50,68 @@ pub(super) fn tell(
         let what =
             format!("there is no such directory, and the partition had reached offset {reached}: {why}");
         let path = dir.join(partition_dir(topic, partition));
-        job.found(Finding::new(severity, path, what, Fate::Stays).offset(reached));
+        findings.push(Finding::new(severity, path, what, Fate::Stays).offset(reached));
     }
     let had_records =
         |topic: &str, partition| reached.get(&(topic, partition)).is_some_and(|offset| *offset > 0);
     for (topic, partition) in known.into_iter().flat_map(|topics| here.placed(topics)) {
         if is_gone(topic, partition) && !had_records(topic, partition) {
             let path = dir.join(partition_dir(topic, partition));
-            job.found(match known.and_then(|topics| topics.get(topic)) {
-                Some(known) if known.unmade => Finding::new(Severity::Note, path, YOUNG, Fate::Renewed),
-                _ if live => Finding::new(Severity::Doubt, path, MOVING, Fate::Stays),
-                _ => Finding::new(Severity::Damage, path, MISSED, Fate::Stays),
+            let known = known.and_then(|topics| topics.get(topic));
+            let is_unmade = known.is_some_and(|known| known.unmade);
+            findings.push(match () {
+                () if is_unmade => Finding::new(Severity::Note, path, YOUNG, Fate::Renewed),
+                () if live && beside.is_missing_still(topic, known, partition) => {
+                    let what = format!(
+                        "the metadata places a partition here, and there is no such directory: {LIVE_LOST}"
+                    );
+                    Finding::new(Severity::Damage, path, what, Fate::Stays)
+                }
+                () if live => Finding::new(Severity::Doubt, path, MOVING, Fate::Stays),
+                () => Finding::new(Severity::Damage, path, MISSED, Fate::Stays),
             });
         }
+    }
+    for finding in findings {
+        job.found(finding);
+    }
+}
+
+/// A second look beside a broker that serves the directory, and makes and deletes topics meanwhile. The metadata has a topic before
+/// its logs are made, with a note until they are, and has it no more before they are deleted: so a partition of a topic that was
+/// made when the check began, that is the same topic still once its directory was missed, is missed by its broker as well.
+struct Beside<'b, 'j> {
+    job: &'b Job<'j>,
+    here: &'b Here,
+    dir: &'b Path,
+    /// The metadata as it is by now.
+    again: OnceCell<Topics>,
+}
+
+impl Beside<'_, '_> {
+    fn is_missing_still(&self, topic: &str, known: Option<&KnownTopic>, partition: i32) -> bool {
+        let (Some(known), Some(Again(again))) =
+            (known.filter(|known| known.id.is_some()), self.job.options.again)
+        else {
+            return false;
+        };
+        let path = self.dir.join(partition_dir(topic, partition));
+        let is_away = || self.job.disk.exists(&path).is_ok_and(|exists| !exists);
+        if known.unmade || !is_away() {
+            return false;
+        }
+        let now = self.again.get_or_init(again).get(topic);
+        let is_same = now.is_some_and(|now| now.id == known.id && !now.unmade);
+        is_same && self.here.places(now, partition) && is_away()
     }
 }
 
 const LOST: &str = "its records are lost unless the directory is put back; it is not served before that, or before \
                     its broker is told that it may begin anew (pagewire log online --empty DIR --data-dir FIRST_DIR)";
+const LIVE_LOST: &str = "its records are lost unless the directory is put back (then: pagewire log online DIR --data-dir FIRST_DIR); \
+                         the broker that serves the directories counts it as its own still, and has no more of it than it holds \
+                         open, before that or before it is told that it may begin anew (pagewire log online --empty DIR \
+                         --data-dir FIRST_DIR)";
 const KAFKAS_LOST: &str = "its records are lost unless the directory is put back, or another of log.dirs has it; pagewire import \
                            refuses the topic without it, and does without it with --allow-missing";
 const YOUNG: &str = "the metadata places a partition here, and the process that made its topic ended before it had made the \

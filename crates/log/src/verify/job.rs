@@ -1,6 +1,7 @@
 //! What all parts of one check share: the disk, what was asked, what was counted, and whoever is told.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,6 +31,16 @@ pub struct KnownTopic {
     pub unmade: bool,
 }
 
+/// Reads the metadata once more, as it is by then; nothing where it cannot be read.
+#[derive(Clone, Copy)]
+pub struct Again<'t>(pub &'t dyn Fn() -> Topics);
+
+impl fmt::Debug for Again<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Again")
+    }
+}
+
 /// What to look at besides the bytes' own checks.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct VerifyOptions<'t> {
@@ -39,6 +50,8 @@ pub struct VerifyOptions<'t> {
     pub limits: DecompressLimits,
     /// What is known of the topics. Where nothing is, offsets that are missing may have been compacted.
     pub topics: Option<&'t Topics>,
+    /// How to ask once more, of a directory that a broker serves: topics come and go meanwhile.
+    pub again: Option<Again<'t>>,
 }
 
 /// What was looked at, and what came of it.

@@ -120,6 +120,22 @@ pub(super) fn is_kafkas(disk: &dyn Disk, dir: &Path) -> bool {
         && !entries.iter().any(|entry| is_ours(&entry.name))
 }
 
+/// The same of a partition that is checked by itself. Where there is nothing to compare it with, it says that.
+pub(super) fn identity_alone(job: &mut Job<'_>, dir: &Path, name: &str) {
+    let DirName::Partition { topic, .. } = DirName::parse(name) else { return };
+    identity(job, dir, topic);
+    let Some(topics) = job.options.topics.filter(|_| !job.is_kafkas) else { return };
+    let why = match topics.get(topic) {
+        Some(known) if known.id.is_some() => return,
+        _ if topics.is_empty() => {
+            "no metadata was found around it: name the log directory that has it as well"
+        }
+        _ => "the metadata that was found has no topic of this name",
+    };
+    let what = format!("whose records these are was not compared, for {why}");
+    job.found(Finding::new(Severity::Note, dir.join(PARTITION_METADATA_FILE), what, Fate::Stays));
+}
+
 /// The topic's id beside the one that the metadata knows.
 fn identity(job: &mut Job<'_>, dir: &Path, topic: &str) {
     let known = job.options.topics.and_then(|topics| topics.get(topic)).and_then(|topic| topic.id);

@@ -51,7 +51,7 @@ use std::sync::Arc;
 use pagewire_disk::{CheckpointError, Disk, LockLook, OpenMode, look_at_lock};
 
 pub use finding::{Fate, Finding, Onward, Severity};
-pub use job::{Event, KnownTopic, Tally, Topics, VerifyOptions};
+pub use job::{Again, Event, KnownTopic, Tally, Topics, VerifyOptions};
 
 use crate::dir::DirName;
 use job::Job;
@@ -134,6 +134,7 @@ fn verify_as(
         }
         Target::Partition => {
             let (dir, name) = (parent(path), path.file_name().and_then(|name| name.to_str()));
+            log_dir::identity_alone(&mut job, path, name.unwrap_or_default());
             let known = log_dir::known(&job, dir, name.unwrap_or_default(), is_served(dir));
             partition::verify(&mut job, path, &known)?;
         }

@@ -52,7 +52,7 @@ struct Answer {
     cuts: Vec<String>,
     /// Records that are damaged: their reads are refused.
     damage: Vec<String>,
-    /// Partitions that are not served, and why; why some could not be made.
+    /// Partitions that are not served, or take no records, and why; why some could not be made.
     failed: Vec<String>,
     /// What else is worth telling.
     notes: Vec<String>,
@@ -66,6 +66,9 @@ impl Answer {
         let holes = logs().flat_map(|log| Hole::told(&log.report.holes));
         let damage = logs().flat_map(|log| Damaged::told(&log.report.damage));
         let failed = report.failed.iter();
+        let read_only = online.read_only.iter().map(|((topic, partition), why)| {
+            format!("{topic}-{partition}: it can be read, and takes no records: {why}")
+        });
         let of_logs = logs().flat_map(|log| {
             log.report.notes.iter().map(move |note| format!("{}-{}: {note}", log.topic, log.partition))
         });
@@ -82,6 +85,7 @@ impl Answer {
             failed: told(
                 failed
                     .map(|log| format!("{}-{}: {}", log.topic, log.partition, log.error))
+                    .chain(read_only)
                     .chain(online.trouble.clone()),
             ),
             notes: told(report.notices.iter().map(ToString::to_string).chain(of_logs)),
@@ -110,6 +114,8 @@ fn within(bytes: usize, lines: impl Iterator<Item = String>) -> Vec<String> {
 
 pub(super) fn begin(request: Map<String, Value>, call: Call) -> Result<Work, String> {
     let Which { dir, empty } = fields(request)?;
+    // As the settings have it.
+    let dir = std::path::absolute(&dir).unwrap_or(dir);
     Ok(Box::pin(async move {
         info!(dir = %dir.display(), empty, "a log directory is opened");
         let (meter, watched) = watch::channel(None);
@@ -126,8 +132,9 @@ pub(super) fn begin(request: Map<String, Value>, call: Call) -> Result<Work, Str
             warn!(dir = %dir.display(), why, "log directory is not online");
         })?;
         loaded::report(&online.report, &[]);
-        let (partitions, failed) = (online.partitions.len(), online.report.failed.len());
-        info!(dir = %dir.display(), partitions, failed, "log directory is online");
+        let (partitions, read_only, failed) =
+            (online.partitions.len(), online.read_only.len(), online.report.failed.len());
+        info!(dir = %dir.display(), partitions, read_only, failed, "log directory is online");
         serde_json::to_value(Answer::of(
             &online,
             if empty { made(&call.broker, &online.partitions) } else { 0 },
@@ -165,7 +172,7 @@ async fn tell(
 mod tests {
     use std::path::Path;
 
-    use pagewire_log::{FailedLog, LoadReport, LogError, Notice};
+    use pagewire_log::{FailedLog, LoadReport, LogError, Notice, Offline};
 
     use super::*;
     use crate::control::LINE_MAX as ANSWER_MAX;
@@ -185,8 +192,15 @@ mod tests {
             notices: (0..500).map(unknown).collect(),
             ..LoadReport::default()
         };
-        let answer =
-            Answer::of(&Online { partitions: vec![(topic.clone(), 0); 500], report, trouble: None }, 0);
+        let answer = Answer::of(
+            &Online {
+                partitions: vec![(topic.clone(), 0); 500],
+                read_only: Vec::new(),
+                report,
+                trouble: None,
+            },
+            0,
+        );
         assert!(answer.failed.len() > 1 && answer.notes.len() > 1);
         assert!(answer.failed.last().is_some_and(|last| last.starts_with("and more")));
         let text = serde_json::to_string(&answer).expect("JSON");
@@ -197,8 +211,16 @@ mod tests {
     #[test]
     fn what_fits_is_told_whole() {
         let report = LoadReport { failed: vec![failed("t"), failed("u")], ..LoadReport::default() };
-        let answer = Answer::of(&Online { partitions: vec![("u".to_owned(), 3)], report, trouble: None }, 0);
-        assert_eq!(answer.failed.len(), 2);
+        let why = Offline { reason: "no room for a sync".into(), kind: std::io::ErrorKind::StorageFull };
+        let read_only = vec![(("v".to_owned(), 1), why)];
+        let online = Online { partitions: vec![("u".to_owned(), 3)], read_only, report, trouble: None };
+        let answer = Answer::of(&online, 0);
+        assert_eq!(answer.failed.len(), 3);
+        assert!(
+            answer.failed[2].starts_with("v-1: it can be read, and takes no records: "),
+            "{:?}",
+            answer.failed
+        );
         assert_eq!((answer.served, answer.partitions), (vec!["u-3".to_owned()], 1));
         assert!(answer.failed[1].starts_with("u-0: "), "{:?}", answer.failed);
     }

@@ -1,11 +1,11 @@
 //! `pagewire log check`: tells each finding as it comes, but those that fold (`folded`) at the end, and sums up.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use pagewire_disk::{Disk, OsDisk};
-use pagewire_log::verify::{Event, Fate, Finding, Onward, Severity, Tally, VerifyOptions, verify};
+use pagewire_log::verify::{Again, Event, Fate, Finding, Onward, Severity, Tally, VerifyOptions, verify};
 use serde::Serialize;
 
 use super::folded::Folded;
@@ -57,18 +57,25 @@ struct Counts {
 pub(super) async fn run(args: &CheckArgs, format: Format) -> anyhow::Result<()> {
     // What is checked holds few files open; recovery, which is rehearsed, some more.
     let _ = pagewire_broker::raise_descriptor_limit();
-    let Beside { topics, findings } = topics::beside(&args.paths).await;
+    let paths = args.paths.iter().map(|path| whole(path)).collect::<anyhow::Result<Vec<_>>>()?;
+    let Beside { topics, findings } = topics::beside(&paths).await;
+    let again = || topics::again(&paths);
     let disk: Arc<dyn Disk> = Arc::new(OsDisk::new());
     let (mut out, mut sum) = (Out::new(), Tally::default());
-    let total = args.paths.iter().map(|path| size_of(&*disk, path, 0)).sum();
+    let total = paths.iter().map(|path| size_of(&*disk, path, 0)).sum();
     let progress = Progress::new(true, Some(total));
-    let options = VerifyOptions { deep: args.deep, topics: Some(&topics), ..VerifyOptions::default() };
+    let options = VerifyOptions {
+        deep: args.deep,
+        topics: Some(&topics),
+        again: Some(Again(&again)),
+        ..VerifyOptions::default()
+    };
     let (mut done, mut told, mut folded) = (0, Ok(()), Folded::default());
     for finding in findings {
         sum.count(finding.severity);
         tell(finding, format, &mut folded, &mut out)?;
     }
-    for path in &args.paths {
+    for path in &paths {
         let tally = verify(&disk, path, options, &mut |event| match event {
             Event::Read { path, bytes } => {
                 done += bytes;
@@ -90,6 +97,12 @@ pub(super) async fn run(args: &CheckArgs, format: Format) -> anyhow::Result<()> 
         bail!("{} damaged", count(sum.damage));
     }
     Ok(())
+}
+
+/// The path from the root on: what is above it is looked at as well, and what is said of it works from anywhere.
+fn whole(path: &Path) -> anyhow::Result<PathBuf> {
+    let whole = if path.file_name().is_some() { std::path::absolute(path) } else { path.canonicalize() };
+    whole.with_context(|| format!("{} cannot be checked", path.display()))
 }
 
 /// Programs hear of each finding, people of all of one cause at the end.

@@ -23,7 +23,8 @@ pub(super) async fn run(args: OnlineArgs, format: Format) -> anyhow::Result<()> 
             home = home.display()
         );
     };
-    let dir = args.dir.to_str().context("the directory's name is no text")?;
+    let dir = std::path::absolute(&args.dir).context("the directory has no name")?;
+    let dir = dir.to_str().context("the directory's name is no text")?;
     let mut request = json!({ "verb": "online", "dir": dir });
     // A broker that does not know it says so.
     if args.empty {

@@ -15,11 +15,14 @@ use pagewire_log::verify::{Fate, Finding, KnownTopic, Severity, Topics};
 use pagewire_metadata::model::{ConfigScope, LogDirsRecord};
 use pagewire_metadata::{Catalog, EmbeddedStore, FILE_NAME, OpenError, SystemClock};
 use pagewire_takeover::cleanup_policies;
+use tokio::runtime::Handle;
 
 use super::away;
 
 /// A larger store of metadata is left alone.
 const STORE_MAX: u64 = 1 << 30;
+/// Copies that are taken for one that can be read.
+const LOOKS_MAX: usize = 8;
 /// A file's partition, and the log directory of that.
 const ABOVE: usize = 3;
 
@@ -60,6 +63,12 @@ pub(super) async fn beside(paths: &[PathBuf]) -> Beside {
     beside
 }
 
+/// The topics as they are by now, beside a broker that may be writing them: a copy that is of no one moment is taken anew. Blocks.
+pub(super) fn again(paths: &[PathBuf]) -> Topics {
+    let look = || tokio::task::block_in_place(|| Handle::current().block_on(beside(paths))).topics;
+    (0..LOOKS_MAX).map(|_| look()).find(|topics| !topics.is_empty()).unwrap_or_default()
+}
+
 const NOWHERE: &str = "it is not here, nor is Kafka's, nor beside it: right in all log directories of a broker but the first, which is \
                        to be named as well; without it the first is not served";
 
@@ -98,7 +107,7 @@ struct Found {
 /// What the log directory `dir` says, if it has metadata.
 async fn of(dir: &Path) -> anyhow::Result<Option<Found>> {
     let kafkas = cleanup_policies(dir)?;
-    let ours_is_here = read_small(&OsDisk::new(), &dir.join(FILE_NAME), STORE_MAX)?;
+    let ours_is_here = stored(&dir.join(FILE_NAME))?;
     if kafkas.is_empty() && ours_is_here.is_none() {
         return Ok(None);
     }
@@ -122,8 +131,13 @@ async fn of(dir: &Path) -> anyhow::Result<Option<Found>> {
     Ok(Some(Found { topics, served }))
 }
 
+/// The bytes of the store at `path`, if there is one.
+pub(super) fn stored(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    read_small(&OsDisk::new(), path, STORE_MAX)
+}
+
 /// A store of these bytes.
-fn opened(bytes: &[u8]) -> anyhow::Result<Catalog> {
+pub(super) fn opened(bytes: &[u8]) -> anyhow::Result<Catalog> {
     let (disk, path) = (MemoryDisk::new(), Path::new("/").join(FILE_NAME));
     disk.open(&path, OpenMode::Create)?.write_at(0, bytes)?;
     let store = EmbeddedStore::open_on(Arc::new(disk), &path, Arc::new(SystemClock))?;

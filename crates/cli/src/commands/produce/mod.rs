@@ -42,9 +42,8 @@ pub(crate) async fn run(args: ProduceArgs) -> anyhow::Result<()> {
     let topic = client.topic(&args.topic, true, needs).await?;
     check_partition(&topic, args.partition)?;
     let batching = batching(&mut client, &args).await?;
-    let led = topic.partitions.iter().filter(|partition| partition.leader.is_some());
-    let led = led.map(|partition| partition.index).collect();
-    let partitioner = Partitioner::new(topic.partitions.len(), args.partition, seed()).among(led);
+    let partitioner =
+        Partitioner::new(topic.partitions.len(), args.partition, seed()).among(topic.open_to_writes());
     let written = Arc::new(Written::default());
     let sending =
         Sending { topic: topic.name.clone(), acks: args.acks.code(), timeout: args.connect.timeout };

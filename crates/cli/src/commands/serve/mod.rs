@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use pagewire_broker::config::BrokerConfig;
-use pagewire_broker::{Loggers, Node};
+use pagewire_broker::{Loggers, Node, StartError};
 use tracing::{info, warn};
 
 use super::stop;
@@ -60,10 +60,15 @@ fn refuse_half_imported(dir: &Path) -> anyhow::Result<()> {
 
 async fn serve(config: BrokerConfig, loggers: Loggers) -> anyhow::Result<()> {
     let stop = stop::on_signal()?;
-    let node = tokio::select! {
-        node = Node::start_with(config, loggers) => node?,
+    let node = match Node::start_until(config, loggers, stop.clone()).await {
         // Not serving yet, so nothing was promised: what was begun is recovered at the next start.
-        () = stop.cancelled() => return Ok(()),
+        Err(StartError::Stopped) => {
+            info!(
+                "stopped by a signal before anything was served; the next start does again what this one had not finished"
+            );
+            return Ok(());
+        }
+        node => node?,
     };
     info!("{}", node.summary());
     announce(&node);

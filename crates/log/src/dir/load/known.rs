@@ -53,12 +53,8 @@ impl Known {
 
     /// Why there was no mark of an orderly stop, where that is no sign of a kill.
     pub(super) fn unmarked(&self, disk: &dyn Disk, dir: &Path) -> Option<Unmarked> {
-        let was_restored = restored::take(disk, dir);
-        let unmarked = if was_restored {
-            Some(Unmarked::Restored)
-        } else {
-            self.sums.lost_mark().then_some(Unmarked::MarkRemoved)
-        };
+        let noted = restored::take(disk, dir);
+        let unmarked = noted.or_else(|| self.sums.lost_mark().then_some(Unmarked::MarkRemoved));
         unmarked.filter(|_| !self.evidence.clean)
     }
 

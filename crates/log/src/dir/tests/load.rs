@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use pagewire_disk::checkpoint::{CLEAN_MARK_FILE, META_PROPERTIES_FILE};
 use pagewire_disk::{Call, Errno, Fault, LockError, When};
 
-use super::super::{Unmarked, note_restored};
+use super::super::{Unmarked, note_restored, note_start_stopped, was_left_in_order};
 use super::*;
 
 #[test]
@@ -309,6 +309,15 @@ fn why_there_is_no_mark_of_an_orderly_stop_is_told_where_it_was_no_kill_and_excu
     let world = stopped(false);
     note_restored(&*world.disk, root()).expect("noted");
     assert_eq!(opened(&world), (false, Some(Unmarked::Restored), true));
+    assert_eq!(opened(&world), (false, None, true), "killed since");
+
+    let world = stopped(true);
+    assert!(was_left_in_order(&*world.disk, root()).expect("looked"));
+    world.disk.remove_file(&path(CLEAN_MARK_FILE)).expect("removed");
+    assert!(!was_left_in_order(&*world.disk, root()).expect("looked"));
+    note_start_stopped(&*world.disk, root()).expect("noted");
+    assert!(was_left_in_order(&*world.disk, root()).expect("looked"), "another start that is stopped");
+    assert_eq!(opened(&world), (false, Some(Unmarked::StartStopped), true));
     assert_eq!(opened(&world), (false, None, true), "killed since");
 
     let world = stopped(true);

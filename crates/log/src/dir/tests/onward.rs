@@ -100,6 +100,11 @@ fn a_start_that_comes_to_damage_names_the_offset_at_which_it_begins() {
     let notes = &report.loaded[0].report.notes;
     let says = |words: &str| notes.iter().any(|note| note.contains(words));
     assert!(says("the offsets 6 to 6") && !says("the offsets 0 to"), "{notes:?}");
+    assert_eq!(
+        report.loaded[0].report.noted().count(),
+        notes.iter().len() - 1,
+        "it was told where it was found"
+    );
     let log = dir.get("a", 0).expect("open");
     let read = log.read(6, 1, ReadUpTo::LogEnd, true);
     assert!(matches!(read, Err(ReadError::Damaged { offset: 6, next_offset: 7, .. })), "{read:?}");

@@ -3,6 +3,8 @@
 mod batches;
 mod contents;
 mod decode;
+mod metadata;
+mod noted;
 mod offsets;
 mod page;
 mod small;
@@ -17,6 +19,7 @@ use anyhow::bail;
 use pagewire_disk::{Disk, DiskFile, OpenMode, OsDisk};
 use pagewire_log::files::FileKind;
 
+use crate::Usage;
 use crate::args::log::DumpArgs;
 use crate::commands::failures::Failures;
 use crate::output::{ClosedPipe, Format, Out, complain};
@@ -33,17 +36,18 @@ const SEGMENT: &str = ".log";
 const OFFSET_DIGITS: usize = 20;
 
 /// Prints all of the files. An error, and so exit code 1, if anything in them is damaged, or one of them cannot be printed: the
-/// others are, all the same.
+/// others are, all the same. One of this program's own that nothing here decodes is wrong usage.
 pub(super) fn run(args: &DumpArgs, format: Format) -> anyhow::Result<()> {
     let (disk, mut out) = (OsDisk::new(), Out::new());
     let mut page = Page::new(format, &mut out);
-    let mut failures = Failures::of(args.files.len());
+    let (mut failures, mut without_decoder) = (Failures::of(args.files.len()), Vec::new());
     for path in &args.files {
         let printed = readable(&disk, path).and_then(|()| {
             page.file(path)?;
             dump(&disk, path, args, &mut page)
         });
         match printed {
+            Err(error) if error.is::<Usage>() => without_decoder.push(format!("{}: {error}", path.display())),
             Err(error) if !error.is::<ClosedPipe>() => {
                 failures.note(error.context(format!("{} cannot be printed", path.display())), "");
             }
@@ -56,7 +60,10 @@ pub(super) fn run(args: &DumpArgs, format: Format) -> anyhow::Result<()> {
     if damaged > 0 {
         bail!("{damaged} damaged");
     }
-    Ok(())
+    if without_decoder.is_empty() {
+        return Ok(());
+    }
+    Err(Usage(without_decoder.join("; ")).into())
 }
 
 /// Refuses what is no file, before anything is said of it.
@@ -91,6 +98,8 @@ fn dump(disk: &dyn Disk, path: &Path, args: &DumpArgs, page: &mut Page<'_>) -> a
                 page.text(|| format!("Set aside of a log, from offset: {offset}"))?;
                 batches::dump(disk, path, args, page)
             }
+            None if name == pagewire_metadata::FILE_NAME => metadata::dump(path, page),
+            None if noted::dump(disk, path, page)? => Ok(()),
             None => small::text(disk, path, name, page),
         },
     }

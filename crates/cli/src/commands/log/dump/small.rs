@@ -3,21 +3,26 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use pagewire_broker::config::THRESHOLDS_FILE;
 use pagewire_disk::checkpoint::{
-    EPOCH_CHECKPOINT_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE,
-    PARTITION_METADATA_FILE, RECOVERY_POINT_FILE,
+    CLEAN_MARK_FILE, CLEANER_FILE, DAMAGE_FILE, EPOCH_CHECKPOINT_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE,
+    META_PROPERTIES_FILE, PARTITION_METADATA_FILE, RECOVERY_POINT_FILE,
 };
 use pagewire_disk::{
-    CheckpointError, Disk, EpochCheckpoint, MetaProperties, OffsetCheckpoint, PartitionMetadata, read_small,
+    CheckpointError, DamageCheckpoint, Disk, EpochCheckpoint, LOCK_FILE, MetaProperties, OffsetCheckpoint,
+    PartitionMetadata, read_small,
 };
-use pagewire_log::AbortedTxn;
 use pagewire_log::files::{Entries, Entry, ProducerSnapshot, SnapshotDamage, SnapshotProducer, TxnEntry};
+use pagewire_log::{AbortedTxn, SCRUB_FILE, SUMS_FILE, VOUCHED_FILE};
 use serde::Serialize;
 
 use super::batches::optional;
 use super::page::Page;
+use crate::Usage;
 use crate::output::complain;
 
+/// Beginnings of names that only this program uses, and of locks.
+const OURS: [&str; 4] = ["pagewire-", "metadata.redb", ".pagewire", LOCK_FILE];
 /// The longest text that is printed.
 const TEXT_MAX: u64 = 1 << 20;
 
@@ -139,8 +144,14 @@ pub(super) fn text(disk: &dyn Disk, path: &Path, name: &str, page: &mut Page<'_>
         EPOCH_CHECKPOINT_FILE => EpochCheckpoint::read(disk, path).map(drop),
         PARTITION_METADATA_FILE => PartitionMetadata::read(disk, path).map(drop),
         META_PROPERTIES_FILE => MetaProperties::read(disk, path).map(drop),
-        RECOVERY_POINT_FILE | LOG_START_FILE | HIGH_WATERMARK_FILE | "cleaner-offset-checkpoint" => {
-            OffsetCheckpoint::read(disk, path).map(drop)
+        RECOVERY_POINT_FILE | LOG_START_FILE | HIGH_WATERMARK_FILE | CLEANER_FILE | SUMS_FILE
+        | VOUCHED_FILE | SCRUB_FILE => OffsetCheckpoint::read(disk, path).map(drop),
+        DAMAGE_FILE => DamageCheckpoint::read(disk, path.parent().unwrap_or(Path::new("."))).map(drop),
+        CLEAN_MARK_FILE | THRESHOLDS_FILE => Ok(()),
+        name if OURS.iter().any(|beginning| name.starts_with(beginning)) => {
+            let what = "it is a file of this program's that nothing here decodes: log dump prints logs, their indexes and \
+                        snapshots, checkpoints, meta.properties, partition.metadata, metadata.redb and pagewire-* files of numbers";
+            return Err(Usage(what.to_owned()).into());
         }
         _ => {
             complain(format_args!("Ignoring unknown file {}", path.display()));
