@@ -120,8 +120,15 @@ impl TxnFiles {
             // What is looked at may have grown since.
             if base < looked_at { witness.allows(base, entries) } else { witness.begins(base, entries) }
         };
-        let said = place.segments.iter().map(|segment| segment.base_offset);
-        let wrong: Vec<i64> = said.filter(|base| !self.damaged.contains(base) && !allows(*base)).collect();
+        let said: Vec<i64> = place.segments.iter().map(|segment| segment.base_offset).collect();
+        let gone = witness.gone(&said, place.log_end).filter_map(|base| lost_behind(place, base)).min();
+        let wrong = said.into_iter().filter(|base| !self.damaged.contains(base) && !allows(*base));
+        let wrong: Vec<i64> = wrong.collect();
+        if let Some(before) = gone {
+            // With a segment went what was aborted in it.
+            self.mute = true;
+            self.replay_at(before);
+        }
         for base in wrong {
             let path = place.home.path(base, names::TXN_INDEX);
             report.note(format!("{}: entries are missing", path.display()));
@@ -230,7 +237,8 @@ impl TxnFiles {
     /// Whether the files know every marker among these offsets, of a transaction and of what is lost behind it, that aborted
     /// something. A start before may have known better.
     pub(crate) fn know_all(&self, offsets: &Range<i64>) -> bool {
-        !self.mute && offsets.end <= self.stable_below && !self.remembered.is_for_good(offsets.start)
+        let was_in_doubt = self.remembered.is_for_good(offsets.start) || self.remembered.is_outgrown(offsets);
+        !self.mute && offsets.end <= self.stable_below && !was_in_doubt
     }
 
     /// There is more in `segment` than could be replayed.
@@ -300,6 +308,12 @@ impl TxnFiles {
         }
         Ok(newest)
     }
+}
+
+/// Where the segment begins behind which the one at `base` is lost; `None` if compaction may have taken it.
+fn lost_behind(place: &Place<'_>, base: i64) -> Option<i64> {
+    let before = place.segments.iter().rfind(|segment| segment.base_offset < base)?;
+    before.lacks_records(&(base..base.saturating_add(1))).then_some(before.base_offset)
 }
 
 fn first_base(place: &Place<'_>) -> i64 {

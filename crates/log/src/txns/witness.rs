@@ -65,6 +65,14 @@ impl Witness {
         self.0.iter().any(|(named, _)| *named == base)
     }
 
+    /// The segments of which something is said that are not among these, which rise. Retention took those before the first; what
+    /// lies at or behind the log's end was cut.
+    pub(crate) fn gone(&self, bases: &[i64], log_end: i64) -> impl Iterator<Item = i64> {
+        let among = bases.first().map_or(log_end, |first| *first)..log_end;
+        let said = self.0.iter().map(|(named, _)| *named).filter(move |named| among.contains(named));
+        said.filter(|named| bases.binary_search(named).is_err())
+    }
+
     /// Reads the file in `dir`; `None` without one. `InvalidData`: it says nothing.
     pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> io::Result<Option<Self>> {
         Ok(lines::read(disk, &dir.join(FILE))?.map(Self))
