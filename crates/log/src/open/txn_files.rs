@@ -61,6 +61,7 @@ impl TxnFiles {
         let (clean, known) = (options.clean, place.home.recovery_known());
         let stable_below = if clean { i64::MAX } else { options.recovery_point };
         let mut files = Self { stable_below, mute: !clean && !known, ..Self::default() };
+        files.hear(place, report)?;
         let listed = |segment: &&Arc<Segment>| place.listing.aborted.contains(&segment.base_offset);
         for segment in place.segments.iter().filter(listed) {
             let path = place.home.path(segment.base_offset, names::TXN_INDEX);
@@ -75,7 +76,7 @@ impl TxnFiles {
                 Err(error) => return Err(LogError::at(path)(error)),
             }
         }
-        files.hear(place, report)?;
+        files.compare(place, report);
         files.hear_doubts(place, report)?;
         for look in place.looks {
             // After an orderly stop that vouches for them the last segment is as good as the rest, unless it was in doubt.
@@ -95,7 +96,7 @@ impl TxnFiles {
         Ok(files)
     }
 
-    /// Holds the files against what was written about them: those of segments that are looked at may have more.
+    /// Reads what was written about the files.
     fn hear(&mut self, place: &Place<'_>, report: &mut RecoveryReport) -> Result<(), LogError> {
         if !place.listing.witness {
             return Ok(());
@@ -113,7 +114,12 @@ impl TxnFiles {
             }
             Err(error) => return Err(LogError::at(path)(error)),
         }
-        let Some(witness) = &self.witness else { return Ok(()) };
+        Ok(())
+    }
+
+    /// Holds the files against that: those of segments that are looked at may have more.
+    fn compare(&mut self, place: &Place<'_>, report: &mut RecoveryReport) {
+        let Some(witness) = &self.witness else { return };
         let looked_at = place.looks.first().map_or(i64::MAX, |look| look.base_offset);
         let allows = |base: i64| {
             let entries = self.believed.get(&base).map_or(&[][..], Vec::as_slice);
@@ -135,7 +141,6 @@ impl TxnFiles {
             self.mute = true;
             self.replay_at(base);
         }
-        Ok(())
     }
 
     /// Looks again where it was in doubt what became of transactions.
@@ -163,12 +168,14 @@ impl TxnFiles {
         let base = segment.base_offset;
         let mut entries = txns::index::read(&*place.home.disk, &place.home.path(base, names::TXN_INDEX))?;
         let (whole, end) = (entries.len(), segment.end().next_offset);
+        // Whatever the log lacks, these are what was written.
+        let is_right = self.witness.as_ref().is_some_and(|witness| witness.has(base, &entries));
         // The log was cut, or the marker of an entry never got into it.
         entries.truncate(entries.partition_point(|entry| entry.last_offset < end));
         let wrong = |reason: &str| io::Error::new(ErrorKind::InvalidData, reason.to_owned());
         txns::index::check(&entries, base, end).map_err(wrong)?;
         for entry in &entries {
-            if !may_be_marked(segment, entry)? {
+            if !may_be_marked(segment, entry)? && !is_right {
                 return Err(wrong("an entry that points at no marker"));
             }
         }
@@ -345,7 +352,6 @@ fn both(file: &[AbortedTxn], log: Vec<AbortedTxn>) -> Vec<AbortedTxn> {
 
 /// Whether the batch at the entry's last offset is a control batch of its producer, or cannot be read any more.
 fn may_be_marked(segment: &Segment, entry: &AbortedTxn) -> io::Result<bool> {
-    let is_lost = || segment.damage.holding(entry.last_offset).is_some();
     match segment.locate(entry.last_offset, Patience::Endless) {
         Ok(Some(found)) => {
             let header = found.header;
@@ -358,7 +364,7 @@ fn may_be_marked(segment: &Segment, entry: &AbortedTxn) -> io::Result<bool> {
             segment.learn_damage(found.position, entry.last_offset, &segment.anchors())?;
             Ok(true)
         }
-        Ok(None) => Ok(is_lost()),
+        Ok(None) => Ok(segment.lacks_records(&(entry.last_offset..entry.last_offset.saturating_add(1)))),
         Err(ReadError::Io(error)) => Err(error),
         Err(_) => Ok(true),
     }

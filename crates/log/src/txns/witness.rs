@@ -41,9 +41,12 @@ impl Witness {
 
     /// Whether these can be all entries of the segment at `base`.
     pub(crate) fn allows(&self, base: i64, entries: &[AbortedTxn]) -> bool {
-        let sum = txns::index::sum(base, entries);
-        let mut named = self.0.iter().filter(|(named, _)| *named == base).peekable();
-        named.peek().is_none() || named.any(|(_, named)| *named == [sum])
+        !self.names(base) || self.has(base, entries)
+    }
+
+    /// Whether the segment at `base` is named with the sum of these.
+    pub(crate) fn has(&self, base: i64, entries: &[AbortedTxn]) -> bool {
+        self.0.contains(&(base, [txns::index::sum(base, entries)]))
     }
 
     /// Whether these can be the entries of the segment at `base`, which may have got more since.

@@ -504,10 +504,8 @@ fn no_commit_settles_what_may_have_been_aborted_in_what_was_lost_since_it_was_in
     }
 }
 
-#[test]
-fn no_commit_settles_what_may_have_been_aborted_in_a_segment_that_is_gone() {
-    let Stopped { mut world, first, file, .. } = stopped(ControlType::Abort, Stop::Kill);
-    world.config.cleanup_compact = false;
+/// Starts, writes until the newest segment is closed, and is killed.
+fn close_the_newest(world: &World) {
     let (dir, _) = world.open();
     let log = dir.get("a", 0).expect("open");
     let segments = log.segments().len();
@@ -515,7 +513,15 @@ fn no_commit_settles_what_may_have_been_aborted_in_a_segment_that_is_gone() {
         let bytes = keyed(BatchBuilder::new(Codec::None), key..=key, &[7; 60]);
         log.append(bytes, context()).expect("appended");
     }
-    drop((log, dir));
+    log.sync().expect("synced");
+    dir.write_checkpoints().expect("written");
+}
+
+#[test]
+fn no_commit_settles_what_may_have_been_aborted_in_a_segment_that_is_gone() {
+    let Stopped { mut world, first, file, .. } = stopped(ControlType::Abort, Stop::Kill);
+    world.config.cleanup_compact = false;
+    close_the_newest(&world);
     commit_another(&world);
     world.disk.remove_file(&path(&file)).expect("removed");
     for start in 0..2 {
@@ -524,6 +530,23 @@ fn no_commit_settles_what_may_have_been_aborted_in_a_segment_that_is_gone() {
         assert!(said.iter().any(|part| part.contains(&first)), "start {start}: {said:?}");
         let read = Read::all(&dir.get("a", 0).expect("open"), ReadUpTo::LastStable);
         assert_eq!(read.count(b"in a transaction"), 0, "start {start}");
+    }
+}
+
+#[test]
+fn an_abort_that_the_index_knows_is_believed_though_the_end_of_its_segment_is_lost_with_its_marker() {
+    let Stopped { mut world, file, position, .. } = stopped(ControlType::Abort, Stop::Kill);
+    world.config.cleanup_compact = false;
+    close_the_newest(&world);
+    let file = world.disk.open(&path(&file), OpenMode::ReadWrite).expect("there");
+    file.set_len(position).expect("cut");
+    for start in 0..3 {
+        let (dir, report) = world.open();
+        let said = &report.loaded[0].report;
+        assert!(said.undecided.is_empty() && said.rebuilt.is_empty(), "start {start}: {said:?}");
+        let read = Read::all(&dir.get("a", 0).expect("open"), ReadUpTo::LastStable);
+        assert_eq!(read.count(b"in a transaction"), 0, "start {start}");
+        assert!(start != 1 || dir.close_clean(0).clean);
     }
 }
 
