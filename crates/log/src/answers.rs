@@ -305,7 +305,8 @@ pub struct Cut {
     pub bytes: u64,
     /// Why, in words.
     pub reason: String,
-    /// Whole batches were among what went: the first of their offsets, and the one after the last.
+    /// Whole batches were among what went: the first of their offsets, and the one after the last; of those that may be
+    /// the log's, if there are any.
     pub good: Option<(i64, i64)>,
     /// Where what went is now. What held no whole batch is kept nowhere.
     pub set_aside: Option<PathBuf>,

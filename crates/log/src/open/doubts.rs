@@ -34,6 +34,9 @@ pub(crate) struct Doubts {
 impl Doubts {
     /// Records of these offsets are lost. `table`: as of the first of them.
     pub(crate) fn lost(&mut self, offsets: &Range<i64>, table: &mut ProducerTable, files: &TxnFiles) {
+        for doubt in self.pending.values_mut().flatten() {
+            doubt.all_known &= files.know_all(&(doubt.offsets.start..offsets.end));
+        }
         let open: Vec<(i64, i64)> = table.open().collect();
         for (first_offset, producer_id) in open {
             match files.aborted_at(producer_id, first_offset) {

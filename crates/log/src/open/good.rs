@@ -28,6 +28,14 @@ pub(crate) struct Good {
     pub(crate) upto: i64,
 }
 
+impl Good {
+    fn with(so_far: Option<Self>, header: &BatchHeader) -> Self {
+        let (first, upto) = (header.base_offset, header.next_offset());
+        let so_far = so_far.unwrap_or(Self { first, upto });
+        Self { first: so_far.first.min(first), upto: so_far.upto.max(upto) }
+    }
+}
+
 /// Bytes of a segment behind which nothing is known to be the log's own.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Unknown {
@@ -46,15 +54,17 @@ pub(crate) fn most_behind(offset: i64, bytes: u64) -> i64 {
     offset.saturating_add_unsigned(bytes.saturating_mul(OFFSETS_PER_BYTE_MAX))
 }
 
-/// The good batches of offsets from `offset` on that begin at or behind `from`.
+/// The whole batches that begin at or behind `from`: those of offsets from `offset` on, or where there is none of these,
+/// whichever there are. No checksum covers an offset, and a torn write may have left all of a batch but that.
 pub(crate) fn good_in(file: &dyn DiskFile, from: u64, size: u64, offset: i64) -> io::Result<Option<Good>> {
-    let mut good: Option<Good> = None;
-    each_whole(file, from..size, offset, |header, _| {
-        let (first, upto) = (header.base_offset, header.next_offset());
-        let so_far = good.unwrap_or(Good { first, upto });
-        good = Some(Good { first: so_far.first.min(first), upto: so_far.upto.max(upto) });
+    let (mut fitting, mut any) = (None, None);
+    each_whole(file, from..size, i64::MIN, |header, _| {
+        any = Some(Good::with(any, header));
+        if header.base_offset >= offset {
+            fitting = Some(Good::with(fitting, header));
+        }
     })?;
-    Ok(good)
+    Ok(fitting.or(any))
 }
 
 /// Behind which offset the whole batches end that may be the log's own; `None` if there is none. The first one is whole as well

@@ -61,6 +61,7 @@ impl TxnFiles {
         let (clean, known) = (options.clean, place.home.recovery_known());
         let stable_below = if clean { i64::MAX } else { options.recovery_point };
         let mut files = Self { stable_below, mute: !clean && !known, ..Self::default() };
+        files.hear(place, report)?;
         let listed = |segment: &&Arc<Segment>| place.listing.aborted.contains(&segment.base_offset);
         for segment in place.segments.iter().filter(listed) {
             let path = place.home.path(segment.base_offset, names::TXN_INDEX);
@@ -75,7 +76,7 @@ impl TxnFiles {
                 Err(error) => return Err(LogError::at(path)(error)),
             }
         }
-        files.hear(place, report)?;
+        files.compare(place, report);
         files.hear_doubts(place, report)?;
         for look in place.looks {
             // After an orderly stop that vouches for them the last segment is as good as the rest, unless it was in doubt.
@@ -95,7 +96,7 @@ impl TxnFiles {
         Ok(files)
     }
 
-    /// Holds the files against what was written about them: those of segments that are looked at may have more.
+    /// Reads what was written about the files.
     fn hear(&mut self, place: &Place<'_>, report: &mut RecoveryReport) -> Result<(), LogError> {
         if !place.listing.witness {
             return Ok(());
@@ -113,22 +114,33 @@ impl TxnFiles {
             }
             Err(error) => return Err(LogError::at(path)(error)),
         }
-        let Some(witness) = &self.witness else { return Ok(()) };
+        Ok(())
+    }
+
+    /// Holds the files against that: those of segments that are looked at may have more.
+    fn compare(&mut self, place: &Place<'_>, report: &mut RecoveryReport) {
+        let Some(witness) = &self.witness else { return };
         let looked_at = place.looks.first().map_or(i64::MAX, |look| look.base_offset);
         let allows = |base: i64| {
             let entries = self.believed.get(&base).map_or(&[][..], Vec::as_slice);
             // What is looked at may have grown since.
             if base < looked_at { witness.allows(base, entries) } else { witness.begins(base, entries) }
         };
-        let said = place.segments.iter().map(|segment| segment.base_offset);
-        let wrong: Vec<i64> = said.filter(|base| !self.damaged.contains(base) && !allows(*base)).collect();
+        let said: Vec<i64> = place.segments.iter().map(|segment| segment.base_offset).collect();
+        let gone = witness.gone(&said, place.log_end).filter_map(|base| lost_behind(place, base)).min();
+        let wrong = said.into_iter().filter(|base| !self.damaged.contains(base) && !allows(*base));
+        let wrong: Vec<i64> = wrong.collect();
+        if let Some(before) = gone {
+            // With a segment went what was aborted in it.
+            self.mute = true;
+            self.replay_at(before);
+        }
         for base in wrong {
             let path = place.home.path(base, names::TXN_INDEX);
             report.note(format!("{}: entries are missing", path.display()));
             self.mute = true;
             self.replay_at(base);
         }
-        Ok(())
     }
 
     /// Looks again where it was in doubt what became of transactions.
@@ -156,12 +168,14 @@ impl TxnFiles {
         let base = segment.base_offset;
         let mut entries = txns::index::read(&*place.home.disk, &place.home.path(base, names::TXN_INDEX))?;
         let (whole, end) = (entries.len(), segment.end().next_offset);
+        // Whatever the log lacks, these are what was written.
+        let is_right = self.witness.as_ref().is_some_and(|witness| witness.has(base, &entries));
         // The log was cut, or the marker of an entry never got into it.
         entries.truncate(entries.partition_point(|entry| entry.last_offset < end));
         let wrong = |reason: &str| io::Error::new(ErrorKind::InvalidData, reason.to_owned());
         txns::index::check(&entries, base, end).map_err(wrong)?;
         for entry in &entries {
-            if !may_be_marked(segment, entry)? {
+            if !may_be_marked(segment, entry)? && !is_right {
                 return Err(wrong("an entry that points at no marker"));
             }
         }
@@ -230,7 +244,8 @@ impl TxnFiles {
     /// Whether the files know every marker among these offsets, of a transaction and of what is lost behind it, that aborted
     /// something. A start before may have known better.
     pub(crate) fn know_all(&self, offsets: &Range<i64>) -> bool {
-        !self.mute && offsets.end <= self.stable_below && !self.remembered.is_for_good(offsets.start)
+        let was_in_doubt = self.remembered.is_for_good(offsets.start) || self.remembered.is_outgrown(offsets);
+        !self.mute && offsets.end <= self.stable_below && !was_in_doubt
     }
 
     /// There is more in `segment` than could be replayed.
@@ -302,6 +317,12 @@ impl TxnFiles {
     }
 }
 
+/// Where the segment begins behind which the one at `base` is lost; `None` if compaction may have taken it.
+fn lost_behind(place: &Place<'_>, base: i64) -> Option<i64> {
+    let before = place.segments.iter().rfind(|segment| segment.base_offset < base)?;
+    before.lacks_records(&(base..base.saturating_add(1))).then_some(before.base_offset)
+}
+
 fn first_base(place: &Place<'_>) -> i64 {
     place.segments.first().map_or(0, |first| first.base_offset)
 }
@@ -331,7 +352,6 @@ fn both(file: &[AbortedTxn], log: Vec<AbortedTxn>) -> Vec<AbortedTxn> {
 
 /// Whether the batch at the entry's last offset is a control batch of its producer, or cannot be read any more.
 fn may_be_marked(segment: &Segment, entry: &AbortedTxn) -> io::Result<bool> {
-    let is_lost = || segment.damage.holding(entry.last_offset).is_some();
     match segment.locate(entry.last_offset, Patience::Endless) {
         Ok(Some(found)) => {
             let header = found.header;
@@ -344,7 +364,7 @@ fn may_be_marked(segment: &Segment, entry: &AbortedTxn) -> io::Result<bool> {
             segment.learn_damage(found.position, entry.last_offset, &segment.anchors())?;
             Ok(true)
         }
-        Ok(None) => Ok(is_lost()),
+        Ok(None) => Ok(segment.lacks_records(&(entry.last_offset..entry.last_offset.saturating_add(1)))),
         Err(ReadError::Io(error)) => Err(error),
         Err(_) => Ok(true),
     }

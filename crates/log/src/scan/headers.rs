@@ -224,7 +224,7 @@ fn concerns_producers(header: &BatchHeader) -> bool {
 
 impl Segment {
     /// Whether records of these offsets, which no good batch has, are lost.
-    fn lacks_records(&self, offsets: &Range<i64>) -> bool {
+    pub(crate) fn lacks_records(&self, offsets: &Range<i64>) -> bool {
         self.holes_below() == i64::MIN
             || self.damage.all().iter().any(|one| one.offset < offsets.end && offsets.start < one.next_offset)
     }

@@ -74,6 +74,14 @@ impl Remembered {
             }
         }
     }
+
+    /// Whether more is lost, up to here, of what came after the transaction began than when that was in doubt first. Its next marker
+    /// may be in that, and no index knows it: for those who wrote it the transaction had ended.
+    pub(crate) fn is_outgrown(&self, offsets: &Range<i64>) -> bool {
+        self.parts()
+            .iter()
+            .any(|part| part.offsets.contains(&offsets.start) && part.offsets.end < offsets.end)
+    }
 }
 
 /// See the module. In rising order, and no two overlap.

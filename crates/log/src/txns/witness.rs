@@ -41,9 +41,12 @@ impl Witness {
 
     /// Whether these can be all entries of the segment at `base`.
     pub(crate) fn allows(&self, base: i64, entries: &[AbortedTxn]) -> bool {
-        let sum = txns::index::sum(base, entries);
-        let mut named = self.0.iter().filter(|(named, _)| *named == base).peekable();
-        named.peek().is_none() || named.any(|(_, named)| *named == [sum])
+        !self.names(base) || self.has(base, entries)
+    }
+
+    /// Whether the segment at `base` is named with the sum of these.
+    pub(crate) fn has(&self, base: i64, entries: &[AbortedTxn]) -> bool {
+        self.0.contains(&(base, [txns::index::sum(base, entries)]))
     }
 
     /// Whether these can be the entries of the segment at `base`, which may have got more since.
@@ -63,6 +66,14 @@ impl Witness {
     /// Whether something is said of the segment at `base`.
     pub(crate) fn names(&self, base: i64) -> bool {
         self.0.iter().any(|(named, _)| *named == base)
+    }
+
+    /// The segments of which something is said that are not among these, which rise. Retention took those before the first; what
+    /// lies at or behind the log's end was cut.
+    pub(crate) fn gone(&self, bases: &[i64], log_end: i64) -> impl Iterator<Item = i64> {
+        let among = bases.first().map_or(log_end, |first| *first)..log_end;
+        let said = self.0.iter().map(|(named, _)| *named).filter(move |named| among.contains(named));
+        said.filter(|named| bases.binary_search(named).is_err())
     }
 
     /// Reads the file in `dir`; `None` without one. `InvalidData`: it says nothing.

@@ -101,7 +101,9 @@ pub(crate) fn befall(world: &mut World) {
     if victim.base <= partition.start && is_all(&bytes) {
         // The log may begin behind it, if that is told.
         partition.harm.start_before.get_or_insert(partition.start_seen);
-        partition.start_seen = partition.start_seen.max(victim.next_base.unwrap_or(point));
+        // Behind all that is gone it goes on where whatever lies beside that says.
+        let goes_on = victim.next_base.unwrap_or(point.max(partition.end));
+        partition.start_seen = partition.start_seen.max(goes_on);
     }
     partition.harm.segments.insert(victim.base);
 }

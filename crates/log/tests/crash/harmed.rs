@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pagewire_disk::Disk;
 use pagewire_log::{LoadReport, Log, LogDir, ReadError, ReadUpTo, ScrubLimits};
 use pagewire_record::{DecompressLimits, HEADER_LEN, SharedBatch};
 
@@ -75,15 +76,21 @@ pub(crate) fn verify(dir: &LogDir, now_ms: i64) {
     assert!(idle, "{}: the scrub has no end", dir.path().display());
 }
 
-/// After a power cut an index may be left of a newest segment that is gone, with entries of records that were never promised: the
-/// log goes on behind them, and says that they are lost.
+/// After a power cut an index may be left of a segment that is gone, with entries of records that were never promised, and so may a
+/// number beside a newest one that is: the log goes on behind them, and says that they are lost.
 pub(crate) fn lose_the_end(world: &mut World, at: usize, log: &Log, report: &LoadReport) {
+    let (disk, dir) = (world.place_of(at).disk.clone(), world.path(&world.partitions[at]));
+    let has_index = |base: i64| {
+        let index = disk.file_len(&dir.join(format!("{base:020}.index")));
+        index.is_ok_and(|len| len > 0) && log.segments().iter().all(|segment| segment.base_offset != base)
+    };
     let partition = &mut world.partitions[at];
     let loaded = report.loaded.iter().find(|loaded| loaded.topic == partition.topic);
-    let lost = loaded.into_iter().flat_map(|loaded| &loaded.report.damage);
-    for lost in lost.filter(|lost| lost.bytes == 0 && Some(lost.upto) == log.active_base_offset()) {
-        if lost.from >= partition.floor {
-            partition.harm.lose(lost.from..lost.upto);
+    for lost in loaded.into_iter().flat_map(|loaded| &loaded.report.damage).filter(|lost| lost.bytes == 0) {
+        // What lies below was hit, or is missing.
+        let from = lost.from.max(partition.floor);
+        if from < lost.upto && (Some(lost.upto) == log.active_base_offset() || has_index(lost.from)) {
+            partition.harm.lose(from..lost.upto);
             world.places[partition.place].was_harmed = true;
         }
     }

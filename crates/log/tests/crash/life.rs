@@ -154,7 +154,11 @@ pub(crate) fn arrive(
             look_at(world, at, &log);
         }
     }
-    places.for_each(|place| world.places[place].lost_points &= !here.contains(&place));
+    for place in places.filter(|place| here.contains(place)) {
+        // Of a log whose directory is somewhere else nobody has found out yet.
+        let is_aside = |one: &Partition| one.place == place && one.aside.is_some();
+        world.places[place].lost_points &= world.partitions.iter().any(is_aside);
+    }
     restored::compare_kept(world);
     world.tally.count("starts");
     true
@@ -207,11 +211,14 @@ fn stop(world: &mut World) {
         let path = world.places[place].path();
         let failed = report.failed.iter().find(|(of, _)| of.starts_with(path));
         assert!(failed.is_none(), "an orderly stop that is none: {report:?}");
-        let is_here = |partition: &&mut Partition| partition.place == place && partition.aside.is_none();
-        for partition in world.partitions.iter_mut().filter(is_here) {
+        let active: Vec<Option<i64>> = (0..world.partitions.len())
+            .map(|at| world.log(at).and_then(|log| log.active_base_offset()))
+            .collect();
+        let here = world.partitions.iter_mut().zip(active);
+        for (partition, active) in here.filter(|(one, _)| one.place == place && one.aside.is_none()) {
             partition.stable = partition.end;
             partition.start_promised = partition.start;
-            partition.harm.note();
+            partition.harm.note(active.unwrap_or(0));
             partition.was_aside = false;
         }
         derived::equal_to_a_rebuild(world, place);

@@ -87,7 +87,13 @@ fn read(partition: &Partition, log: &Log, max_bytes: u32) -> Seen {
 /// Nobody is told so of a log that lost nothing there. How far a loss reaches the log says, which is held against the model elsewhere.
 fn is_in_doubt(partition: &Partition, log: &Log, offsets: Range<i64>) {
     let damage = log.damage();
-    let is_lost = damage.iter().any(|known| known.offset < offsets.end && offsets.start < known.next_offset);
+    // What a file held that is empty now is known as none.
+    let is_refused = |offset| {
+        let read = log.read(offset, 1, ReadUpTo::LogEnd, true);
+        matches!(read, Err(ReadError::Damaged { .. } | ReadError::Corrupt { .. }))
+    };
+    let is_lost = damage.iter().any(|known| known.offset < offsets.end && offsets.start < known.next_offset)
+        || offsets.clone().any(is_refused);
     let topic = partition.topic;
     assert!(
         is_lost,

@@ -114,6 +114,21 @@ fn a_stray_within_a_segment_takes_no_record_away_whatever_it_holds() {
 }
 
 #[test]
+fn a_stray_behind_the_end_is_set_aside_whatever_offsets_its_batches_have() {
+    for stop in [Stop::Killed, Stop::KilledYoung] {
+        let world = left_by(stop);
+        let stray = bytes_of(&world, 0);
+        world.put(of(END + 1, "log"), &stray);
+        let (dir, report) = opened(&world);
+        has_all(&dir);
+        let [cut] = report.cuts.as_slice() else { panic!("{stop:?}: {report:?}") };
+        let kept = cut.set_aside.as_ref().expect("kept");
+        let kept = pagewire_disk::read_small(&*world.disk, kept, 1 << 20).expect("read").expect("there");
+        assert!(kept == stray && cut.good == Some((0, 20)), "{stop:?}: {cut}");
+    }
+}
+
+#[test]
 fn several_strays_go_one_after_the_other() {
     for stop in STOPS {
         let world = left_by(stop);

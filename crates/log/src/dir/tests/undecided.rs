@@ -456,6 +456,100 @@ fn no_commit_settles_what_was_in_doubt_because_an_index_was_damaged_that_is_writ
     stays_in_doubt(&stopped, &world);
 }
 
+/// The start that was in doubt first ended the transaction for all who write, so its ABORT has no entry.
+#[test]
+fn no_commit_settles_what_may_have_been_aborted_in_what_was_lost_since_it_was_in_doubt() {
+    let world = world();
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    let inside = BatchBuilder::new(Codec::None).producer(PRODUCER, 0, 0).transactional();
+    let first =
+        log.append(keyed(inside, 0..RECORDS, b"in a transaction"), context()).expect("append").base_offset;
+    let others = |log: &Log| {
+        let append = |key| log.append(keyed(BatchBuilder::new(Codec::None), key..=key, &[7; 60]), context());
+        (1000..1004).map(|key| append(key).expect("append").base_offset).min().expect("some")
+    };
+    let hurt = |log: &Log, offset| {
+        let range = log.read(offset, 1, ReadUpTo::LogEnd, true).expect("served").range.expect("a batch");
+        log.sync().expect("synced");
+        (world.disk.open(&path("a-0/00000000000000000000.log"), OpenMode::ReadWrite).expect("there"))
+            .write_at(range.offset() + 61, b"\xff\xff")
+            .expect("written");
+    };
+    let (lost, end) = (others(&log), log.marks().log_end);
+    hurt(&log, lost);
+    dir.write_checkpoints().expect("written");
+    drop((log, dir));
+    let (dir, report) = world.open();
+    assert_eq!(report.loaded[0].report.undecided, [first..lost + 1]);
+    let log = dir.get("a", 0).expect("open");
+    let end_it = |control_type| {
+        let marker = EndTxnMarker { control_type, coordinator_epoch: 1 };
+        let marker = control_batch(marker, PRODUCER, 0, 1).expect("marker");
+        log.append(marker, context()).expect("append").base_offset
+    };
+    let abort = end_it(ControlType::Abort);
+    assert_eq!(abort, end);
+    others(&log);
+    end_it(ControlType::Commit);
+    hurt(&log, abort);
+    dir.write_checkpoints().expect("written");
+    drop((log, dir));
+    for start in 0..3 {
+        let (dir, report) = world.open();
+        assert_eq!(report.loaded[0].report.undecided, [first..lost + 1], "start {start}");
+        let read = Read::all(&dir.get("a", 0).expect("open"), ReadUpTo::LastStable);
+        assert_eq!(read.count(b"in a transaction"), 0, "start {start}");
+        assert!(start != 1 || dir.close_clean(0).clean);
+    }
+}
+
+/// Starts, writes until the newest segment is closed, and is killed.
+fn close_the_newest(world: &World) {
+    let (dir, _) = world.open();
+    let log = dir.get("a", 0).expect("open");
+    let segments = log.segments().len();
+    for key in (3000..).take_while(|_| log.segments().len() == segments) {
+        let bytes = keyed(BatchBuilder::new(Codec::None), key..=key, &[7; 60]);
+        log.append(bytes, context()).expect("appended");
+    }
+    log.sync().expect("synced");
+    dir.write_checkpoints().expect("written");
+}
+
+#[test]
+fn no_commit_settles_what_may_have_been_aborted_in_a_segment_that_is_gone() {
+    let Stopped { mut world, first, file, .. } = stopped(ControlType::Abort, Stop::Kill);
+    world.config.cleanup_compact = false;
+    close_the_newest(&world);
+    commit_another(&world);
+    world.disk.remove_file(&path(&file)).expect("removed");
+    for start in 0..2 {
+        let (dir, report) = world.open();
+        let said = &report.loaded[0].report.undecided;
+        assert!(said.iter().any(|part| part.contains(&first)), "start {start}: {said:?}");
+        let read = Read::all(&dir.get("a", 0).expect("open"), ReadUpTo::LastStable);
+        assert_eq!(read.count(b"in a transaction"), 0, "start {start}");
+    }
+}
+
+#[test]
+fn an_abort_that_the_index_knows_is_believed_though_the_end_of_its_segment_is_lost_with_its_marker() {
+    let Stopped { mut world, file, position, .. } = stopped(ControlType::Abort, Stop::Kill);
+    world.config.cleanup_compact = false;
+    close_the_newest(&world);
+    let file = world.disk.open(&path(&file), OpenMode::ReadWrite).expect("there");
+    file.set_len(position).expect("cut");
+    for start in 0..3 {
+        let (dir, report) = world.open();
+        let said = &report.loaded[0].report;
+        assert!(said.undecided.is_empty() && said.rebuilt.is_empty(), "start {start}: {said:?}");
+        let read = Read::all(&dir.get("a", 0).expect("open"), ReadUpTo::LastStable);
+        assert_eq!(read.count(b"in a transaction"), 0, "start {start}");
+        assert!(start != 1 || dir.close_clean(0).clean);
+    }
+}
+
 #[test]
 fn an_index_of_the_active_segment_that_is_missing_after_a_kill_is_noticed() {
     let (stopped, world) = nobody_knows(ControlType::Abort);

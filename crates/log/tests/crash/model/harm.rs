@@ -66,8 +66,9 @@ impl Harm {
         self.hits.iter_mut().for_each(|hit| hit.is_found = true);
     }
 
-    pub(crate) fn note(&mut self) {
-        self.hits.iter_mut().for_each(|hit| hit.is_noted |= hit.is_found);
+    /// What was found is written down, but for what lies in the active segment, which begins at `active`.
+    pub(crate) fn note(&mut self, active: i64) {
+        self.hits.iter_mut().for_each(|hit| hit.is_noted |= hit.is_found && hit.offsets.end <= active);
     }
 
     /// Whether an offset is of records that were hit.

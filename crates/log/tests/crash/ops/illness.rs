@@ -48,7 +48,9 @@ fn come_back(world: &mut World, place: usize) {
     let settings = |topic: &str, number| known.settings(topic, number);
     let taken = dirs.take_in(of.path(), &of.used(), Coming::Back(of.id), world.options(), &settings, &|_| {});
     if matches!(taken, Err(TakeInError::Served(_))) {
-        // It was not written to while it was sick, or is full no more.
+        // It was not written to while it was sick, or is full no more: what a broker tries every second comes to its end.
+        let named = world.each_dir().iter().try_for_each(|(_, dir)| dir.name_made());
+        or_excused(world, place, "naming logs", named);
         return;
     }
     let Some(taken) = or_excused(world, place, "a directory that comes back", taken) else { return };

@@ -84,7 +84,7 @@ pub(super) fn checkpoints(world: &mut World, _at: usize, _log: &Log) {
         for (at, log) in world.open_logs() {
             if world.partitions[at].place == place {
                 world.partitions[at].start_promised = log.marks().log_start;
-                world.partitions[at].harm.note();
+                world.partitions[at].harm.note(log.active_base_offset().unwrap_or(0));
             }
         }
     }

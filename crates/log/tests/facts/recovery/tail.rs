@@ -113,6 +113,10 @@ fn a_base_offset_that_went_back_harms_the_batch_before_it_not() {
         "{report:?}"
     );
     assert_eq!(bench.read_all(0).len(), 1);
+    // All of it but that may be what somebody was promised.
+    let cut = &report.cuts[0];
+    assert_eq!((cut.good, cut.set_aside.as_deref()), (Some((0, 3)), Some(path(&name(3, "cut")).as_path())));
+    assert_eq!(bench.bytes(&name(3, "cut")).len() as u64, cut.bytes);
 
     let bench = without_its_offset(5).reopened(with_recovery_point(15, false));
     let read = bench.log.read(3, 100, ReadUpTo::LogEnd, true);
