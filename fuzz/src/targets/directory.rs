@@ -71,8 +71,13 @@ pub(super) fn run(bytes: &[u8]) {
     }
     put(&disk, "keyed-0/nothing", b"");
     let shared: Arc<dyn Disk> = Arc::clone(&disk) as _;
-    verify(&shared, Path::new(ROOT), VerifyOptions { deep: true, limits: LIMITS, topics: None }, &mut |_| ())
-        .expect("checked");
+    verify(
+        &shared,
+        Path::new(ROOT),
+        VerifyOptions { deep: true, limits: LIMITS, topics: None, again: None },
+        &mut |_| (),
+    )
+    .expect("checked");
     for _ in 0..2 {
         let Ok(dir) = open(&disk) else { return };
         look(&dir);

@@ -481,7 +481,7 @@ fn no_commit_settles_what_may_have_been_aborted_in_what_was_lost_since_it_was_in
     dir.write_checkpoints().expect("written");
     drop((log, dir));
     let (dir, report) = world.open();
-    assert_eq!(report.loaded[0].report.undecided, [first..lost + 1]);
+    assert_eq!(report.loaded[0].report.undecided, vec![std::ops::Range { start: first, end: lost + 1 }]);
     let log = dir.get("a", 0).expect("open");
     let end_it = |control_type| {
         let marker = EndTxnMarker { control_type, coordinator_epoch: 1 };
@@ -497,7 +497,11 @@ fn no_commit_settles_what_may_have_been_aborted_in_what_was_lost_since_it_was_in
     drop((log, dir));
     for start in 0..3 {
         let (dir, report) = world.open();
-        assert_eq!(report.loaded[0].report.undecided, [first..lost + 1], "start {start}");
+        assert_eq!(
+            report.loaded[0].report.undecided,
+            vec![std::ops::Range { start: first, end: lost + 1 }],
+            "start {start}"
+        );
         let read = Read::all(&dir.get("a", 0).expect("open"), ReadUpTo::LastStable);
         assert_eq!(read.count(b"in a transaction"), 0, "start {start}");
         assert!(start != 1 || dir.close_clean(0).clean);
