@@ -26,6 +26,9 @@ mod dispatch;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod handlers;
+#[cfg(test)]
+mod hang_tests;
+mod lanes;
 mod loaded;
 mod loggers;
 mod memory;
@@ -41,6 +44,7 @@ mod slack;
 mod testing;
 #[cfg(test)]
 mod trouble_tests;
+mod turns;
 
 pub use cleaner::CleanerGauges;
 pub use loggers::Loggers;

@@ -65,8 +65,14 @@ impl Cluster {
             let resolved = Arc::new(TopicConfig::resolve(&record.configs, config));
             let least_epoch = self.identity.leader_epoch;
             let failed = failed_of.get(record.name.as_str()).map_or(&[][..], Vec::as_slice);
-            let (partitions, error) =
-                host(&self.log_dirs, record, &resolved, 0..record.partitions.len(), failed, least_epoch);
+            let (partitions, error) = host(
+                (&self.log_dirs, &self.lanes),
+                record,
+                &resolved,
+                0..record.partitions.len(),
+                failed,
+                least_epoch,
+            );
             wants |= error.as_ref().is_some_and(CreateError::is_for_want);
             // Directories that are not here are told of once, not once a topic.
             if let Some(error) = error.filter(|error| !matches!(error, CreateError::Away { .. })) {

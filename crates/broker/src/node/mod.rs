@@ -103,7 +103,7 @@ impl Node {
             unmade,
             epoch_is_owed,
         } = opened;
-        let cluster = Cluster::new(identity, catalog, Arc::new(log_dirs));
+        let cluster = Cluster::new(identity, catalog, Arc::new(log_dirs), &io);
         cluster.set_features(features);
         if epoch_is_owed {
             owed::hold(cluster.log_dirs());
@@ -205,7 +205,7 @@ impl Node {
         if tokio::time::timeout(DRAIN, self.services.wait()).await.is_err() {
             warn!("background work did not end in time");
         }
-        self.broker.io().discard_queued();
+        self.broker.cluster().lanes().all().for_each(|lane| lane.io().discard_queued());
         let offline = self.broker.cluster().log_dirs().offline_count();
         let report = logs::close(self.broker.cluster().log_dirs()).await;
         for (path, error) in &report.failed {

@@ -31,7 +31,7 @@ pub(crate) use marker::Marker;
 pub(crate) use refused::append_error_code;
 pub(crate) use wait::{Ticket, Waker};
 
-use crate::config::TopicConfig;
+use crate::{config::TopicConfig, lanes::Lane};
 
 /// Places that are told of one partition.
 const PLACES_TOLD_MAX: usize = 16;
@@ -41,6 +41,7 @@ pub(crate) struct Partition {
     pub(crate) topic: Arc<str>,
     pub(crate) index: i32,
     pub(crate) log: Arc<Log>,
+    lane: Arc<Lane>,
     leader_epoch: AtomicI32,
     config: ArcSwap<TopicConfig>,
     waiting: wait::WaitList,
@@ -56,6 +57,7 @@ impl Partition {
         topic: Arc<str>,
         index: i32,
         log: Arc<Log>,
+        lane: Arc<Lane>,
         leader_epoch: i32,
         config: Arc<TopicConfig>,
     ) -> Self {
@@ -65,6 +67,7 @@ impl Partition {
             commit: commit::group_commit(&log),
             began: Mutex::new(began(&log)),
             log,
+            lane,
             leader_epoch: AtomicI32::new(leader_epoch),
             config: ArcSwap::new(config),
             waiting: wait::WaitList::default(),
@@ -91,6 +94,21 @@ impl Partition {
                  pagewire group reset)"
             );
         }
+    }
+
+    /// What its directory has of its own.
+    pub(crate) fn lane(&self) -> &Arc<Lane> {
+        &self.lane
+    }
+
+    /// Whether this is its directory's.
+    pub(crate) fn is_in(&self, lane: &Lane) -> bool {
+        std::ptr::eq(&*self.lane, lane)
+    }
+
+    /// Threads for what may wait for the disk of its directory.
+    pub(crate) fn io(&self) -> &IoPool {
+        self.lane.io()
     }
 
     pub(crate) fn leader_epoch(&self) -> i32 {

@@ -130,7 +130,7 @@ impl Shard {
         let ready = self.ready(&mut state)?;
         let (token, receiver) = ready.waiting.enter().ok_or(txn::Error::CoordinatorNotAvailable)?;
         let effects = ready.machine.handle(question(token), now());
-        let marked = ready.act(&self.partition, broker.io(), effects);
+        let marked = ready.act(&self.partition, self.partition.io(), effects);
         let written_to = ready.journal.written_to;
         self.alarm.no_later_than(ready.machine.next_deadline());
         drop(state);
@@ -185,7 +185,7 @@ impl Shard {
             Ok(marked) => ready.machine.markers_written(of, marked, now()),
             Err(error) => ready.machine.markers_failed(of, error, now()),
         };
-        let marked = ready.act(&self.partition, broker.io(), effects);
+        let marked = ready.act(&self.partition, self.partition.io(), effects);
         let written_to = ready.journal.written_to;
         self.alarm.no_later_than(ready.machine.next_deadline());
         drop(state);
@@ -231,7 +231,7 @@ impl Shard {
         let mut marked = Vec::new();
         if ready.machine.next_deadline().is_some_and(|deadline_ms| deadline_ms <= now.steady_ms) {
             let effects = ready.machine.on_time(now);
-            marked = ready.act(&self.partition, broker.io(), effects);
+            marked = ready.act(&self.partition, self.partition.io(), effects);
         }
         let written_to = ready.journal.written_to;
         self.alarm.set(ready.machine.next_deadline());

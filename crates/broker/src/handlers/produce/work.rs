@@ -233,12 +233,13 @@ impl Work {
             _ => Origin::Client,
         };
         // The check may have taken its time, and so may the requests before this one.
-        let appended = partition.append_checked(checked, origin, now_ms(), broker.io()).map_err(|error| {
-            debug!(topic = %partition.topic, partition = partition.index, %error, "append refused");
-            let deleted = partition.log.is_deleted();
-            let code = if deleted { unknown(self.ctx.version) } else { append_error_code(&error) };
-            Failure::with(code, words(&error))
-        })?;
+        let appended =
+            partition.append_checked(checked, origin, now_ms(), partition.io()).map_err(|error| {
+                debug!(topic = %partition.topic, partition = partition.index, %error, "append refused");
+                let deleted = partition.log.is_deleted();
+                let code = if deleted { unknown(self.ctx.version) } else { append_error_code(&error) };
+                Failure::with(code, words(&error))
+            })?;
         add(&broker.metrics().bytes_in, batch.check.records.len() as u64);
         add(&broker.metrics().records_in, u64::from(checked.count().unsigned_abs()));
         Ok(appended)
