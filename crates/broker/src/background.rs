@@ -87,13 +87,16 @@ async fn trim_memory(broker: Arc<Broker>, mut slack: Slack, stop: CancellationTo
     }
 }
 
-/// So that it can be said since when a log directory is offline.
+/// So that it can be said since when a log directory is offline, and that one does not answer.
 async fn note_offline_dirs(broker: Arc<Broker>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = ticks.tick() => broker.note_offline_dirs(),
+            _ = ticks.tick() => {
+                broker.note_offline_dirs();
+                broker.cluster().lanes().all().for_each(|lane| lane.tell_hanging());
+            }
         }
     }
 }

@@ -1,22 +1,38 @@
 //! A log directory whose disk does not answer, beside one that is well: calls to the second are held until the first did
 //! all that was asked of it.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use pagewire_disk::{Call, FailingDisk, Held, MemoryDisk, OffsetCheckpoint, checkpoint::RECOVERY_POINT_FILE};
 use pagewire_log::Marks;
-use pagewire_wire::messages::{
-    list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic},
-    list_offsets_response::ListOffsetsPartitionResponse,
+use pagewire_wire::{
+    Records, Request, decode_response, encode_request,
+    messages::{
+        api_versions_request::ApiVersionsRequest,
+        list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic},
+        list_offsets_response::ListOffsetsPartitionResponse,
+        metadata_request::MetadataRequest,
+        produce_request::ProduceRequest,
+    },
 };
 use pagewire_zcopy::IoPool;
+use tokio::runtime::Builder;
 use tokio::task::{JoinSet, block_in_place};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     background,
+    config::Endpoint,
+    lanes::ASIDE_MAX,
+    net::{self, ConnectionLimits},
     partition::Partition,
-    testing::{Bench, ROOT, SECOND},
+    testing::{Bench, FETCH, PRODUCE, ROOT, SECOND, fetch, produce},
 };
 
 /// Nobody waits longer for what must come.
@@ -27,6 +43,8 @@ const LOOKS_MAX: u32 = 1_000_000;
 const HELD: usize = 8;
 /// I/O threads of a directory.
 const THREADS: usize = 2;
+/// KAFKA_STORAGE_ERROR.
+const STORAGE_ERROR: i16 = 56;
 /// ListOffsets.
 const LIST_OFFSETS: i16 = 7;
 
@@ -161,4 +179,118 @@ async fn syncs_and_lookups_that_hang_in_one_directory_leave_the_threads_of_the_o
     tokio::time::timeout(PATIENCE, answered).await.expect("the first directory answers");
     drop(all_held);
     tokio::time::timeout(PATIENCE, hanging.join_all()).await.expect("so does the second, when it is let go");
+}
+
+/// Workers of a runtime, as small as they come.
+const WORKERS: usize = 2;
+
+/// A client of the served broker, on a connection of its own.
+struct Client(TcpStream);
+
+impl Client {
+    fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).expect("connected");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+        Self(stream)
+    }
+
+    fn send<R: Request>(&mut self, request: &R, version: i16) {
+        let frame =
+            encode_request(request, version, 7, None).expect("request").into_bytes().expect("no holes");
+        self.0.write_all(&frame).expect("sent");
+    }
+
+    fn receive<R: Request>(&mut self, version: i16) -> R::Response {
+        let mut size = [0; 4];
+        self.0.read_exact(&mut size).expect("an answer");
+        let mut frame = vec![0; u32::from_be_bytes(size) as usize];
+        self.0.read_exact(&mut frame).expect("all of it");
+        decode_response::<R>(frame.into(), version).expect("a response").1
+    }
+
+    fn ask<R: Request>(&mut self, request: &R, version: i16) -> R::Response {
+        self.send(request, version);
+        self.receive::<R>(version)
+    }
+
+    fn produced(&mut self) -> i16 {
+        self.receive::<ProduceRequest>(PRODUCE).responses[0].partition_responses[0].error_code
+    }
+}
+
+/// Serves on a free port of this machine.
+fn serve(bench: &Bench, tasks: &TaskTracker, stop: &CancellationToken) -> SocketAddr {
+    let endpoint = Endpoint { name: "PLAINTEXT".into(), address: ([127, 0, 0, 1], 0).into() };
+    let listener = net::bind(&endpoint, 50, "system").expect("bound");
+    let address = listener.address();
+    let limits = ConnectionLimits::default();
+    tasks.spawn(listener.run(Arc::clone(&bench.broker), limits, tasks.clone(), stop.clone()));
+    address
+}
+
+/// Each of the appends that hang could hold up a worker, and the one that polls the sockets.
+#[test]
+fn while_as_many_appends_hang_as_there_are_workers_new_connections_and_the_other_directory_are_served() {
+    let runtime =
+        Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build().expect("a runtime");
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let two = runtime.block_on(Two::with(IoPool::new(THREADS, 64)));
+    let address = runtime.block_on(async { serve(&two.bench, &tasks, &stop) });
+    let mut hanging = Vec::new();
+    for partition in HANGING {
+        let held = two.disk.hold(&format!("{SECOND}/t-{partition}"), Call::Write);
+        let mut client = Client::connect(address);
+        client.send(&produce("t", partition, 1), PRODUCE);
+        assert!(held.is_reached(), "{partition}");
+        hanging.push((client, held));
+    }
+    assert_eq!(hanging.len(), WORKERS);
+    for acks in [1, -1] {
+        let mut client = Client::connect(address);
+        let versions = client.ask(&ApiVersionsRequest::default(), 0);
+        assert_eq!(versions.error_code, 0);
+        let metadata = client.ask(&MetadataRequest { topics: None, ..Default::default() }, 9);
+        assert_eq!(metadata.topics.len(), 1);
+        client.send(&produce("t", WELL, acks), PRODUCE);
+        assert_eq!(client.produced(), 0);
+        let fetched = client.ask(&fetch("t", 1, 0, 0), FETCH);
+        let fetched = &fetched.responses[0].partitions[0];
+        assert_eq!(fetched.error_code, 0);
+        assert!(matches!(&fetched.records, Records::Bytes(bytes) if !bytes.is_empty()), "what was produced");
+    }
+    for (mut client, held) in hanging {
+        drop(held);
+        assert_eq!(client.produced(), 0, "when the disk answers, so does the broker");
+    }
+    stop.cancel();
+    tasks.close();
+    runtime.block_on(tasks.wait());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_many_appends_wait_for_a_directory_that_hangs_and_the_next_is_told_to_come_again() {
+    let two = Two::with(IoPool::new(THREADS, 64)).await;
+    let held = two.disk.hold(&format!("{SECOND}/t-{}", HANGING[0]), Call::Write);
+    let mut asked = JoinSet::new();
+    // One in place, on a worker; the others aside.
+    let waiting = 1 + ASIDE_MAX;
+    for _ in 0..=waiting {
+        let bench = Arc::clone(&two.bench);
+        asked.spawn(async move { bench.produce("t", HANGING[0], 1).await.expect("an answer") });
+    }
+    assert!(block_in_place(|| held.is_reached()));
+    let refused = tokio::time::timeout(PATIENCE, asked.join_next()).await.expect("in time");
+    let refused = refused.expect("one of them").expect("no panic");
+    assert_eq!(refused.error_code, STORAGE_ERROR);
+    let told = refused.error_message.expect("words").to_string();
+    assert!(told.contains("does not answer") && told.contains(SECOND), "{told}");
+    assert_eq!(two.produce(WELL, 1).await, 0);
+    assert!(asked.try_join_next().is_none(), "the others wait");
+    drop(held);
+    let answers = tokio::time::timeout(PATIENCE, asked.join_all()).await.expect("in time");
+    let mut offsets: Vec<i64> = answers.iter().map(|answer| answer.base_offset).collect();
+    offsets.sort_unstable();
+    assert!(answers.iter().all(|answer| answer.error_code == 0));
+    assert!(offsets.into_iter().eq(0..i64::try_from(waiting).expect("a number")), "each once, no gap");
+    assert_eq!(two.produce(HANGING[0], 1).await, 0);
 }

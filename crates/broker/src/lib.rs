@@ -47,6 +47,7 @@ mod trouble_tests;
 mod turns;
 
 pub use cleaner::CleanerGauges;
+pub use lanes::threads_aside_max;
 pub use loggers::Loggers;
 pub use net::{connections_with, raise_descriptor_limit};
 pub use node::{Node, StartError, back_up_stopped};

@@ -15,6 +15,7 @@ use pagewire_coordinate::{
 use pagewire_log::{AppendError, Origin};
 use pagewire_record::HEADER_LEN;
 use pagewire_zcopy::IoPool;
+use parking_lot::MutexGuard;
 use tokio::task::yield_now;
 use tracing::{info, warn};
 
@@ -135,7 +136,7 @@ impl Shard {
         question: impl FnOnce(Token) -> Input,
     ) -> Result<Answered<Answer>, Error> {
         let answer = {
-            let mut state = self.life.lock();
+            let mut state = self.enter()?;
             let ready = self.ready(&mut state)?;
             ready.see(broker);
             let (token, answer) = ready.waiting.enter().ok_or(Error::CoordinatorNotAvailable)?;
@@ -150,7 +151,7 @@ impl Shard {
     /// Writes the marker that ends a producer's transaction: what waited for it counts now, or is gone. Returns the offset
     /// after the marker.
     pub(super) fn end_transaction(&self, marker: Marker) -> Result<i64, NotEnded> {
-        let mut state = self.life.lock();
+        let mut state = self.enter().map_err(NotEnded::Shard)?;
         let ready = self.ready(&mut state).map_err(NotEnded::Shard)?;
         let now = now();
         let appended = self.partition.end_transaction(marker, now.wall_ms, self.partition.io());
@@ -181,7 +182,7 @@ impl Shard {
         topics: &DeletedTopics,
         from: Option<&Arc<str>>,
     ) -> (bool, Option<Arc<str>>) {
-        let mut state = self.life.lock();
+        let Ok(mut state) = self.enter() else { return (false, None) };
         let Ok(ready) = self.ready(&mut state) else { return (false, None) };
         let (effects, next) = ready.machine.topics_deleted(topics, from);
         (ready.act(&self.partition, self.partition.io(), effects), next)
@@ -193,10 +194,15 @@ impl Shard {
         broker: &Broker,
         look: impl FnOnce(&Machine) -> T,
     ) -> Result<(T, Option<i64>), Error> {
-        let mut state = self.life.lock();
+        let mut state = self.enter()?;
         let ready = state.ready()?;
         ready.see(broker);
         Ok((look(&ready.machine), ready.journal.written_to))
+    }
+
+    /// The lock, for those who ask.
+    fn enter(&self) -> Result<MutexGuard<'_, State<Ready, Error>>, Error> {
+        self.life.enter(self.partition.lane()).ok_or(Error::CoordinatorNotAvailable)
     }
 
     /// The machine, if it answers.

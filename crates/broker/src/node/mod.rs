@@ -124,7 +124,8 @@ impl Node {
             idle_max_bytes: IDLE_BUFFERS_MAX_BYTES,
             ..PoolOptions::default()
         });
-        let transfer = Transfer::new(transfer_options(&config), buffers.clone(), io.clone());
+        // Cold ranges of any directory are read on threads of their own: one that hangs keeps no directory's from their work.
+        let transfer = Transfer::new(transfer_options(&config), buffers.clone(), io.another());
         let coordinators = Coordinators::new(&config);
         let broker =
             Arc::new(Broker::new(Parts { config, cluster, coordinators, transfer, buffers, io, loggers }));

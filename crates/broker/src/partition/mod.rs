@@ -10,7 +10,6 @@ mod commit;
 mod epoch;
 mod marker;
 mod refused;
-mod stall;
 mod wait;
 
 use std::{
@@ -64,7 +63,7 @@ impl Partition {
         Self {
             topic,
             index,
-            commit: commit::group_commit(&log),
+            commit: commit::group_commit(&log, &lane),
             began: Mutex::new(began(&log)),
             log,
             lane,
@@ -135,7 +134,7 @@ impl Partition {
     }
 
     /// Appends batches and wakes those who wait for data. May be held by the kernel while it writes back dirty pages;
-    /// `stall` sees to it that the other connections of this thread go on.
+    /// [`Lane::write`] sees to it that the other connections of this thread go on.
     pub(crate) fn append(
         &self,
         batches: Bytes,
@@ -144,7 +143,9 @@ impl Partition {
         io: &IoPool,
     ) -> Result<Appended, AppendError> {
         let context = AppendContext { leader_epoch: self.leader_epoch(), origin, now_ms };
-        let appended = stall::guarded(batches.len(), || self.log.append(batches, context))?;
+        let bytes = batches.len();
+        let written = self.lane.write(bytes, || self.log.append(batches, context));
+        let appended = written.map_err(AppendError::Write)??;
         self.tell(&appended, io);
         Ok(appended)
     }
@@ -161,7 +162,8 @@ impl Partition {
         let context = AppendContext { leader_epoch: self.leader_epoch(), origin, now_ms };
         let header = batch.header.appended_at(now_ms);
         let write = || self.log.append_batch(&header, &batch.payload, context);
-        let appended = stall::guarded(batch.size_in_bytes(), write)?;
+        let written = self.lane.write(batch.size_in_bytes(), write);
+        let appended = written.map_err(AppendError::Write)??;
         self.tell(&appended, io);
         Ok(appended)
     }

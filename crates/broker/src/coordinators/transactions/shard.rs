@@ -9,6 +9,7 @@ use pagewire_coordinate::{Now, Token, txn};
 use pagewire_log::Origin;
 use pagewire_record::HEADER_LEN;
 use pagewire_zcopy::IoPool;
+use parking_lot::MutexGuard;
 use tokio::sync::oneshot;
 use tracing::{debug, info, warn};
 
@@ -126,7 +127,7 @@ impl Shard {
         broker: &Arc<Broker>,
         question: impl Fn(Token) -> txn::Input,
     ) -> Result<oneshot::Receiver<Answered<txn::Answer>>, txn::Error> {
-        let mut state = self.life.lock();
+        let mut state = self.enter()?;
         let ready = self.ready(&mut state)?;
         let (token, receiver) = ready.waiting.enter().ok_or(txn::Error::CoordinatorNotAvailable)?;
         let effects = ready.machine.handle(question(token), now());
@@ -167,7 +168,7 @@ impl Shard {
         &self,
         look: impl FnOnce(&txn::Shard) -> T,
     ) -> Result<(T, Option<i64>), txn::Error> {
-        let mut state = self.life.lock();
+        let mut state = self.enter()?;
         let ready = state.ready()?;
         Ok((look(&ready.machine), ready.journal.written_to))
     }
@@ -206,6 +207,11 @@ impl Shard {
             Unstable::Failed => txn::Error::NotCoordinator,
             Unstable::Late => txn::Error::CoordinatorNotAvailable,
         })
+    }
+
+    /// The lock, for those who ask.
+    fn enter(&self) -> Result<MutexGuard<'_, State<Ready, txn::Error>>, txn::Error> {
+        self.life.enter(self.partition.lane()).ok_or(txn::Error::CoordinatorNotAvailable)
     }
 
     /// The machine, if it answers.
