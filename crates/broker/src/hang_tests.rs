@@ -5,7 +5,7 @@ use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
     path::Path,
-    sync::Arc,
+    sync::{Arc, mpsc},
     time::Duration,
 };
 
@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// Nobody waits longer for what must come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Looks for what comes by itself.
 const LOOKS_MAX: u32 = 1_000_000;
 /// Calls that are held in the second directory, more than its threads.
@@ -157,19 +157,19 @@ async fn syncs_and_lookups_that_hang_in_one_directory_leave_the_threads_of_the_o
     let mut hanging = JoinSet::new();
     let mut all_held = Vec::new();
     for partition in HANGING {
-        for (call, acks) in [(Call::SyncData, Some(-1)), (Call::Read, None)] {
-            let (held, bench) =
-                (two.disk.hold(&format!("{SECOND}/t-{partition}"), call), Arc::clone(&two.bench));
-            hanging.spawn(async move {
-                match acks {
-                    Some(acks) => _ = bench.produce("t", partition, acks).await,
-                    None => _ = offset_for_time(bench, partition).await,
-                }
-            });
-            assert!(block_in_place(|| held.is_reached()), "{call:?}");
-            all_held.push(held);
-        }
+        let (held, bench) =
+            (two.disk.hold(&format!("{SECOND}/t-{partition}"), Call::SyncData), Arc::clone(&two.bench));
+        hanging.spawn(async move { _ = bench.produce("t", partition, -1).await });
+        assert!(block_in_place(|| held.is_reached()), "{partition}");
+        all_held.push(held);
     }
+    // As lookups do that wait for the disk.
+    let wait_there = |_| {
+        let (gate, waits) = mpsc::channel::<()>();
+        two.partitions[2].io().submit(move || _ = waits.recv()).expect("room");
+        gate
+    };
+    let lookups: Vec<_> = (0..2 * THREADS).map(wait_there).collect();
     let answered = async {
         assert_eq!(two.produce(WELL, -1).await, 0);
         let found = offset_for_time(Arc::clone(&two.bench), WELL).await;
@@ -177,7 +177,7 @@ async fn syncs_and_lookups_that_hang_in_one_directory_leave_the_threads_of_the_o
         two.bench.topic("another", 1, &[]).await;
     };
     tokio::time::timeout(PATIENCE, answered).await.expect("the first directory answers");
-    drop(all_held);
+    drop((all_held, lookups));
     tokio::time::timeout(PATIENCE, hanging.join_all()).await.expect("so does the second, when it is let go");
 }
 

@@ -103,7 +103,7 @@ impl Bench {
             known.map(|known| Cluster::partition_settings(known, &config))
         };
         let lock =
-            |root: &&str| (Path::new(root).into(), LockedDir::lock(Arc::clone(&disk), Path::new(root)));
+            move |root: &&str| (Path::new(root).into(), LockedDir::lock(Arc::clone(&disk), Path::new(root)));
         let locked = roots.iter().map(lock).collect();
         let (log_dirs, report) =
             LogDirs::load(locked, &options, &settings, &|_| {}).expect("directories of ours");

@@ -30,20 +30,20 @@ use std::{
 
 use pagewire_log::{Log, LogDirs};
 use pagewire_zcopy::IoPool;
+use tracing::{error, info};
+
+use stall::{ALL_ASIDE_MAX, Aside, PATIENCE, Stall};
+pub(crate) use stall::{ASIDE_MAX, Wait};
+use told::News;
+use watch::{Place, Seated, Watch};
 
 use crate::aside::aside;
-pub(crate) use stall::ASIDE_MAX;
-use stall::Stall;
-pub(crate) use stall::Wait;
-use told::News;
-use tracing::{error, info};
-use watch::{Place, Watch};
 
 /// Threads of a runtime that may wait aside at a time, on a broker with so many log directories: of each those who may, and
 /// besides each of them, where it is a coordinator's append, what that coordinator does by itself.
 #[must_use]
 pub fn threads_aside_max(log_dirs: usize) -> usize {
-    log_dirs.saturating_mul(4 * ASIDE_MAX)
+    log_dirs.saturating_mul(2 * ALL_ASIDE_MAX)
 }
 
 /// One log directory's.
@@ -59,26 +59,57 @@ pub(crate) struct Lane {
     is_told: AtomicBool,
 }
 
+/// Where an append may run.
+pub(crate) enum Entry<'l> {
+    /// In place, watched if there is anybody that it could hold up.
+    Here(Option<Seated<'l>>),
+    /// Where it holds up no other connection.
+    Aside(Aside<'l>),
+}
+
 impl Lane {
     /// Runs a write of so many bytes to a file of the directory, or what waits for one (0 bytes): here, as long as such writes
     /// are quick, else where it holds up no other connection. An error: so many wait for the disk already that this one was not
     /// begun.
     pub(crate) fn write<T>(&self, bytes: usize, write: impl FnOnce() -> T) -> io::Result<T> {
+        let entry = self.find_place(ALL_ASIDE_MAX).ok_or_else(|| stall::refused(&self.path))?;
+        Ok(self.write_at(entry, bytes, write))
+    }
+
+    /// The same of who has a place for it.
+    pub(crate) fn write_at<T>(&self, entry: Entry<'_>, bytes: usize, write: impl FnOnce() -> T) -> T {
+        match entry {
+            Entry::Here(_until_done) => self.stall.in_place(bytes, write),
+            Entry::Aside(_until_done) => aside(true, || self.stall.aside(write)),
+        }
+    }
+
+    /// A place for a client's batch, if there is one now.
+    pub(crate) fn enter(&self) -> Option<Entry<'_>> {
+        self.find_place(ASIDE_MAX)
+    }
+
+    /// Waits for one. An error: so many wait for the disk already, and for so long, that it is better to come again later.
+    pub(crate) async fn come(&self) -> io::Result<Entry<'_>> {
+        let entry = self.stall.come(PATIENCE, || self.enter()).await;
+        entry.ok_or_else(|| stall::refused(&self.path))
+    }
+
+    fn find_place(&self, aside_max: usize) -> Option<Entry<'_>> {
         if !self.stall.is_wary() {
             match self.watch.place(self.number) {
-                Place::Seat(_until_done) => return Ok(self.stall.in_place(bytes, write)),
-                Place::Alone => return Ok(self.stall.in_place(bytes, write)),
+                Place::Seat(seat) => return Some(Entry::Here(Some(seat))),
+                Place::Alone => return Some(Entry::Here(None)),
                 Place::None => {}
             }
         }
-        let Some(_until_done) = self.stall.step_aside() else { return Err(stall::refused(&self.path)) };
-        Ok(aside(true, || self.stall.aside(write)))
+        self.stall.step_aside(aside_max).map(Entry::Aside)
     }
 
     /// Waits for somebody who may be waiting for its disk, where that holds up no other connection; `None` if as many wait
     /// already as may.
     pub(crate) fn wait_aside<T>(&self, wait: impl FnOnce() -> T) -> Option<T> {
-        let _until_done = self.stall.step_aside()?;
+        let _until_done = self.stall.step_aside(ALL_ASIDE_MAX)?;
         Some(aside(true, wait))
     }
 

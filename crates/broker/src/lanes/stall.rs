@@ -8,19 +8,21 @@
 //! elsewhere (`block_in_place`), until writes have been quick again for a while. Pacing of writeback by the log makes the
 //! first slow one rare.
 //!
-//! Invariant: so many appends of a directory wait aside at a time, and no more; the next one is refused. Each has a thread.
+//! Invariant: so many wait aside for a directory at a time, each with a thread, and no more. A batch of a client that finds no
+//! place waits without a thread until there is one, for so long and no longer; what cannot wait so is refused.
 
 use std::{
     collections::BTreeMap,
     io,
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst},
     },
     time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 /// A write that takes longer has been held by the kernel.
 const SLOW: Duration = Duration::from_millis(2);
@@ -28,16 +30,22 @@ const SLOW: Duration = Duration::from_millis(2);
 const WARY_APPENDS: u32 = 256;
 /// Smaller appends are timed only when wary: reading the clock twice costs as much as their bookkeeping.
 const TIMED_BYTES: usize = 16 * 1024;
-/// Appends of one directory that may wait aside.
+/// Batches of clients for one directory that may wait aside.
 pub(crate) const ASIDE_MAX: usize = 16;
+/// With whatever else waits for it and cannot come again later by itself: coordinators, who asks them.
+pub(super) const ALL_ASIDE_MAX: usize = 3 * ASIDE_MAX;
+/// A batch waits for a place for so long.
+pub(super) const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 10 });
 
 /// Of one directory.
 #[derive(Debug, Default)]
 pub(super) struct Stall {
     /// Appends left before writes are trusted again.
     wary: AtomicU32,
-    /// Appends that wait aside.
+    /// So many wait aside.
     aside: AtomicUsize,
+    /// Told when one of them is done.
+    room: Notify,
     /// Since when what waits for the disk has waited, by numbers.
     waits: Mutex<Waits>,
 }
@@ -62,11 +70,12 @@ impl Drop for Wait {
 }
 
 /// A place aside.
-pub(super) struct Aside<'s>(&'s AtomicUsize);
+pub(crate) struct Aside<'s>(&'s Stall);
 
 impl Drop for Aside<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
+        self.0.aside.fetch_sub(1, SeqCst);
+        self.0.room.notify_waiters();
     }
 }
 
@@ -81,10 +90,24 @@ impl Stall {
         self.wary.store(WARY_APPENDS, Relaxed);
     }
 
-    /// A place for one more aside, if there is one.
-    pub(super) fn step_aside(&self) -> Option<Aside<'_>> {
-        let place = Aside(&self.aside);
-        (self.aside.fetch_add(1, Relaxed) < ASIDE_MAX).then_some(place)
+    /// A place for one more aside, where fewer than `max` are taken.
+    pub(super) fn step_aside(&self, max: usize) -> Option<Aside<'_>> {
+        let taken = self.aside.fetch_update(SeqCst, SeqCst, |taken| (taken < max).then_some(taken + 1));
+        taken.ok().map(|_| Aside(self))
+    }
+
+    /// Waits until `enter` finds a place. `None`: it did not for so long.
+    pub(super) async fn come<T>(&self, patience: Duration, enter: impl Fn() -> Option<T>) -> Option<T> {
+        let until = tokio::time::Instant::now() + patience;
+        loop {
+            let mut room = std::pin::pin!(self.room.notified());
+            // Listens first and looks then: a place that is left in between is heard of.
+            room.as_mut().enable();
+            if let Some(place) = enter() {
+                return Some(place);
+            }
+            tokio::time::timeout_at(until, room).await.ok()?;
+        }
     }
 
     /// Something begins to wait for the disk.
@@ -135,7 +158,7 @@ fn wary_after(wary: u32, took: Duration) -> u32 {
 /// Why an append of a directory is refused whose disk keeps as many waiting as may wait.
 pub(super) fn refused(dir: &std::path::Path) -> io::Error {
     let words = format!(
-        "the disk of log directory {} does not answer: {ASIDE_MAX} appends wait for it already; try again later",
+        "the disk of log directory {} does not answer, and as many wait for it as may: try again later",
         dir.display()
     );
     io::Error::new(io::ErrorKind::TimedOut, words)
@@ -148,10 +171,30 @@ mod tests {
     #[test]
     fn so_many_appends_may_wait_aside_and_no_more() {
         let stall = Stall::default();
-        let mut aside: Vec<_> = (0..ASIDE_MAX).map_while(|_| stall.step_aside()).collect();
-        assert!(aside.len() == ASIDE_MAX && stall.step_aside().is_none() && stall.step_aside().is_none());
+        let mut aside: Vec<_> = (0..ASIDE_MAX).map_while(|_| stall.step_aside(ASIDE_MAX)).collect();
+        assert!(aside.len() == ASIDE_MAX && stall.step_aside(ASIDE_MAX).is_none());
+        aside.extend((ASIDE_MAX..ALL_ASIDE_MAX).map_while(|_| stall.step_aside(ALL_ASIDE_MAX)));
+        assert!(aside.len() == ALL_ASIDE_MAX && stall.step_aside(ALL_ASIDE_MAX).is_none());
+        aside.truncate(ASIDE_MAX);
+        assert!(stall.step_aside(ASIDE_MAX).is_none());
         aside.pop();
-        assert!(stall.step_aside().is_some());
+        assert!(stall.step_aside(ASIDE_MAX).is_some());
+    }
+
+    #[tokio::test]
+    async fn who_finds_no_place_waits_until_one_is_left() {
+        let stall = Stall::default();
+        assert!(stall.come(Duration::ZERO, || None::<()>).await.is_none(), "patience ends");
+        let place = stall.step_aside(1).expect("free");
+        let looks = std::cell::Cell::new(0);
+        let enter = || {
+            looks.set(looks.get() + 1);
+            // Left while it looks for the first time.
+            if looks.get() == 1 { None } else { stall.step_aside(1).map(drop) }
+        };
+        let leave = async { drop(place) };
+        let (come, ()) = tokio::join!(stall.come(Duration::MAX / 4, enter), leave);
+        assert!(come.is_some() && looks.get() == 2);
     }
 
     #[test]

@@ -85,7 +85,7 @@ pub(super) enum Place<'w> {
 }
 
 /// Leaves the seat when dropped.
-pub(super) struct Seated<'w>(&'w Seat);
+pub(crate) struct Seated<'w>(&'w Seat);
 
 impl Drop for Seated<'_> {
     fn drop(&mut self) {

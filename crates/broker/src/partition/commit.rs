@@ -44,6 +44,7 @@ impl fmt::Debug for LogTarget {
         f.debug_struct("LogTarget")
             .field("topic", &self.0.topic())
             .field("partition", &self.0.partition())
+            .field("dir", &self.1.path())
             .finish()
     }
 }

@@ -30,7 +30,10 @@ pub(crate) use marker::Marker;
 pub(crate) use refused::append_error_code;
 pub(crate) use wait::{Ticket, Waker};
 
-use crate::{config::TopicConfig, lanes::Lane};
+use crate::{
+    config::TopicConfig,
+    lanes::{Entry, Lane},
+};
 
 /// Places that are told of one partition.
 const PLACES_TOLD_MAX: usize = 16;
@@ -102,7 +105,7 @@ impl Partition {
 
     /// Whether this is its directory's.
     pub(crate) fn is_in(&self, lane: &Lane) -> bool {
-        std::ptr::eq(&*self.lane, lane)
+        std::ptr::eq(Arc::as_ptr(&self.lane), lane)
     }
 
     /// Threads for what may wait for the disk of its directory.
@@ -157,13 +160,12 @@ impl Partition {
         batch: &Checked,
         origin: Origin,
         now_ms: i64,
-        io: &IoPool,
+        (entry, io): (Entry<'_>, &IoPool),
     ) -> Result<Appended, AppendError> {
         let context = AppendContext { leader_epoch: self.leader_epoch(), origin, now_ms };
         let header = batch.header.appended_at(now_ms);
         let write = || self.log.append_batch(&header, &batch.payload, context);
-        let written = self.lane.write(batch.size_in_bytes(), write);
-        let appended = written.map_err(AppendError::Write)??;
+        let appended = self.lane.write_at(entry, batch.size_in_bytes(), write)?;
         self.tell(&appended, io);
         Ok(appended)
     }

@@ -110,7 +110,7 @@ mod tests {
             waits.lock().is_ended()
         });
         begun.await.expect("it asks");
-        let other = tokio::time::timeout(Duration::from_secs(60), tokio::spawn(async {}));
+        let other = tokio::time::timeout(Duration::from_mins(1), tokio::spawn(async {}));
         other.await.expect("a worker is left").expect("no panic");
         assert!(!waiting.is_finished());
         drop(release);
