@@ -1,6 +1,7 @@
 //! Rounds that run by the clock: retention, checkpoints, time-based flushes, unlinks.
 //!
-//! Each round runs on the I/O pool and never twice at a time. A round that finds nothing to do costs microseconds; an
+//! Each round gives every log directory its turn, on that directory's I/O threads and never twice at a time: one whose disk
+//! does not answer is passed over, and the others go on. A round that finds nothing to do costs microseconds; an
 //! idle broker wakes up every few seconds only. Settings that change have retention look again at once.
 
 use std::{io, sync::Arc, time::Duration};
@@ -13,7 +14,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
 
-use crate::{broker::Broker, clock::now_ms, plural::counted, scrub, slack::Slack};
+use crate::{broker::Broker, clock::now_ms, plural::counted, scrub, slack::Slack, turns::Turns};
 
 /// Deleted files are looked for this often; `file.delete.delay.ms` is the least they wait.
 const UNLINK_EVERY: Duration = Duration::from_secs(10);
@@ -46,7 +47,9 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// Starts all rounds; they end with `stop`.
 pub(crate) fn start(broker: &Arc<Broker>, tasks: &TaskTracker, stop: &CancellationToken) {
     let config = broker.config();
-    let every = |period, round| tasks.spawn(repeat(Arc::clone(broker), stop.clone(), period, round));
+    let every = |period, round| {
+        tasks.spawn(repeat(Arc::clone(broker), tasks.clone(), stop.clone(), period, round));
+    };
     let on_change = Some(Broker::settings_changed as fn(&Broker) -> &Notify);
     let retention = Round { early: on_change, after: wake_waiting, ..Round::by_the_clock(retain) };
     every(config.log_retention_check_interval, retention);
@@ -61,7 +64,7 @@ pub(crate) fn start(broker: &Arc<Broker>, tasks: &TaskTracker, stop: &Cancellati
     every(CLOSE_FILES_EVERY, Round { wanted: has_too_many_files, ..Round::by_the_clock(close_files) });
     tasks.spawn(trim_memory(Arc::clone(broker), Slack::default(), stop.clone()));
     tasks.spawn(note_offline_dirs(Arc::clone(broker), stop.clone()));
-    tasks.spawn(scrub::run(Arc::clone(broker), stop.clone()));
+    scrub::start(broker, tasks, stop);
 }
 
 /// Gives back to the system: receive buffers that nobody used since the round before, and what the allocator keeps
@@ -84,13 +87,16 @@ async fn trim_memory(broker: Arc<Broker>, mut slack: Slack, stop: CancellationTo
     }
 }
 
-/// So that it can be said since when a log directory is offline.
+/// So that it can be said since when a log directory is offline, and that one does not answer.
 async fn note_offline_dirs(broker: Arc<Broker>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = ticks.tick() => broker.note_offline_dirs(),
+            _ = ticks.tick() => {
+                broker.note_offline_dirs();
+                broker.cluster().lanes().all().for_each(|lane| lane.tell_hanging());
+            }
         }
     }
 }
@@ -101,7 +107,7 @@ struct Round {
     wanted: fn(&Broker) -> bool,
     /// What makes it run before its time.
     early: Option<fn(&Broker) -> &Notify>,
-    /// What follows once all directories had their turn.
+    /// What follows each directory's turn.
     after: fn(&Broker),
 }
 
@@ -138,29 +144,73 @@ fn has_too_many_files(broker: &Broker) -> bool {
     broker.cluster().log_dirs().has_too_many_files()
 }
 
-async fn repeat(broker: Arc<Broker>, stop: CancellationToken, period: Duration, round: Round) {
+/// Why a round is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// It is time.
+    Time,
+    /// Something changed.
+    Early,
+    /// Some directories are owed a turn.
+    Owed,
+}
+
+async fn repeat(
+    broker: Arc<Broker>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    period: Duration,
+    round: Round,
+) {
     let mut ticks = interval_at(tokio::time::Instant::now() + period, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut put_off = false;
+    let mut turns = Turns::default();
     loop {
-        tokio::select! {
+        let why = tokio::select! {
             () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-            () = round.early(&broker) => {}
-            () = sleep(AGAIN), if put_off => {}
-        }
+            _ = ticks.tick() => Why::Time,
+            () = round.early(&broker) => Why::Early,
+            () = sleep(AGAIN), if turns.owes_any() => Why::Owed,
+        };
         if !(round.wanted)(&broker) {
             continue;
         }
-        let (log_dirs, run) = (Arc::clone(broker.cluster().log_dirs()), round.run);
-        let job = move || log_dirs.here().for_each(|dir| run(&dir, now_ms()));
-        let was_put_off = put_off;
-        put_off = broker.io().run(job).await.is_err();
-        if !put_off {
-            (round.after)(&broker);
-        } else if !was_put_off {
-            warn!("the I/O pool is full; a background round is put off until there is room");
+        for dir in broker.cluster().log_dirs().here() {
+            if why != Why::Owed || turns.owes(dir.path()) {
+                give_turn(&broker, &tasks, &round, &mut turns, why, dir);
+            }
         }
+    }
+}
+
+/// Has a directory do its part, on its own threads.
+fn give_turn(
+    broker: &Arc<Broker>,
+    tasks: &TaskTracker,
+    round: &Round,
+    turns: &mut Turns,
+    why: Why,
+    dir: Arc<LogDir>,
+) {
+    let path = dir.path().to_path_buf();
+    let Some(turn) = turns.begin(&path) else {
+        // What changed may have changed behind the one under way.
+        if why != Why::Time {
+            turns.owe(&path);
+        }
+        return;
+    };
+    let (run, after, of, told) = (round.run, round.after, Arc::clone(broker), tasks.token());
+    let job = move || {
+        // Whoever stops waits for it; it is over however it ends.
+        let _held = (turn, told);
+        run(&dir, now_ms());
+        after(&of);
+    };
+    let is_full = broker.cluster().lanes().of(&path).io().submit(job).is_err();
+    if is_full && turns.owe(&path) && why != Why::Owed {
+        let dir = path.display();
+        warn!(%dir, "the directory's I/O pool is full; a background round is put off until there is room");
     }
 }
 

@@ -26,6 +26,9 @@ mod dispatch;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod handlers;
+#[cfg(test)]
+mod hang_tests;
+mod lanes;
 mod loaded;
 mod loggers;
 mod memory;
@@ -41,8 +44,10 @@ mod slack;
 mod testing;
 #[cfg(test)]
 mod trouble_tests;
+mod turns;
 
 pub use cleaner::CleanerGauges;
+pub use lanes::threads_aside_max;
 pub use loggers::Loggers;
 pub use net::{connections_with, raise_descriptor_limit};
 pub use node::{Node, StartError, back_up_stopped};

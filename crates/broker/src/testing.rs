@@ -15,7 +15,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use pagewire_disk::{Disk, ForgettingDisk};
-use pagewire_log::{Handles, Log, LogDir, LogDirOptions, LogDirs, OpenOptions};
+use pagewire_log::{Handles, LockedDir, Log, LogDir, LogDirOptions, LogDirs, OpenOptions};
 use pagewire_metadata::{Catalog, MemoryStore, Store, model::TopicRecord};
 use pagewire_record::{BatchBuilder, Codec};
 use pagewire_wire::{
@@ -42,6 +42,8 @@ use crate::{
 
 /// Where the logs are.
 pub(crate) const ROOT: &str = "/data";
+/// And where there are two, the others.
+pub(crate) const SECOND: &str = "/second";
 /// The newest version that names topics.
 pub(crate) const PRODUCE: i16 = 12;
 pub(crate) const FETCH: i16 = 12;
@@ -63,7 +65,12 @@ impl Bench {
 
     /// A broker whose metadata is in `store`.
     pub(crate) fn over(disk: Arc<dyn Disk>, io: IoPool, store: Arc<dyn Store>) -> Self {
-        Self::knowing(&[], disk, io, store)
+        Self::knowing(&[], &[ROOT], disk, io, store)
+    }
+
+    /// A broker on two log directories.
+    pub(crate) fn on_two(disk: Arc<dyn Disk>, io: IoPool) -> Self {
+        Self::knowing(&[], &[ROOT, SECOND], disk, io, Arc::new(MemoryStore::default()))
     }
 
     /// The broker that a start after a kill makes of what is on `disk`.
@@ -73,10 +80,16 @@ impl Bench {
         let topics: Vec<TopicRecord> = topics.into_iter().map(|(topic, _)| topic).collect();
         // With it goes the lock of the directory.
         drop(self);
-        Self::knowing(&topics, disk, IoPool::new(4, 64), store)
+        Self::knowing(&topics, &[ROOT], disk, IoPool::new(4, 64), store)
     }
 
-    fn knowing(topics: &[TopicRecord], disk: Arc<dyn Disk>, io: IoPool, store: Arc<dyn Store>) -> Self {
+    fn knowing(
+        topics: &[TopicRecord],
+        roots: &[&str],
+        disk: Arc<dyn Disk>,
+        io: IoPool,
+        store: Arc<dyn Store>,
+    ) -> Self {
         let config = BrokerConfig::defaults();
         let options = LogDirOptions {
             cluster_id: "cluster".to_owned(),
@@ -89,8 +102,11 @@ impl Bench {
             let known = topics.iter().find(|known| known.name == topic);
             known.map(|known| Cluster::partition_settings(known, &config))
         };
-        let (log_dir, report) =
-            LogDir::open(disk, Path::new(ROOT), &options, &settings, &|_| {}).expect("a directory of ours");
+        let lock =
+            move |root: &&str| (Path::new(root).into(), LockedDir::lock(Arc::clone(&disk), Path::new(root)));
+        let locked = roots.iter().map(lock).collect();
+        let (log_dirs, report) =
+            LogDirs::load(locked, &options, &settings, &|_| {}).expect("directories of ours");
         let identity = Identity {
             node_id: config.node_id,
             cluster_id: options.cluster_id,
@@ -98,7 +114,7 @@ impl Bench {
             leader_epoch: 0,
             advertised: BTreeMap::new(),
         };
-        let cluster = Cluster::new(identity, Catalog::new(store), Arc::new(LogDirs::one(log_dir)));
+        let cluster = Cluster::new(identity, Catalog::new(store), Arc::new(log_dirs), &io);
         let _ = cluster.load(topics, &report.failed, &config);
         let buffers = BufferPool::new(PoolOptions::default());
         let transfer = Transfer::new(TransferOptions::default(), buffers.clone(), io.clone());

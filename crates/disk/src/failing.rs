@@ -95,6 +95,12 @@ impl Held {
     pub fn is_reached(&self) -> bool {
         self.reached.recv_timeout(REACHED_MAX).is_ok()
     }
+
+    /// Whether the call was made by now, told once.
+    #[must_use]
+    pub fn was_reached(&self) -> bool {
+        self.reached.try_recv().is_ok()
+    }
 }
 
 /// A call that waits for its [`Held`] to go.

@@ -9,7 +9,7 @@ use pagewire_zcopy::IoPool;
 use uuid::Uuid;
 
 use super::{Change, PartitionEntry, Refused, image::NO_LEADER};
-use crate::{clock::now_ms, config::TopicConfig, partition::Partition};
+use crate::{clock::now_ms, config::TopicConfig, lanes::Lanes, partition::Partition};
 
 /// How the logs of a topic are opened.
 pub(super) fn settings(topic_id: Uuid, resolved: &TopicConfig) -> PartitionSettings {
@@ -27,7 +27,7 @@ pub(super) fn settings(topic_id: Uuid, resolved: &TopicConfig) -> PartitionSetti
 /// A partition without a log is in the answer too, without a leader; the first error says why there is one. None takes a record
 /// before [`LogDirs::name_made`] was called.
 pub(super) fn host(
-    log_dirs: &LogDirs,
+    (log_dirs, lanes): (&LogDirs, &Lanes),
     record: &TopicRecord,
     resolved: &Arc<TopicConfig>,
     range: Range<usize>,
@@ -48,7 +48,8 @@ pub(super) fn host(
         let index = i32::try_from(index).unwrap_or(i32::MAX);
         let hosted = log_of(index).map(|log| {
             let (name, config) = (Arc::clone(&name), Arc::clone(resolved));
-            Arc::new(Partition::new(name, index, log, leader_epoch, config))
+            let lane = Arc::clone(lanes.of_log(&log));
+            Arc::new(Partition::new(name, index, log, lane, leader_epoch, config))
         });
         PartitionEntry {
             leader: if hosted.is_some() { placed.leader } else { NO_LEADER },
@@ -125,10 +126,11 @@ impl Change {
         resolved: &Arc<TopicConfig>,
         range: Range<usize>,
     ) -> Result<(Vec<PartitionEntry>, Option<CreateError>), Refused> {
-        let log_dirs = Arc::clone(self.cluster().log_dirs());
+        let (log_dirs, lanes) = (Arc::clone(self.cluster().log_dirs()), Arc::clone(self.cluster().lanes()));
         let (wanted, config) = (record.clone(), Arc::clone(resolved));
         let least_epoch = self.cluster().identity().leader_epoch;
-        let made = self.io().run(move || host(&log_dirs, &wanted, &config, range, &[], least_epoch)).await;
+        let make = move || host((&log_dirs, &lanes), &wanted, &config, range, &[], least_epoch);
+        let made = self.io().run(make).await;
         made.map_err(|_| Refused::new(ErrorCode::RequestTimedOut, "the broker is busy; try again"))
     }
 

@@ -34,6 +34,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use pagewire_log::LogDirs;
 use pagewire_metadata::{Catalog, CatalogError};
+use pagewire_zcopy::IoPool;
 use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
 
@@ -49,13 +50,14 @@ pub(crate) use refused::Refused;
 pub(crate) use settings::{OwnConfigs, with_stored};
 pub(crate) use topics::{NewTopic, PARTITIONS_PER_REQUEST_MAX};
 
-use crate::net::Peer;
+use crate::{lanes::Lanes, net::Peer};
 
 /// Topics, nodes, identities.
 pub(crate) struct Cluster {
     identity: Identity,
     catalog: Catalog,
     log_dirs: Arc<LogDirs>,
+    lanes: Arc<Lanes>,
     image: ArcSwap<Image>,
     features: ArcSwap<Levels>,
     /// Held while a change goes through store, disk and image. Only tasks of changes wait for it, which always run on: a
@@ -68,11 +70,12 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// A cluster without topics yet.
-    pub(crate) fn new(identity: Identity, catalog: Catalog, log_dirs: Arc<LogDirs>) -> Self {
+    /// A cluster without topics yet, on a broker with the threads of `io`.
+    pub(crate) fn new(identity: Identity, catalog: Catalog, log_dirs: Arc<LogDirs>, io: &IoPool) -> Self {
         Self {
             identity,
             catalog,
+            lanes: Arc::new(Lanes::new(&log_dirs, io)),
             log_dirs,
             image: ArcSwap::default(),
             features: ArcSwap::default(),
@@ -89,6 +92,11 @@ impl Cluster {
 
     pub(crate) fn log_dirs(&self) -> &Arc<LogDirs> {
         &self.log_dirs
+    }
+
+    /// What each of those has of its own.
+    pub(crate) fn lanes(&self) -> &Arc<Lanes> {
+        &self.lanes
     }
 
     /// The records behind it.

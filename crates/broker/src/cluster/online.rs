@@ -322,14 +322,15 @@ impl Change {
         failed: &HashSet<(String, i32)>,
         least_epoch: i32,
     ) -> Shown {
-        let (log_dirs, wanted, config) =
-            (Arc::clone(&self.cluster().log_dirs), record.clone(), Arc::clone(&topic.config));
+        let (log_dirs, lanes) = (Arc::clone(&self.cluster().log_dirs), Arc::clone(&self.cluster().lanes));
+        let (wanted, config) = (record.clone(), Arc::clone(&topic.config));
         let failed: Vec<i32> =
             failed.iter().filter(|(name, _)| *name == record.name).map(|(_, index)| *index).collect();
         let count = topic.partitions.len();
         let hosted = to_its_end(move || {
             let config: Arc<TopicConfig> = config;
-            let (partitions, error) = host(&log_dirs, &wanted, &config, 0..count, &failed, least_epoch);
+            let dirs = (&*log_dirs, &*lanes);
+            let (partitions, error) = host(dirs, &wanted, &config, 0..count, &failed, least_epoch);
             // Those that cannot be named take no record until they are.
             (partitions, error.or(log_dirs.name_made().err()))
         });

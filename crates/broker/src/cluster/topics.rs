@@ -14,6 +14,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    path::Path,
     sync::Arc,
 };
 
@@ -65,8 +66,14 @@ impl Cluster {
             let resolved = Arc::new(TopicConfig::resolve(&record.configs, config));
             let least_epoch = self.identity.leader_epoch;
             let failed = failed_of.get(record.name.as_str()).map_or(&[][..], Vec::as_slice);
-            let (partitions, error) =
-                host(&self.log_dirs, record, &resolved, 0..record.partitions.len(), failed, least_epoch);
+            let (partitions, error) = host(
+                (&self.log_dirs, &self.lanes),
+                record,
+                &resolved,
+                0..record.partitions.len(),
+                failed,
+                least_epoch,
+            );
             wants |= error.as_ref().is_some_and(CreateError::is_for_want);
             // Directories that are not here are told of once, not once a topic.
             if let Some(error) = error.filter(|error| !matches!(error, CreateError::Away { .. })) {
@@ -248,7 +255,10 @@ impl Change {
     /// New partitions of this node, each in the directory it shall be in. The record says so before anything is made, so
     /// that none is ever made a second time elsewhere.
     fn placed(&self, count: usize) -> Result<Vec<PartitionRecord>, Refused> {
-        let (node, directories) = (self.cluster().identity.node_id, self.cluster().log_dirs.place(count));
+        let cluster = self.cluster();
+        // Nothing new waits for a disk that does not answer, and with it all changes.
+        let hangs = |dir: &Path| cluster.lanes.of(dir).hanging().is_some();
+        let (node, directories) = (cluster.identity.node_id, cluster.log_dirs.place_sparing(count, hangs));
         let directories =
             directories.map_err(|none| Refused::new(ErrorCode::KafkaStorageError, none.to_string()))?;
         Ok(directories.into_iter().map(|directory| PartitionRecord::on(node, directory)).collect())

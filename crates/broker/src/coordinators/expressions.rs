@@ -37,6 +37,6 @@ async fn find(shard: &Arc<Shard>, broker: &Arc<Broker>, lookup: Lookup) {
         return shard.found(broker, lookup.give_up());
     };
     let topics = Arc::new(ClusterTopics::of(broker));
-    let found = on_pool(broker, move || lookup.find(&*topics)).await;
+    let found = on_pool(broker.io(), move || lookup.find(&*topics)).await;
     shard.found(broker, found);
 }

@@ -95,7 +95,7 @@ impl Groups {
     ) -> Result<i64, NotEnded> {
         let shards = self.shards(broker).map_err(NotEnded::Shard)?;
         let shard = shards.at(index).ok_or(NotEnded::Shard(Error::NotCoordinator))?;
-        shard.end_transaction(broker, marker)
+        shard.end_transaction(marker)
     }
 
     /// Reads from a group's machine.
@@ -173,7 +173,7 @@ impl Groups {
         }
         let mut all_written = true;
         for shard in shards.all() {
-            all_written &= shard.topics_deleted(broker, topics).await;
+            all_written &= shard.topics_deleted(topics).await;
         }
         all_written
     }

@@ -33,7 +33,7 @@ pub(crate) async fn write_marker(
         let ended = broker.coordinators().groups().end_transaction(broker, index, marker);
         ended.map_err(|error| shard_error_code(&error))?
     } else {
-        let appended = partition.end_transaction(marker, now_ms(), broker.io());
+        let appended = partition.end_transaction(marker, now_ms(), partition.io());
         let appended = appended
             .map_err(|error| if partition.log.is_deleted() { unknown } else { append_error_code(&error) })?;
         appended.last_offset + 1
@@ -53,7 +53,7 @@ async fn stable(broker: &Broker, partition: &Arc<Partition>, offset: i64) -> Res
     if !broker.config().acks_all_is_stable {
         return Ok(());
     }
-    match tokio::time::timeout(STABLE_MAX, partition.stable(offset, broker.io())).await {
+    match tokio::time::timeout(STABLE_MAX, partition.stable(offset, partition.io())).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(CommitError::Failed(_))) => Err(ErrorCode::KafkaStorageError),
         Ok(Err(CommitError::Busy)) | Err(_) => Err(ErrorCode::RequestTimedOut),

@@ -15,6 +15,7 @@ use pagewire_coordinate::{
 use pagewire_log::{AppendError, Origin};
 use pagewire_record::HEADER_LEN;
 use pagewire_zcopy::IoPool;
+use parking_lot::MutexGuard;
 use tokio::task::yield_now;
 use tracing::{info, warn};
 
@@ -105,10 +106,10 @@ impl Shard {
         let image = broker.image();
         let id_of = |name: &str| image.topic(name).map(|topic| topic.id.into_bytes());
         let effects = ready.machine.forget_strangers(id_of);
-        ready.act(&self.partition, broker.io(), effects);
+        ready.act(&self.partition, self.partition.io(), effects);
         ready.see(broker);
         let effects = ready.machine.loaded(timing_of, now());
-        ready.act(&self.partition, broker.io(), effects);
+        ready.act(&self.partition, self.partition.io(), effects);
         *state = State::Open(Box::new(ready));
     }
 
@@ -135,12 +136,12 @@ impl Shard {
         question: impl FnOnce(Token) -> Input,
     ) -> Result<Answered<Answer>, Error> {
         let answer = {
-            let mut state = self.life.lock();
+            let mut state = self.enter()?;
             let ready = self.ready(&mut state)?;
             ready.see(broker);
             let (token, answer) = ready.waiting.enter().ok_or(Error::CoordinatorNotAvailable)?;
             let effects = ready.machine.handle(question(token), now());
-            ready.act_as(origin, &self.partition, broker.io(), effects);
+            ready.act_as(origin, &self.partition, self.partition.io(), effects);
             self.alarm.no_later_than(ready.machine.next_deadline());
             answer
         };
@@ -149,11 +150,11 @@ impl Shard {
 
     /// Writes the marker that ends a producer's transaction: what waited for it counts now, or is gone. Returns the offset
     /// after the marker.
-    pub(super) fn end_transaction(&self, broker: &Broker, marker: Marker) -> Result<i64, NotEnded> {
-        let mut state = self.life.lock();
+    pub(super) fn end_transaction(&self, marker: Marker) -> Result<i64, NotEnded> {
+        let mut state = self.enter().map_err(NotEnded::Shard)?;
         let ready = self.ready(&mut state).map_err(NotEnded::Shard)?;
         let now = now();
-        let appended = self.partition.end_transaction(marker, now.wall_ms, broker.io());
+        let appended = self.partition.end_transaction(marker, now.wall_ms, self.partition.io());
         let end = appended.map_err(NotEnded::Log)?.last_offset + 1;
         ready.journal.written_to = Some(end);
         ready.machine.end_transaction(marker.producer_id, marker.committed, now.wall_ms);
@@ -163,10 +164,10 @@ impl Shard {
 
     /// Forgets what groups committed for topics that are gone, one part per hold of the lock. Says whether all of it is
     /// written.
-    pub(super) async fn topics_deleted(&self, broker: &Broker, topics: &DeletedTopics) -> bool {
+    pub(super) async fn topics_deleted(&self, topics: &DeletedTopics) -> bool {
         let mut from = None;
         loop {
-            let (written, next) = self.some_topics_deleted(broker, topics, from.as_ref());
+            let (written, next) = self.some_topics_deleted(topics, from.as_ref());
             if !written || next.is_none() {
                 return written;
             }
@@ -178,14 +179,13 @@ impl Shard {
     /// One part from a group on. Says whether it is written, and the group to go on from.
     fn some_topics_deleted(
         &self,
-        broker: &Broker,
         topics: &DeletedTopics,
         from: Option<&Arc<str>>,
     ) -> (bool, Option<Arc<str>>) {
-        let mut state = self.life.lock();
+        let Ok(mut state) = self.enter() else { return (false, None) };
         let Ok(ready) = self.ready(&mut state) else { return (false, None) };
         let (effects, next) = ready.machine.topics_deleted(topics, from);
-        (ready.act(&self.partition, broker.io(), effects), next)
+        (ready.act(&self.partition, self.partition.io(), effects), next)
     }
 
     /// Looks into the machine; also says how far the log must be stable for that to last.
@@ -194,10 +194,15 @@ impl Shard {
         broker: &Broker,
         look: impl FnOnce(&Machine) -> T,
     ) -> Result<(T, Option<i64>), Error> {
-        let mut state = self.life.lock();
+        let mut state = self.enter()?;
         let ready = state.ready()?;
         ready.see(broker);
         Ok((look(&ready.machine), ready.journal.written_to))
+    }
+
+    /// The lock, for those who ask.
+    fn enter(&self) -> Result<MutexGuard<'_, State<Ready, Error>>, Error> {
+        self.life.enter(self.partition.lane()).ok_or(Error::CoordinatorNotAvailable)
     }
 
     /// The machine, if it answers.
@@ -221,7 +226,7 @@ impl Shard {
         let Ok(ready) = self.ready(&mut state) else { return };
         ready.see(broker);
         let effects = ready.machine.expressions_found(found, now());
-        ready.act(&self.partition, broker.io(), effects);
+        ready.act(&self.partition, self.partition.io(), effects);
         self.alarm.no_later_than(ready.machine.next_deadline());
     }
 
@@ -234,7 +239,7 @@ impl Shard {
         let now = now();
         if ready.machine.next_deadline().is_some_and(|deadline_ms| deadline_ms <= now.steady_ms) {
             let effects = ready.machine.on_time(now);
-            ready.act(&self.partition, broker.io(), effects);
+            ready.act(&self.partition, self.partition.io(), effects);
         }
         self.alarm.set(ready.machine.next_deadline());
         let lookups = std::mem::take(&mut ready.lookups);

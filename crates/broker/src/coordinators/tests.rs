@@ -263,7 +263,7 @@ async fn others_may_act_between_parts_of_the_look_for_deleted_topics() {
     }
     let topics: DeletedTopics = [DeletedTopic { name: Arc::from("t"), id: ANY_ID }].into_iter().collect();
     let left = || shard.read(&bench.broker, Machine::offset_count).expect("open").0;
-    let (written, meanwhile) = tokio::join!(shard.topics_deleted(&bench.broker, &topics), async { left() });
+    let (written, meanwhile) = tokio::join!(shard.topics_deleted(&topics), async { left() });
     assert!(written);
     assert_eq!((meanwhile, left()), (2, 0));
 }

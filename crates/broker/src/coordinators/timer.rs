@@ -39,7 +39,8 @@ async fn live(shard: &Arc<Shard>, broker: &Arc<Broker>, settings: Settings) {
 
 async fn load_into(shard: &Shard, broker: &Broker, settings: Settings) -> Result<(), LoadError> {
     let log = Arc::clone(&shard.partition().log);
-    let loaded = on_pool(broker, move || load::load(&log, settings.clone(), now_ms())).await?;
+    let loaded =
+        on_pool(shard.partition().io(), move || load::load(&log, settings.clone(), now_ms())).await?;
     let own = broker.cluster().group_configs().await?;
     let (none, config) = (OwnConfigs::new(), broker.config());
     let timing_of = |group_id: &str| config.consumer_groups.timing_of(own.get(group_id).unwrap_or(&none));

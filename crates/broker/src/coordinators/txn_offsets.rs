@@ -39,7 +39,8 @@ impl Groups {
         }
         let TxnProducer { producer_id, producer_epoch } = producer;
         let start = TxnStart { producer_id, producer_epoch, base_sequence: NO_SEQUENCE, bumps_epoch: adds };
-        let guard = shard.partition().log.verify(start, now_ms());
+        let begin = || shard.partition().log.verify(start, now_ms());
+        let guard = shard.partition().lane().write(0, begin).map_err(|_| Error::CoordinatorNotAvailable)?;
         let origin = if checks { Origin::CoordinatorInTxn(guard) } else { Origin::Coordinator };
         Ok(InTxn { shard, origin, unverified: guard.is_some() })
     }

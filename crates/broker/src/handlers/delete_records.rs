@@ -13,7 +13,7 @@ use pagewire_wire::{
     },
 };
 
-use crate::{cluster::TopicEntry, request::Context};
+use crate::{cluster::TopicEntry, lanes::Lane, request::Context};
 
 /// "No low watermark", beside an error.
 const NONE: i64 = -1;
@@ -27,9 +27,9 @@ pub(crate) async fn handle(ctx: Context, request: DeleteRecordsRequest) -> Delet
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for asked in &topic.partitions {
             tokio::task::consume_budget().await;
-            let (code, low_watermark) = match delete(&ctx, entry, asked).await {
-                Ok((name, log_start)) => {
-                    moved.push((name, asked.partition_index));
+            let (code, low_watermark) = match delete(entry, asked).await {
+                Ok((lane, name, log_start)) => {
+                    moved.push((lane, name, asked.partition_index));
                     answers.push((response.topics.len(), partitions.len()));
                     (ErrorCode::None, log_start)
                 }
@@ -44,7 +44,7 @@ pub(crate) async fn handle(ctx: Context, request: DeleteRecordsRequest) -> Delet
         }
         response.topics.push(DeleteRecordsTopicResult { name: topic.name, partitions, ..Default::default() });
     }
-    for (at, code) in make_durable(&ctx, moved).await {
+    for (at, code) in make_durable(&ctx, &moved).await {
         if let Some(&(topic_at, partition_at)) = answers.get(at)
             && let Some(topic) = response.topics.get_mut(topic_at)
             && let Some(partition) = topic.partitions.get_mut(partition_at)
@@ -58,22 +58,32 @@ pub(crate) async fn handle(ctx: Context, request: DeleteRecordsRequest) -> Delet
 
 /// What was deleted must stay deleted after a crash: the new log starts go to disk before they are answered. Which of
 /// `moved` did not, by their place, and what is to be said of them.
-async fn make_durable(ctx: &Context, moved: Vec<(Arc<str>, i32)>) -> Vec<(usize, ErrorCode)> {
-    let (log_dirs, count) = (Arc::clone(ctx.broker.cluster().log_dirs()), moved.len());
-    if count == 0 {
-        return Vec::new();
+async fn make_durable(ctx: &Context, moved: &[(Arc<Lane>, Arc<str>, i32)]) -> Vec<(usize, ErrorCode)> {
+    let mut failed = Vec::new();
+    for lane in ctx.broker.cluster().lanes().all() {
+        let is_in = |(_, (of, ..)): &(usize, &(Arc<Lane>, Arc<str>, i32))| Arc::ptr_eq(of, lane);
+        let its = moved.iter().enumerate().filter(is_in);
+        let (places, its): (Vec<usize>, Vec<_>) =
+            its.map(|(at, (_, topic, partition))| (at, (Arc::clone(topic), *partition))).unzip();
+        if its.is_empty() {
+            continue;
+        }
+        let log_dirs = Arc::clone(ctx.broker.cluster().log_dirs());
+        match lane.io().run(move || log_dirs.write_checkpoints_of(&its)).await {
+            Ok(some) => {
+                let at = some.into_iter().filter_map(|at| places.get(at).copied());
+                failed.extend(at.map(|at| (at, ErrorCode::KafkaStorageError)));
+            }
+            Err(_) => failed.extend(places.into_iter().map(|at| (at, ErrorCode::RequestTimedOut))),
+        }
     }
-    match ctx.broker.io().run(move || log_dirs.write_checkpoints_of(&moved)).await {
-        Ok(failed) => failed.into_iter().map(|at| (at, ErrorCode::KafkaStorageError)).collect(),
-        Err(_) => (0..count).map(|at| (at, ErrorCode::RequestTimedOut)).collect(),
-    }
+    failed
 }
 
 async fn delete(
-    ctx: &Context,
     topic: Option<&Arc<TopicEntry>>,
     asked: &DeleteRecordsPartition,
-) -> Result<(Arc<str>, i64), ErrorCode> {
+) -> Result<(Arc<Lane>, Arc<str>, i64), ErrorCode> {
     let topic = topic.ok_or(ErrorCode::UnknownTopicOrPartition)?;
     let partition = topic.served(asked.partition_index)?;
     if topic.internal {
@@ -84,10 +94,11 @@ async fn delete(
         return Err(ErrorCode::PolicyViolation);
     }
     let (log, offset) = (Arc::clone(&partition.log), asked.offset);
-    let moved = ctx.broker.io().run(move || log.delete_records_before(offset)).await;
+    let moved = partition.io().run(move || log.delete_records_before(offset)).await;
     let moved = moved.map_err(|_| ErrorCode::RequestTimedOut)?;
     partition.wake_all();
-    moved.map(|log_start| (Arc::clone(&topic.name), log_start)).map_err(|error| match error {
+    let done = |log_start| (Arc::clone(partition.lane()), Arc::clone(&topic.name), log_start);
+    moved.map(done).map_err(|error| match error {
         DeleteRecordsError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
         DeleteRecordsError::Offline(_) => ErrorCode::KafkaStorageError,
     })

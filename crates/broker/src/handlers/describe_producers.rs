@@ -70,7 +70,11 @@ fn describe(name: &str, topic: Option<&Arc<TopicEntry>>, index: i32) -> Partitio
             return PartitionResponse { partition_index: index, error_code, ..Default::default() };
         }
     };
-    let active = partition.log.producers().into_iter().map(|producer| ProducerState {
+    let Ok(producers) = partition.lane().write(0, || partition.log.producers()) else {
+        let error_code = ErrorCode::KafkaStorageError.code();
+        return PartitionResponse { partition_index: index, error_code, ..Default::default() };
+    };
+    let active = producers.into_iter().map(|producer| ProducerState {
         producer_id: producer.producer_id,
         producer_epoch: i32::from(producer.producer_epoch),
         last_sequence: producer.last_sequence,

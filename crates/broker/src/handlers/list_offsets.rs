@@ -103,8 +103,8 @@ async fn find(
         EARLIEST_LOCAL if ctx.version >= 8 => place(marks.log_start),
         LATEST_TIERED if ctx.version >= 9 => Ok(NOTHING),
         EARLIEST_PENDING_UPLOAD if ctx.version >= 11 => Ok(NOTHING),
-        MAX_TIMESTAMP if ctx.version >= 7 => search(ctx, partition, None, end).await,
-        timestamp if timestamp >= 0 => search(ctx, partition, Some(timestamp), end).await,
+        MAX_TIMESTAMP if ctx.version >= 7 => search(partition, None, end).await,
+        timestamp if timestamp >= 0 => search(partition, Some(timestamp), end).await,
         _ => Err(ErrorCode::UnsupportedVersion),
     }
 }
@@ -123,19 +123,14 @@ fn epoch_at(partition: &Partition, offset: i64) -> i32 {
 }
 
 /// Looks into the log, on an I/O thread: a cold index or batch means waiting for the disk.
-async fn search(
-    ctx: &Context,
-    partition: &Arc<Partition>,
-    timestamp: Option<i64>,
-    end: i64,
-) -> Result<Found, ErrorCode> {
+async fn search(partition: &Arc<Partition>, timestamp: Option<i64>, end: i64) -> Result<Found, ErrorCode> {
     let log = Arc::clone(&partition.log);
     let look = move || match timestamp {
         Some(timestamp) => log.offset_for_time(timestamp),
         None => log.max_timestamp_offset(),
     };
     let found: Result<Option<TimestampOffset>, ReadError> =
-        ctx.broker.io().run(look).await.map_err(|_| ErrorCode::RequestTimedOut)?;
+        partition.io().run(look).await.map_err(|_| ErrorCode::RequestTimedOut)?;
     match found {
         Ok(Some(found)) if found.offset < end => {
             Ok(Found { offset: found.offset, timestamp: found.timestamp, leader_epoch: found.leader_epoch })

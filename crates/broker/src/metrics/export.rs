@@ -91,7 +91,13 @@ mod tests {
         let (metrics, dirs, cleaner) =
             (Metrics::default(), [dir("/a"), dir("/b\"\\")], CleanerGauges::default());
         metrics.connection_opened();
-        let seen = Seen { metrics: &metrics, dirs: &dirs, cleaner: &cleaner, offline_partitions: 3 };
+        let seen = Seen {
+            metrics: &metrics,
+            dirs: &dirs,
+            cleaner: &cleaner,
+            offline_partitions: 3,
+            hanging_dirs: 0,
+        };
         let (text, map) = (exposition(&seen), export(&seen));
         let said: BTreeMap<String, u64> = text
             .lines()

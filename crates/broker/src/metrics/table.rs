@@ -16,6 +16,8 @@ pub(crate) struct Seen<'s> {
     pub(crate) cleaner: &'s CleanerGauges,
     /// Partitions that nobody serves.
     pub(crate) offline_partitions: usize,
+    /// Log directories whose disk does not answer.
+    pub(crate) hanging_dirs: usize,
 }
 
 /// A number.
@@ -76,6 +78,11 @@ pub(super) const NUMBERS: &[Row<Number>] = &[
         "pagewire_log_dirs_offline",
         "Log directories that take no writes, or of which nothing is served",
         |seen| count(seen.dirs.iter().filter(|dir| dir.offline.is_some())),
+    ),
+    row(
+        "pagewire_log_dirs_hanging",
+        "Log directories whose disk has not answered for 30 seconds or more",
+        |seen| seen.hanging_dirs as u64,
     ),
     row("pagewire_logs_offline", "Logs that take no writes although their directory does", |seen| {
         let logs = seen.dirs.iter().flat_map(|dir| &dir.logs);

@@ -91,7 +91,7 @@ fn dirs() -> [DirDescription; 2] {
 }
 
 fn exported(dirs: &[DirDescription]) -> BTreeMap<String, u64> {
-    export(&Seen { metrics: &metrics(), dirs, cleaner: &cleaner(), offline_partitions: 9 })
+    export(&Seen { metrics: &metrics(), dirs, cleaner: &cleaner(), offline_partitions: 9, hanging_dirs: 8 })
 }
 
 #[test]
@@ -111,6 +111,7 @@ fn each_name_has_the_number_that_it_promises() {
         ("pagewire_fetch_cold_lookups_total", 109),
         ("pagewire_fetch_dropped_bytes_total", 110),
         ("pagewire_log_dirs_offline", 1),
+        ("pagewire_log_dirs_hanging", 8),
         ("pagewire_logs_offline", 1),
         ("pagewire_partitions_offline", 9),
         ("pagewire_partitions_damaged", 1),

@@ -127,7 +127,7 @@ impl Node {
             unmade,
             epoch_is_owed,
         } = opened;
-        let cluster = Cluster::new(identity, catalog, Arc::new(log_dirs));
+        let cluster = Cluster::new(identity, catalog, Arc::new(log_dirs), &io);
         cluster.set_features(features);
         if epoch_is_owed {
             owed::hold(cluster.log_dirs());
@@ -148,7 +148,8 @@ impl Node {
             idle_max_bytes: IDLE_BUFFERS_MAX_BYTES,
             ..PoolOptions::default()
         });
-        let transfer = Transfer::new(transfer_options(&config), buffers.clone(), io.clone());
+        // Cold ranges of any directory are read on threads of their own: one that hangs keeps no directory's from their work.
+        let transfer = Transfer::new(transfer_options(&config), buffers.clone(), io.another());
         let coordinators = Coordinators::new(&config);
         let broker =
             Arc::new(Broker::new(Parts { config, cluster, coordinators, transfer, buffers, io, loggers }));
@@ -236,7 +237,7 @@ impl Node {
         if tokio::time::timeout(DRAIN, self.services.wait()).await.is_err() {
             warn!("background work did not end in time");
         }
-        self.broker.io().discard_queued();
+        self.broker.cluster().lanes().all().for_each(|lane| lane.io().discard_queued());
         let offline = self.broker.cluster().log_dirs().offline_count();
         let report = logs::close(self.broker.cluster().log_dirs()).await;
         for (path, error) in &report.failed {

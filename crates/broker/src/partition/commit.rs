@@ -10,10 +10,12 @@ use pagewire_log::Log;
 pub(crate) use pagewire_zcopy::CommitError;
 use pagewire_zcopy::{GroupCommit, GroupCommitOptions, SyncFailure, SyncTarget};
 
+use crate::lanes::Lane;
+
 /// The commit of `log`. How many may wait is bounded where requests are.
-pub(super) fn group_commit(log: &Arc<Log>) -> GroupCommit {
+pub(super) fn group_commit(log: &Arc<Log>, lane: &Arc<Lane>) -> GroupCommit {
     let options = GroupCommitOptions { waiters_max: usize::MAX, ..GroupCommitOptions::default() };
-    GroupCommit::new(LogTarget(Arc::clone(log)), mark(log.marks().recovery_point), options)
+    GroupCommit::new(LogTarget(Arc::clone(log), Arc::clone(lane)), mark(log.marks().recovery_point), options)
 }
 
 /// The mark of everything below `offset`.
@@ -21,7 +23,7 @@ pub(super) fn mark(offset: i64) -> u64 {
     u64::try_from(offset).unwrap_or_default()
 }
 
-struct LogTarget(Arc<Log>);
+struct LogTarget(Arc<Log>, Arc<Lane>);
 
 impl SyncTarget for LogTarget {
     fn written(&self) -> u64 {
@@ -29,6 +31,7 @@ impl SyncTarget for LogTarget {
     }
 
     fn sync(&self) -> Result<u64, SyncFailure> {
+        let _until_done = self.1.wait();
         self.0.sync().map(mark).map_err(|error| {
             let failed = self.0.offline().is_some() || error.kind() == io::ErrorKind::Other;
             if failed { SyncFailure::Failed(error) } else { SyncFailure::NotBegun(error) }
@@ -41,6 +44,7 @@ impl fmt::Debug for LogTarget {
         f.debug_struct("LogTarget")
             .field("topic", &self.0.topic())
             .field("partition", &self.0.partition())
+            .field("dir", &self.1.path())
             .finish()
     }
 }

@@ -1,9 +1,9 @@
 //! Who waits for a sync, and how many syncs that takes.
 
-use std::sync::Arc;
+use std::{io::ErrorKind, sync::Arc};
 
 use pagewire_disk::{Call, Errno, FailingDisk, ForgettingDisk, MemoryDisk, When};
-use pagewire_log::Origin;
+use pagewire_log::{AppendError, Origin};
 use pagewire_zcopy::IoPool;
 
 use super::CommitError;
@@ -15,7 +15,14 @@ use crate::{
 const WAITERS: i64 = 200;
 
 fn append(partition: &Partition, io: &IoPool) -> i64 {
-    partition.append(batch(), Origin::Client, 0, io).expect("append").last_offset + 1
+    loop {
+        match partition.append(batch(), Origin::Client, 0, io) {
+            Ok(appended) => return appended.last_offset + 1,
+            // As many wait aside as may, which clients' batches wait for.
+            Err(AppendError::Write(error)) if error.kind() == ErrorKind::TimedOut => std::thread::yield_now(),
+            Err(error) => panic!("append: {error}"),
+        }
+    }
 }
 
 /// Until so many wait for a sync of the partition.

@@ -10,7 +10,6 @@ mod commit;
 mod epoch;
 mod marker;
 mod refused;
-mod stall;
 mod wait;
 
 use std::{
@@ -31,7 +30,10 @@ pub(crate) use marker::Marker;
 pub(crate) use refused::append_error_code;
 pub(crate) use wait::{Ticket, Waker};
 
-use crate::config::TopicConfig;
+use crate::{
+    config::TopicConfig,
+    lanes::{Entry, Lane},
+};
 
 /// Places that are told of one partition.
 const PLACES_TOLD_MAX: usize = 16;
@@ -41,6 +43,7 @@ pub(crate) struct Partition {
     pub(crate) topic: Arc<str>,
     pub(crate) index: i32,
     pub(crate) log: Arc<Log>,
+    lane: Arc<Lane>,
     leader_epoch: AtomicI32,
     config: ArcSwap<TopicConfig>,
     waiting: wait::WaitList,
@@ -56,15 +59,17 @@ impl Partition {
         topic: Arc<str>,
         index: i32,
         log: Arc<Log>,
+        lane: Arc<Lane>,
         leader_epoch: i32,
         config: Arc<TopicConfig>,
     ) -> Self {
         Self {
             topic,
             index,
-            commit: commit::group_commit(&log),
+            commit: commit::group_commit(&log, &lane),
             began: Mutex::new(began(&log)),
             log,
+            lane,
             leader_epoch: AtomicI32::new(leader_epoch),
             config: ArcSwap::new(config),
             waiting: wait::WaitList::default(),
@@ -93,6 +98,21 @@ impl Partition {
         }
     }
 
+    /// What its directory has of its own.
+    pub(crate) fn lane(&self) -> &Arc<Lane> {
+        &self.lane
+    }
+
+    /// Whether this is its directory's.
+    pub(crate) fn is_in(&self, lane: &Lane) -> bool {
+        std::ptr::eq(Arc::as_ptr(&self.lane), lane)
+    }
+
+    /// Threads for what may wait for the disk of its directory.
+    pub(crate) fn io(&self) -> &IoPool {
+        self.lane.io()
+    }
+
     pub(crate) fn leader_epoch(&self) -> i32 {
         self.leader_epoch.load(Ordering::Acquire)
     }
@@ -117,7 +137,7 @@ impl Partition {
     }
 
     /// Appends batches and wakes those who wait for data. May be held by the kernel while it writes back dirty pages;
-    /// `stall` sees to it that the other connections of this thread go on.
+    /// [`Lane::write`] sees to it that the other connections of this thread go on.
     pub(crate) fn append(
         &self,
         batches: Bytes,
@@ -126,7 +146,9 @@ impl Partition {
         io: &IoPool,
     ) -> Result<Appended, AppendError> {
         let context = AppendContext { leader_epoch: self.leader_epoch(), origin, now_ms };
-        let appended = stall::guarded(batches.len(), || self.log.append(batches, context))?;
+        let bytes = batches.len();
+        let written = self.lane.write(bytes, || self.log.append(batches, context));
+        let appended = written.map_err(AppendError::Write)??;
         self.tell(&appended, io);
         Ok(appended)
     }
@@ -138,12 +160,12 @@ impl Partition {
         batch: &Checked,
         origin: Origin,
         now_ms: i64,
-        io: &IoPool,
+        (entry, io): (Entry<'_>, &IoPool),
     ) -> Result<Appended, AppendError> {
         let context = AppendContext { leader_epoch: self.leader_epoch(), origin, now_ms };
         let header = batch.header.appended_at(now_ms);
         let write = || self.log.append_batch(&header, &batch.payload, context);
-        let appended = stall::guarded(batch.size_in_bytes(), write)?;
+        let appended = self.lane.write_at(entry, batch.size_in_bytes(), write)?;
         self.tell(&appended, io);
         Ok(appended)
     }

@@ -46,6 +46,8 @@ pub(crate) enum Condition {
     Full,
     /// Some of its partitions are not served or take no writes.
     Incomplete,
+    /// Its disk does not answer: who writes to it waits.
+    Hanging,
     /// It takes no writes; what is in it may be readable.
     Offline,
 }
@@ -69,6 +71,7 @@ impl Directory {
                 "takes no writes, or some of its partitions take none or are not served: its broker's log says why"
             }
             Condition::Offline => "nothing in it is served: its broker's log says why",
+            Condition::Hanging => "its disk does not answer",
             Condition::Incomplete => {
                 "some of its partitions take no writes or are not served: its broker's log says why"
             }
@@ -81,6 +84,9 @@ impl Directory {
         let online = OnlineCommand { dir: Path::new(path), home: Path::new(home), empty: false };
         match self.condition() {
             Condition::Ok => None,
+            Condition::Hanging => {
+                Some(format!("the disk of log directory {path} of broker {node} does not answer"))
+            }
             Condition::Full => Some(format!("the disk of broker {node} is full ({path}): make room on it")),
             Condition::Offline | Condition::Incomplete if self.total_bytes.is_some() => Some(format!(
                 "the log directory {path} of broker {node} takes no writes, or not for all of its partitions: \

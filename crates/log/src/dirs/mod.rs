@@ -111,6 +111,11 @@ impl LogDirs {
         self.places.first().map_or(Path::new(""), |home| &home.path)
     }
 
+    /// All of them, in the order listed; the first one is home.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.places.iter().map(|place| place.path.as_path())
+    }
+
     /// The command that opens the directory at `path` again while the broker serves.
     pub fn online<'p>(&'p self, path: &'p Path) -> OnlineCommand<'p> {
         online(path, self.home())

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::path::Path;
 
 use uuid::Uuid;
 
@@ -17,13 +18,24 @@ impl LogDirs {
     /// Where `count` new partitions go, for each the id of its directory, or none for home. Those of one directory
     /// follow each other, so that what remembers them stays short.
     pub fn place(&self, count: usize) -> Result<Vec<Option<Uuid>>, Homeless> {
+        self.place_sparing(count, |_| false)
+    }
+
+    /// As [`place`](Self::place), but to none of the directories that are to be spared, as long as there is another.
+    pub fn place_sparing(
+        &self,
+        count: usize,
+        spared: impl Fn(&Path) -> bool,
+    ) -> Result<Vec<Option<Uuid>>, Homeless> {
         let (mut names, mut loads, mut sick) = (Vec::new(), Vec::new(), None);
+        let are_all_spared = !self.here().any(|dir| dir.offline().is_none() && !spared(dir.path()));
         for (at, dir) in self.here().enumerate() {
             match dir.offline() {
-                None => {
+                None if are_all_spared || !spared(dir.path()) => {
                     names.push(if at == 0 { None } else { dir.directory_id() });
                     loads.push(dir.log_count());
                 }
+                None => {}
                 Some(why) => sick = sick.or(Some(why)),
             }
         }

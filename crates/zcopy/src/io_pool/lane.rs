@@ -60,6 +60,11 @@ impl Lane {
         })
     }
 
+    /// One like it, empty.
+    pub(super) fn another(&self) -> Arc<Self> {
+        Self::new(self.thread_name, self.threads_max, self.queue_max, self.idle_max)
+    }
+
     /// Queues `job`, or gives it back: the queue is full, or there is no thread and none can be started.
     pub(super) fn submit(self: &Arc<Self>, job: Job) -> Result<(), Job> {
         let mut state = self.state.lock();

@@ -76,6 +76,14 @@ impl IoPool {
         Self { handle: Arc::new(Handle { general, urgent }) }
     }
 
+    /// Another pool with the same limits, and queues and threads of its own: for what shall not wait for the jobs of this
+    /// one, nor they for its.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        let Handle { general, urgent } = &*self.handle;
+        Self { handle: Arc::new(Handle { general: general.another(), urgent: urgent.another() }) }
+    }
+
     /// Hands `job` to a thread; nobody waits for it.
     ///
     /// # Errors

@@ -22,11 +22,11 @@ pub(super) static OWN: &[S] = &[
     S::new("pagewire.request.memory.max.bytes", Long, Some("268435456"), Min(1_048_576))
         .doc("Most memory in bytes for requests that are arriving; at the limit, reading pauses. One request may take just under half of it, whatever `socket.request.max.bytes` says. As much again may be taken by what requests unfold into and by answers that nobody has read yet; beyond that, whoever asks is disconnected."),
     S::new("pagewire.io.threads", Int, Some("4"), Between(1, 256))
-        .doc("Threads for what may wait for a disk: cold reads, deletions; and as many again, when needed, for syncs alone."),
+        .doc("Threads for what may wait for the disk of a log directory: cold reads, deletions; and as many again, when needed, for syncs alone."),
     S::new("pagewire.open.files.max", Int, Some("0"), Min(0))
         .doc("Most segment files that are kept open. Files with records that are not on stable storage stay open beyond it, and are synced every second so that they can be closed. 0: a quarter of the files that the process may have open."),
     S::new("pagewire.worker.threads", Int, Some("0"), Between(0, 1024))
-        .doc("Threads that serve connections; 0 is one per processor."),
+        .doc("Threads that serve connections; 0 is one per processor. There is one more, which goes on serving when a disk keeps the others waiting."),
     S::new("pagewire.new.cluster.allowed", Boolean, Some("true"), Any)
         .doc("Whether a start may make a new cluster where no log directory holds one. With `false` it is refused: once the cluster is made, this tells a disk that is not mounted from a directory that is new."),
     S::new("pagewire.log.pace.bytes", Int, Some("4194304"), Min(65_536))

@@ -31,5 +31,7 @@ pub(super) fn begin(request: Map<String, Value>, call: Call) -> Result<Work, Str
 fn text(broker: &Broker) -> String {
     let (dirs, cleaner) = (broker.cluster().log_dirs().describe(), cleaner::gauges(broker));
     let offline_partitions = broker.image().offline_partitions();
-    exposition(&Seen { metrics: broker.metrics(), dirs: &dirs, cleaner: &cleaner, offline_partitions })
+    let hanging_dirs = broker.cluster().lanes().hanging_count();
+    let metrics = broker.metrics();
+    exposition(&Seen { metrics, dirs: &dirs, cleaner: &cleaner, offline_partitions, hanging_dirs })
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use pagewire_zcopy::IoPool;
 use tracing::error;
 
 use super::super::load::LoadError;
-use crate::{broker::Broker, partition::Partition};
+use crate::partition::Partition;
 
 /// Between two attempts when the I/O pool is full.
 const BUSY_RETRY: Duration = Duration::from_millis(50);
@@ -39,13 +40,13 @@ fn pause_after(failures: u32) -> Duration {
     RETRY_FIRST.saturating_mul(1 << failures.min(16)).min(RETRY_MAX)
 }
 
-/// Runs `job` on the I/O pool, as soon as that has room.
+/// Runs `job` on an I/O pool, as soon as that has room.
 pub(in crate::coordinators) async fn on_pool<T: Send + 'static>(
-    broker: &Broker,
+    io: &IoPool,
     job: impl FnOnce() -> T + Clone + Send + 'static,
 ) -> T {
     loop {
-        match broker.io().run(job.clone()).await {
+        match io.run(job.clone()).await {
             Ok(done) => return done,
             Err(_) => tokio::time::sleep(BUSY_RETRY).await,
         }

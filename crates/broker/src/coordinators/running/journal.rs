@@ -107,7 +107,7 @@ pub(in crate::coordinators) async fn stable(
     if !broker.config().acks_all_is_stable {
         return Ok(());
     }
-    match tokio::time::timeout(patience, partition.stable(offset, broker.io())).await {
+    match tokio::time::timeout(patience, partition.stable(offset, partition.io())).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(CommitError::Failed(_))) => Err(Unstable::Failed),
         Ok(Err(CommitError::Busy)) | Err(_) => Err(Unstable::Late),

@@ -9,6 +9,7 @@ use pagewire_coordinate::{Now, Token, txn};
 use pagewire_log::Origin;
 use pagewire_record::HEADER_LEN;
 use pagewire_zcopy::IoPool;
+use parking_lot::MutexGuard;
 use tokio::sync::oneshot;
 use tracing::{debug, info, warn};
 
@@ -126,11 +127,11 @@ impl Shard {
         broker: &Arc<Broker>,
         question: impl Fn(Token) -> txn::Input,
     ) -> Result<oneshot::Receiver<Answered<txn::Answer>>, txn::Error> {
-        let mut state = self.life.lock();
+        let mut state = self.enter()?;
         let ready = self.ready(&mut state)?;
         let (token, receiver) = ready.waiting.enter().ok_or(txn::Error::CoordinatorNotAvailable)?;
         let effects = ready.machine.handle(question(token), now());
-        let marked = ready.act(&self.partition, broker.io(), effects);
+        let marked = ready.act(&self.partition, self.partition.io(), effects);
         let written_to = ready.journal.written_to;
         self.alarm.no_later_than(ready.machine.next_deadline());
         drop(state);
@@ -167,7 +168,7 @@ impl Shard {
         &self,
         look: impl FnOnce(&txn::Shard) -> T,
     ) -> Result<(T, Option<i64>), txn::Error> {
-        let mut state = self.life.lock();
+        let mut state = self.enter()?;
         let ready = state.ready()?;
         Ok((look(&ready.machine), ready.journal.written_to))
     }
@@ -185,7 +186,7 @@ impl Shard {
             Ok(marked) => ready.machine.markers_written(of, marked, now()),
             Err(error) => ready.machine.markers_failed(of, error, now()),
         };
-        let marked = ready.act(&self.partition, broker.io(), effects);
+        let marked = ready.act(&self.partition, self.partition.io(), effects);
         let written_to = ready.journal.written_to;
         self.alarm.no_later_than(ready.machine.next_deadline());
         drop(state);
@@ -206,6 +207,11 @@ impl Shard {
             Unstable::Failed => txn::Error::NotCoordinator,
             Unstable::Late => txn::Error::CoordinatorNotAvailable,
         })
+    }
+
+    /// The lock, for those who ask.
+    fn enter(&self) -> Result<MutexGuard<'_, State<Ready, txn::Error>>, txn::Error> {
+        self.life.enter(self.partition.lane()).ok_or(txn::Error::CoordinatorNotAvailable)
     }
 
     /// The machine, if it answers.
@@ -231,7 +237,7 @@ impl Shard {
         let mut marked = Vec::new();
         if ready.machine.next_deadline().is_some_and(|deadline_ms| deadline_ms <= now.steady_ms) {
             let effects = ready.machine.on_time(now);
-            marked = ready.act(&self.partition, broker.io(), effects);
+            marked = ready.act(&self.partition, self.partition.io(), effects);
         }
         let written_to = ready.journal.written_to;
         self.alarm.set(ready.machine.next_deadline());

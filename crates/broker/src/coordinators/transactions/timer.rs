@@ -39,7 +39,7 @@ pub(super) async fn run(
 
 async fn live(shard: &Arc<Shard>, broker: &Arc<Broker>, settings: txn::Settings) {
     let (mut attempts, mut standing) = (Attempts::saying(NOT_LOADED), None);
-    while let Err(reason) = load_into(shard, broker, settings.clone()).await {
+    while let Err(reason) = load_into(shard, settings.clone()).await {
         shard.close(txn::Error::NotCoordinator);
         standing.get_or_insert_with(|| Counted::more(&broker.metrics().transactions_not_loaded));
         attempts.failed(shard.log(), &reason).await;
@@ -54,10 +54,11 @@ async fn live(shard: &Arc<Shard>, broker: &Arc<Broker>, settings: txn::Settings)
     }
 }
 
-async fn load_into(shard: &Shard, broker: &Broker, settings: txn::Settings) -> Result<(), LoadError> {
+async fn load_into(shard: &Shard, settings: txn::Settings) -> Result<(), LoadError> {
     let partition = Arc::clone(shard.log());
     let epoch = partition.leader_epoch();
-    let loaded = on_pool(broker, move || load::load(&partition.log, settings.clone(), epoch)).await?;
+    let of = Arc::clone(&partition);
+    let loaded = on_pool(of.io(), move || load::load(&partition.log, settings.clone(), epoch)).await?;
     shard.open(loaded);
     Ok(())
 }

@@ -53,7 +53,7 @@ pub(crate) fn run(call: Call) -> Reply {
     };
     let answers = look(&ctx, &scope, &limits, Cold::LeaveOut);
     let patient = max_wait > 0 && !scope.wanted().is_empty();
-    if !answers.cold && (!patient || answers.settled(&limits)) {
+    if answers.cold.is_none() && (!patient || answers.settled(&limits)) {
         return Reply::Now(respond::answer(&ctx, &scope, answers));
     }
     // What waits must not keep the frame it came in.
@@ -73,13 +73,13 @@ struct Fetch {
 }
 
 impl Fetch {
-    fn look(&self, cold: Cold) -> Answers {
+    fn look(&self, cold: Cold<'_>) -> Answers {
         look(&self.ctx, &self.scope, &self.limits, cold)
     }
 }
 
 /// One round over all partitions.
-fn look(ctx: &Context, scope: &Scope, limits: &Limits, cold: Cold) -> Answers {
+fn look(ctx: &Context, scope: &Scope, limits: &Limits, cold: Cold<'_>) -> Answers {
     let wanted = scope.wanted();
     aside(wanted.len() >= MANY_PARTITIONS, || {
         read::all(&ctx.broker.image(), ctx.version, wanted, limits, cold)
@@ -93,12 +93,12 @@ async fn wait(fetch: Arc<Fetch>, deadline: Instant) -> Outcome {
     let tickets = watch(&broker.image(), fetch.scope.wanted(), &waker, fetch.ctx.version);
     let look = {
         let fetch = Arc::clone(&fetch);
-        Arc::new(move |cold| fetch.look(cold))
+        Arc::new(move |cold: Cold<'_>| fetch.look(cold))
     };
     let (mut parked, mut over) = (false, false);
     let answers = loop {
         // Registered first, read second: what was appended in between is seen here.
-        let answers = lookup::look(&look, broker.io(), &broker.metrics().fetch_cold_lookups, deadline).await;
+        let answers = lookup::look(&look, &broker.metrics().fetch_cold_lookups, deadline).await;
         if over || answers.settled(&fetch.limits) || Instant::now() >= deadline {
             break answers;
         }
@@ -117,6 +117,11 @@ fn watch(image: &Image, wanted: &[Wanted], waker: &Arc<Waker>, version: i16) -> 
 }
 
 impl Answers {
+    /// Whether there is anything to say at all.
+    fn is_of_use(&self) -> bool {
+        self.urgent || self.bytes > 0
+    }
+
     /// Whether there is anything to say already.
     fn settled(&self, limits: &Limits) -> bool {
         self.urgent || self.bytes >= limits.min_bytes

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use pagewire_log::{AbortedTxn, Log, ReadError, ReadSlice, ReadUpTo, TryRead};
+use pagewire_log::{AbortedTxn, ReadError, ReadSlice, ReadUpTo, TryRead};
 use pagewire_wire::{ErrorCode, messages::fetch_request::FetchRequest};
 use pagewire_zcopy::FileRange;
 
@@ -14,6 +14,7 @@ use super::wanted::Wanted;
 use crate::{
     cluster::{Image, PartitionEntry},
     config::BrokerConfig,
+    lanes::Lane,
     partition::{Partition, epoch_error},
 };
 
@@ -50,30 +51,35 @@ impl Limits {
 }
 
 /// What becomes of a partition whose lookup would have to wait for the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cold {
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Cold<'l> {
     /// It is left out: it answers with no records, and the round is marked.
     LeaveOut,
-    /// It waits. Not on an event loop.
-    Await,
+    /// It waits if it is of this directory, on a thread of that; else it is left out.
+    AwaitIn(&'l Lane),
 }
 
-impl Cold {
+impl Cold<'_> {
     /// `None`: it would have to wait.
     fn read(
         self,
-        log: &Log,
+        partition: &Partition,
         offset: i64,
         max_bytes: u32,
         up_to: ReadUpTo,
         first: bool,
     ) -> Result<Option<ReadSlice>, ReadError> {
+        let log = &partition.log;
         match self {
-            Self::Await => log.read(offset, max_bytes, up_to, first).map(Some),
-            Self::LeaveOut => log.try_read(offset, max_bytes, up_to, first).map(|tried| match tried {
-                TryRead::Slice(slice) => Some(slice),
-                TryRead::WouldBlock => None,
-            }),
+            Self::AwaitIn(lane) if partition.is_in(lane) => {
+                log.read(offset, max_bytes, up_to, first).map(Some)
+            }
+            Self::AwaitIn(_) | Self::LeaveOut => {
+                log.try_read(offset, max_bytes, up_to, first).map(|tried| match tried {
+                    TryRead::Slice(slice) => Some(slice),
+                    TryRead::WouldBlock => None,
+                })
+            }
         }
     }
 }
@@ -89,8 +95,8 @@ pub(super) struct Answers {
     /// Something must be said now, however few bytes: an error, a diverging epoch, records of a segment that will not
     /// grow, or as many ranges as an answer may have.
     pub(super) urgent: bool,
-    /// A partition was left out because its lookup would have to wait for the disk.
-    pub(super) cold: bool,
+    /// A partition was left out because its lookup would have to wait for the disk of this directory.
+    pub(super) cold: Option<Arc<Lane>>,
     /// READ_COMMITTED: the client wants the list of aborted transactions, be it empty.
     pub(super) committed_only: bool,
 }
@@ -146,7 +152,13 @@ impl Answer {
 }
 
 /// Reads every wanted partition once, in order.
-pub(super) fn all(image: &Image, version: i16, wanted: &[Wanted], limits: &Limits, cold: Cold) -> Answers {
+pub(super) fn all(
+    image: &Image,
+    version: i16,
+    wanted: &[Wanted],
+    limits: &Limits,
+    cold: Cold<'_>,
+) -> Answers {
     let mut answers = Answers {
         partitions: Vec::with_capacity(wanted.len()),
         committed_only: limits.committed_only,
@@ -196,14 +208,14 @@ impl Answers {
         want: &Wanted,
         limits: &Limits,
         left: u32,
-        cold: Cold,
+        cold: Cold<'_>,
     ) -> Answer {
         if self.ranges >= limits.ranges_max {
             self.urgent = true;
             return Answer::at(partition, None);
         }
         let max_bytes = left.min(u32::try_from(want.max_bytes).unwrap_or(0));
-        match cold.read(&partition.log, want.fetch_offset, max_bytes, limits.up_to, self.bytes == 0) {
+        match cold.read(partition, want.fetch_offset, max_bytes, limits.up_to, self.bytes == 0) {
             Ok(Some(slice)) => {
                 self.urgent |= slice.closed;
                 let range = slice.range.filter(|range| !range.is_empty());
@@ -211,7 +223,7 @@ impl Answers {
                 Answer { aborted: slice.aborted, ..Answer::at(partition, range) }
             }
             Ok(None) => {
-                self.cold = true;
+                self.cold.get_or_insert_with(|| Arc::clone(partition.lane()));
                 Answer::at(partition, None)
             }
             Err(error) => failed(partition, &error),

@@ -103,7 +103,7 @@ fn acknowledge(work: Work, acks: i16, timeout: Option<Duration>) -> Reply {
     let Work { ctx, mut response, waits, .. } = work;
     if acks == 0 {
         for wait in &waits {
-            wait.partition.start_sync(wait.stable_offset, ctx.broker.io());
+            wait.partition.start_sync(wait.stable_offset, wait.partition.io());
         }
         return Reply::Now(unacknowledged(&response));
     }
@@ -134,7 +134,7 @@ async fn await_stable(
     timeout: Option<Duration>,
 ) {
     let commits = waits.iter().map(|w| {
-        let commit = w.partition.stable(w.stable_offset, ctx.broker.io());
+        let commit = w.partition.stable(w.stable_offset, w.partition.io());
         async move {
             match timeout {
                 Some(timeout) => tokio::time::timeout(timeout, commit).await,

@@ -55,7 +55,8 @@ impl Txn {
     pub(super) fn must_ask(&self, targets: &[Target]) -> bool {
         let is_open = |target: &Target| {
             let BatchHeader { producer_id, producer_epoch, .. } = target.header;
-            target.partition.log.is_in_transaction(producer_id, producer_epoch)
+            let look = || target.partition.log.is_in_transaction(producer_id, producer_epoch);
+            target.partition.lane().write(0, look).unwrap_or(false)
         };
         (self.checks || self.adds) && !targets.iter().all(is_open)
     }
@@ -70,10 +71,18 @@ impl Txn {
         let mut asked = Vec::new();
         let mut producer = None;
         for Target { partition, header } in targets {
-            if let Some(guard) = partition.log.verify(TxnStart::of(&header, self.adds), now_ms) {
-                guards.push(guard);
-                producer = Some((header.producer_id, header.producer_epoch));
-                asked.push(partition);
+            let begin = || partition.log.verify(TxnStart::of(&header, self.adds), now_ms);
+            match partition.lane().write(0, begin) {
+                Ok(Some(guard)) => {
+                    guards.push(guard);
+                    producer = Some((header.producer_id, header.producer_epoch));
+                    asked.push(partition);
+                }
+                Ok(None) => {}
+                Err(_) => {
+                    let verdict = Err(ErrorCode::KafkaStorageError);
+                    self.verdicts.insert((Arc::clone(&partition.topic), partition.index), verdict);
+                }
             }
         }
         let Some((producer_id, producer_epoch)) = producer else { return };

@@ -1,8 +1,8 @@
 //! One produce request on its way: partition by partition, checked and appended in the order of the request.
 
-use std::{sync::Arc, vec};
+use std::{io, sync::Arc, vec};
 
-use pagewire_log::{Appended, Origin};
+use pagewire_log::{AppendError, Appended, Origin};
 use pagewire_record::{BatchHeader, check::Checked};
 use pagewire_wire::{
     ErrorCode, Records,
@@ -22,6 +22,7 @@ use super::{
 use crate::{
     clock::now_ms,
     cluster::{Image, TopicEntry},
+    lanes::Entry,
     metrics::add,
     partition::{Partition, append_error_code},
     request::Context,
@@ -65,6 +66,8 @@ pub(super) struct Work {
 pub(super) struct Batch {
     partition: Arc<Partition>,
     check: Check,
+    /// It is checked, and has to wait for its directory.
+    outcome: Option<Outcome>,
 }
 
 impl Work {
@@ -132,14 +135,21 @@ impl Work {
         !topic.internal || self.ctx.client_id.as_deref() == Some(ADMIN_CLIENT_ID)
     }
 
-    /// Goes on until all is appended, or up to a batch whose check must not hold up an event loop.
+    /// Goes on until all is appended, or up to a batch whose check must not hold up an event loop, or for whose append there
+    /// is no place yet.
     pub(super) fn advance(&mut self) -> Option<Batch> {
         while let Some(data) = self.next() {
             let index = data.index;
             match self.prepare(data) {
                 Err(failure) => self.fail(index, failure),
                 Ok(batch) => match batch.check.here(&mut self.budget) {
-                    Some(outcome) => self.settle(&batch, outcome),
+                    Some(outcome) => {
+                        let lane = Arc::clone(batch.partition.lane());
+                        let Some(entry) = lane.enter() else {
+                            return Some(Batch { outcome: Some(outcome), ..batch });
+                        };
+                        self.settle(&batch, outcome, Ok(entry));
+                    }
                     None => return Some(batch),
                 },
             }
@@ -147,13 +157,17 @@ impl Work {
         None
     }
 
-    /// Checks `batch` and what follows it where it may take long; the appends run here.
+    /// Checks `batch` and what follows it where it may take long, and waits until there is a place for it; the appends run here.
     pub(super) async fn finish(mut self, batch: Batch) -> Self {
         let mut next = Some(batch);
-        while let Some(batch) = next {
+        while let Some(mut batch) = next {
             let (broker, budget) = (&self.ctx.broker, &mut self.budget);
-            let outcome = batch.check.elsewhere(budget, broker.produce_turns().checks()).await;
-            self.settle(&batch, outcome);
+            let outcome = match batch.outcome.take() {
+                Some(outcome) => outcome,
+                None => batch.check.elsewhere(budget, broker.produce_turns().checks()).await,
+            };
+            let entry = batch.partition.lane().come().await;
+            self.settle(&batch, outcome, entry);
             next = self.advance();
         }
         self
@@ -200,13 +214,17 @@ impl Work {
             txn.verdict(partition)?;
         }
         let rules = partition.config().produce_rules(version, now_ms());
-        Ok(Batch { partition: Arc::clone(partition), check: Check::new(data.index, records, rules) })
+        Ok(Batch {
+            partition: Arc::clone(partition),
+            check: Check::new(data.index, records, rules),
+            outcome: None,
+        })
     }
 
     /// Appends what passed its check, and writes the answer.
-    fn settle(&mut self, batch: &Batch, outcome: Outcome) {
+    fn settle(&mut self, batch: &Batch, outcome: Outcome, entry: io::Result<Entry<'_>>) {
         let (partition, index) = (&batch.partition, batch.check.index);
-        let appended = outcome.and_then(|checked| self.append(batch, &checked));
+        let appended = outcome.and_then(|checked| self.append(batch, &checked, entry));
         match appended {
             Err(failure) => self.fail(index, failure),
             Ok(appended) => {
@@ -226,19 +244,27 @@ impl Work {
         }
     }
 
-    fn append(&self, batch: &Batch, checked: &Checked) -> Result<Appended, Failure> {
+    fn append(
+        &self,
+        batch: &Batch,
+        checked: &Checked,
+        entry: io::Result<Entry<'_>>,
+    ) -> Result<Appended, Failure> {
         let (partition, broker) = (&batch.partition, &self.ctx.broker);
         let origin = match &self.txn {
             Some(txn) if checked.header.is_transactional() => txn.origin(partition),
             _ => Origin::Client,
         };
         // The check may have taken its time, and so may the requests before this one.
-        let appended = partition.append_checked(checked, origin, now_ms(), broker.io()).map_err(|error| {
-            debug!(topic = %partition.topic, partition = partition.index, %error, "append refused");
-            let deleted = partition.log.is_deleted();
-            let code = if deleted { unknown(self.ctx.version) } else { append_error_code(&error) };
-            Failure::with(code, words(&error))
-        })?;
+        let appended = entry
+            .map_err(AppendError::Write)
+            .and_then(|entry| partition.append_checked(checked, origin, now_ms(), (entry, partition.io())))
+            .map_err(|error| {
+                debug!(topic = %partition.topic, partition = partition.index, %error, "append refused");
+                let deleted = partition.log.is_deleted();
+                let code = if deleted { unknown(self.ctx.version) } else { append_error_code(&error) };
+                Failure::with(code, words(&error))
+            })?;
         add(&broker.metrics().bytes_in, batch.check.records.len() as u64);
         add(&broker.metrics().records_in, u64::from(checked.count().unsigned_abs()));
         Ok(appended)

@@ -77,7 +77,7 @@ impl From<Directory> for DirectoryRow {
 
 impl DirectoryRow {
     fn way_back(&self) -> Option<String> {
-        let is_served = matches!(self.state, Condition::Ok | Condition::Full);
+        let is_served = matches!(self.state, Condition::Ok | Condition::Full | Condition::Hanging);
         let (dir, home) = (Path::new(&self.path), Path::new(&self.home));
         (!is_served).then(|| OnlineCommand { dir, home, empty: false }.to_string())
     }
@@ -157,6 +157,9 @@ async fn states(directories: &mut [DirectoryRow], cluster_id: Option<&str>) -> V
         if let Some(lacks) = dir.and_then(state::LogDir::lacks) {
             (row.state, row.note) = (Condition::Incomplete, lacks);
         }
+        if let Some(hangs) = dir.and_then(state::LogDir::hangs) {
+            (row.state, row.note) = (Condition::Hanging, hangs);
+        }
         row.online = row.way_back();
     }
     states
@@ -175,6 +178,7 @@ fn print_directories(directories: &[DirectoryRow], out: &mut Out) -> anyhow::Res
             Condition::Ok => "ok",
             Condition::Full => "full",
             Condition::Incomplete => "incomplete",
+            Condition::Hanging => "hanging",
             Condition::Offline => "offline",
         };
         table.row([

@@ -36,6 +36,8 @@ pub(super) struct LogDir {
     pub(super) path: String,
     offline: Option<String>,
     offline_since_ms: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hanging_ms: Option<u64>,
     logs_offline: u64,
     logs_missing: u64,
     scrub: Scrub,
@@ -134,6 +136,12 @@ impl LogDir {
         (self.offline.is_none() && !parts.is_empty()).then(|| format!("{}, named below", parts.join(", ")))
     }
 
+    /// For how long its disk has not answered, if it is not offline for another reason.
+    pub(super) fn hangs(&self) -> Option<String> {
+        let ms = self.hanging_ms.filter(|_| self.offline.is_none())?;
+        Some(format!("its disk has not answered for {} s", ms / 1000))
+    }
+
     /// Why it is offline and since when, if it is.
     pub(super) fn trouble(&self) -> Option<String> {
         let reason = self.offline.as_ref()?;
@@ -222,6 +230,15 @@ mod tests {
         let dir = LogDir { offline: Some("EIO".to_owned()), offline_since_ms: Some(0), ..LogDir::default() };
         assert_eq!(dir.trouble().as_deref(), Some("since 1970-01-01T00:00:00Z: EIO"));
         assert_eq!(LogDir::default().trouble(), None);
+    }
+
+    #[test]
+    fn a_directory_says_for_how_long_its_disk_has_not_answered() {
+        let dir = LogDir { hanging_ms: Some(61_500), ..LogDir::default() };
+        assert_eq!(dir.hangs().as_deref(), Some("its disk has not answered for 61 s"));
+        assert_eq!((dir.trouble(), LogDir::default().hangs()), (None, None));
+        let offline = LogDir { offline: Some("EIO".to_owned()), ..dir };
+        assert_eq!(offline.hangs(), None);
     }
 
     #[test]

@@ -15,8 +15,10 @@ use super::stop;
 use crate::args::serve::ServeArgs;
 use crate::output::Out;
 
-/// Threads for what blocks besides the broker's own I/O pool: looking up names, little else.
+/// Threads for what blocks besides the broker's own I/O pools and what waits aside: looking up names, little else.
 const BLOCKING_THREADS_MAX: usize = 4;
+/// Workers besides those that are at work: appends run in place on all but one, which goes on when a disk does not answer.
+const SPARE_WORKERS: usize = 1;
 
 /// Serves until a signal comes.
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
@@ -34,8 +36,10 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         threads => threads,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers)
-        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .worker_threads(workers + SPARE_WORKERS)
+        .max_blocking_threads(
+            BLOCKING_THREADS_MAX + pagewire_broker::threads_aside_max(config.log_dirs.len()),
+        )
         .thread_name("pagewire")
         .enable_all()
         .build()

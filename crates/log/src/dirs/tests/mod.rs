@@ -122,6 +122,16 @@ fn ends(dirs: &LogDirs) -> Vec<Option<i64>> {
 }
 
 #[test]
+fn what_is_new_spares_a_directory_as_long_as_there_is_another() {
+    let (dirs, _) = World::new().open();
+    let all = dirs.place(3).expect("room");
+    let spared: Vec<PathBuf> = dirs.paths().skip(1).map(Path::to_path_buf).collect();
+    let placed = dirs.place_sparing(3, |dir| spared.iter().any(|one| one == dir)).expect("room");
+    assert_eq!(placed, [None; 3], "all at home");
+    assert_eq!(dirs.place_sparing(3, |_| true).expect("room"), all, "there is no other");
+}
+
+#[test]
 fn partitions_are_spread_and_found_again() {
     let (world, placed) = World::with_three_partitions();
     assert_eq!(placed[0], None, "home needs no name");

@@ -67,7 +67,10 @@ fn status(broker: &Broker, backing_up: bool) -> Status {
     let (dirs, gauges) = (broker.cluster().log_dirs().describe(), cleaner::gauges(broker));
     let since = |path: &std::path::Path| broker.metrics().offline_since.of(path);
     let offline_partitions = image.offline_partitions();
-    let seen = Seen { metrics: broker.metrics(), dirs: &dirs, cleaner: &gauges, offline_partitions };
+    let hanging = |path: &std::path::Path| broker.cluster().lanes().of(path).hanging();
+    let hanging_dirs = broker.cluster().lanes().hanging_count();
+    let metrics = broker.metrics();
+    let seen = Seen { metrics, dirs: &dirs, cleaner: &gauges, offline_partitions, hanging_dirs };
     Status {
         version: env!("CARGO_PKG_VERSION"),
         process_id: std::process::id(),
@@ -81,7 +84,7 @@ fn status(broker: &Broker, backing_up: bool) -> Status {
         metrics: export(&seen),
         damage: Damage::of(broker, &dirs),
         log_dirs_count: dirs.len(),
-        log_dirs: Directory::some(&dirs, since),
+        log_dirs: Directory::some(&dirs, since, hanging),
         offline_logs: OfflineLogs::of(&dirs),
         missing_logs: MissingLogs::of(&dirs),
         compaction: Compaction::of(gauges),
@@ -136,11 +139,11 @@ mod tests {
         let bench = Bench::on(Arc::new(pagewire_disk::MemoryDisk::new()));
         let dirs: Vec<_> = (0..100).map(directory).collect();
         let gauges = cleaner::gauges(&bench.broker);
-        let seen =
-            Seen { metrics: bench.broker.metrics(), dirs: &dirs, cleaner: &gauges, offline_partitions: 7 };
+        let (metrics, cleaner) = (bench.broker.metrics(), &gauges);
+        let seen = Seen { metrics, dirs: &dirs, cleaner, offline_partitions: 7, hanging_dirs: 100 };
         let mut told = status(&bench.broker, false);
         told.log_dirs_count = dirs.len();
-        told.log_dirs = Directory::some(&dirs, |_| Some(i64::MAX));
+        told.log_dirs = Directory::some(&dirs, |_| Some(i64::MAX), |_| Some(std::time::Duration::MAX));
         told.offline_logs = OfflineLogs::of(&dirs);
         told.missing_logs = MissingLogs::of(&dirs);
         told.damage = Damage::of(&bench.broker, &dirs);

@@ -2,6 +2,7 @@
 //! bounded length; how many there are is told besides.
 
 use std::path::Path;
+use std::time::Duration;
 
 use pagewire_log::DirDescription;
 use serde::Serialize;
@@ -35,6 +36,9 @@ pub(super) struct Directory {
     offline: Option<String>,
     /// When that was noticed.
     offline_since_ms: Option<i64>,
+    /// For how long its disk has not answered, if it has not for long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hanging_ms: Option<u64>,
     /// Nothing of it is served.
     away: bool,
     /// How far its opening is, while `online` is at it.
@@ -62,16 +66,22 @@ struct Scrub {
 
 impl Directory {
     /// As many as fit.
-    pub(super) fn some(dirs: &[DirDescription], since_ms: impl Fn(&Path) -> Option<i64>) -> Vec<Self> {
-        fitting(dirs.iter().map(|dir| Self::of(dir, since_ms(&dir.path))), DIRECTORIES_BYTES_MAX)
+    pub(super) fn some(
+        dirs: &[DirDescription],
+        since_ms: impl Fn(&Path) -> Option<i64>,
+        hanging: impl Fn(&Path) -> Option<Duration>,
+    ) -> Vec<Self> {
+        let one = |dir: &DirDescription| Self::of(dir, since_ms(&dir.path), hanging(&dir.path));
+        fitting(dirs.iter().map(one), DIRECTORIES_BYTES_MAX)
     }
 
-    fn of(dir: &DirDescription, since_ms: Option<i64>) -> Self {
+    fn of(dir: &DirDescription, since_ms: Option<i64>, hanging: Option<Duration>) -> Self {
         let scrub = dir.scrub;
         Self {
             path: dir.path.display().to_string(),
             offline: dir.offline.as_ref().map(|offline| shortened(offline.reason.to_string())),
             offline_since_ms: since_ms,
+            hanging_ms: hanging.map(|hanging| u64::try_from(hanging.as_millis()).unwrap_or(u64::MAX)),
             away: dir.away,
             opening: dir.opening.map(Opening::from),
             logs: dir.logs.len(),

@@ -1,0 +1,192 @@
+//! What each log directory has of its own, so that one whose disk does not answer stops nobody else.
+//!
+//! ```text
+//!   home   ── the broker's own I/O pool: the metadata is there, so what hangs there holds up all changes as it is
+//!   second ── an I/O pool of its own, with the same limits
+//!   third  ── another
+//! ```
+//!
+//! Threads start when there is work and end when they had none for a while: a directory at rest has none.
+//!
+//! Appends alone run on the thread of whoever asks for them, for as long as they are quick (`stall.rs`), and are watched
+//! meanwhile (`watch.rs`).
+//!
+//! Invariant: what may wait for the disk of a directory waits on the threads of that directory, and never on those of
+//! another; appends never take the last worker.
+
+mod stall;
+mod told;
+mod watch;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use pagewire_log::{Log, LogDirs};
+use pagewire_zcopy::IoPool;
+use tracing::{error, info};
+
+use stall::{ALL_ASIDE_MAX, Aside, PATIENCE, Stall};
+pub(crate) use stall::{ASIDE_MAX, Wait};
+use told::News;
+use watch::{Place, Seated, Watch};
+
+use crate::aside::aside;
+
+/// Threads of a runtime that may wait aside at a time, on a broker with so many log directories: of each those who may, and
+/// besides each of them, where it is a coordinator's append, what that coordinator does by itself.
+#[must_use]
+pub fn threads_aside_max(log_dirs: usize) -> usize {
+    log_dirs.saturating_mul(2 * ALL_ASIDE_MAX)
+}
+
+/// One log directory's.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    path: PathBuf,
+    /// Its place in the list.
+    number: usize,
+    io: IoPool,
+    stall: Arc<Stall>,
+    watch: Arc<Watch>,
+    /// It was said that its disk does not answer.
+    is_told: AtomicBool,
+}
+
+/// Where an append may run.
+pub(crate) enum Entry<'l> {
+    /// In place, watched if there is anybody that it could hold up.
+    Here(Option<Seated<'l>>),
+    /// Where it holds up no other connection.
+    Aside(Aside<'l>),
+}
+
+impl Lane {
+    /// Runs a write of so many bytes to a file of the directory, or what waits for one (0 bytes): here, as long as such writes
+    /// are quick, else where it holds up no other connection. An error: so many wait for the disk already that this one was not
+    /// begun.
+    pub(crate) fn write<T>(&self, bytes: usize, write: impl FnOnce() -> T) -> io::Result<T> {
+        let entry = self.find_place(ALL_ASIDE_MAX).ok_or_else(|| stall::refused(&self.path))?;
+        Ok(self.write_at(entry, bytes, write))
+    }
+
+    /// The same of who has a place for it.
+    pub(crate) fn write_at<T>(&self, entry: Entry<'_>, bytes: usize, write: impl FnOnce() -> T) -> T {
+        match entry {
+            Entry::Here(_until_done) => self.stall.in_place(bytes, write),
+            Entry::Aside(_until_done) => aside(true, || self.stall.aside(write)),
+        }
+    }
+
+    /// A place for a client's batch, if there is one now.
+    pub(crate) fn enter(&self) -> Option<Entry<'_>> {
+        self.find_place(ASIDE_MAX)
+    }
+
+    /// Waits for one. An error: so many wait for the disk already, and for so long, that it is better to come again later.
+    pub(crate) async fn come(&self) -> io::Result<Entry<'_>> {
+        let entry = self.stall.come(PATIENCE, || self.enter()).await;
+        entry.ok_or_else(|| stall::refused(&self.path))
+    }
+
+    fn find_place(&self, aside_max: usize) -> Option<Entry<'_>> {
+        if !self.stall.is_wary() {
+            match self.watch.place(self.number) {
+                Place::Seat(seat) => return Some(Entry::Here(Some(seat))),
+                Place::Alone => return Some(Entry::Here(None)),
+                Place::None => {}
+            }
+        }
+        self.stall.step_aside(aside_max).map(Entry::Aside)
+    }
+
+    /// Waits for somebody who may be waiting for its disk, where that holds up no other connection; `None` if as many wait
+    /// already as may.
+    pub(crate) fn wait_aside<T>(&self, wait: impl FnOnce() -> T) -> Option<T> {
+        let _until_done = self.stall.step_aside(ALL_ASIDE_MAX)?;
+        Some(aside(true, wait))
+    }
+
+    /// Something waits for its disk until what is answered is dropped.
+    pub(crate) fn wait(&self) -> Wait {
+        self.stall.wait()
+    }
+
+    /// For how long its disk has not answered, if it has not for long.
+    pub(crate) fn hanging(&self) -> Option<Duration> {
+        told::hanging(self.stall.waits_for())
+    }
+
+    /// Says so when that is news, and when it is over.
+    pub(crate) fn tell_hanging(&self) {
+        let (dir, hanging) = (self.path.display(), self.hanging());
+        match told::news(self.is_told.swap(hanging.is_some(), Relaxed), hanging) {
+            Some(News::Hangs(waits_for)) => error!(
+                %dir,
+                seconds = waits_for.as_secs(),
+                "the disk of the log directory does not answer: who writes there waits, or is told to come again; other \
+                 directories are served. It goes on by itself when the disk answers; if it is broken, stop the broker without it"
+            ),
+            Some(News::Answers) => info!(%dir, "the disk of the log directory answers again"),
+            None => {}
+        }
+    }
+
+    /// The directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Threads for what may wait for its disk.
+    pub(crate) fn io(&self) -> &IoPool {
+        &self.io
+    }
+}
+
+/// Of all listed directories, in their order; never empty.
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    home: Arc<Lane>,
+    others: Vec<Arc<Lane>>,
+}
+
+impl Lanes {
+    /// For the directories of a node; home has `io`.
+    pub(crate) fn new(dirs: &LogDirs, io: &IoPool) -> Self {
+        let mut paths = dirs.paths();
+        let home = paths.next().unwrap_or(Path::new(""));
+        let others: Vec<&Path> = paths.collect();
+        let watch = Watch::new(1 + others.len());
+        let lane = |number: usize, path: &Path, io: IoPool| {
+            let (path, stall, watch) = (path.to_path_buf(), watch.directory(number), Arc::clone(&watch));
+            Arc::new(Lane { path, number, io, stall, watch, is_told: AtomicBool::new(false) })
+        };
+        let others = (1..).zip(others).map(|(number, path)| lane(number, path, io.another())).collect();
+        Self { home: lane(0, home, io.clone()), others }
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Lane>> {
+        std::iter::once(&self.home).chain(&self.others)
+    }
+
+    /// Directories whose disk does not answer.
+    pub(crate) fn hanging_count(&self) -> usize {
+        self.all().filter(|lane| lane.hanging().is_some()).count()
+    }
+
+    /// That of a directory.
+    pub(crate) fn of(&self, dir: &Path) -> &Arc<Lane> {
+        self.others.iter().find(|lane| lane.path == dir).unwrap_or(&self.home)
+    }
+
+    /// That of the directory that has a log.
+    pub(crate) fn of_log(&self, log: &Log) -> &Arc<Lane> {
+        log.dir().parent().map_or(&self.home, |dir| self.of(dir))
+    }
+}

@@ -1,0 +1,219 @@
+//! Keeps a stalled write from stalling others.
+//!
+//! A buffered write normally returns in microseconds. When too many pages are dirty, or the disk is slow, the kernel
+//! holds the writer for tens of milliseconds; when the disk does not answer at all, for good. With the writer it holds every
+//! connection of that thread. Handing each append to another thread would cost a wake-up per append, as much as copying
+//! 64 KiB. So appends run in place as long as they are quick, watched by [`Watch`](super::watch::Watch); once one of a
+//! directory was slow, the following ones of that directory tell the runtime first to move the thread's other tasks
+//! elsewhere (`block_in_place`), until writes have been quick again for a while. Pacing of writeback by the log makes the
+//! first slow one rare.
+//!
+//! Invariant: so many wait aside for a directory at a time, each with a thread, and no more. A batch of a client that finds no
+//! place waits without a thread until there is one, for so long and no longer; what cannot wait so is refused.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst},
+    },
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// A write that takes longer has been held by the kernel.
+const SLOW: Duration = Duration::from_millis(2);
+/// Quick writes after a slow one before appends are trusted again.
+const WARY_APPENDS: u32 = 256;
+/// Smaller appends are timed only when wary: reading the clock twice costs as much as their bookkeeping.
+const TIMED_BYTES: usize = 16 * 1024;
+/// Batches of clients for one directory that may wait aside.
+pub(crate) const ASIDE_MAX: usize = 16;
+/// With whatever else waits for it and cannot come again later by itself: coordinators, who asks them.
+pub(super) const ALL_ASIDE_MAX: usize = 3 * ASIDE_MAX;
+/// A batch waits for a place for so long.
+pub(super) const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 10 });
+
+/// Of one directory.
+#[derive(Debug, Default)]
+pub(super) struct Stall {
+    /// Appends left before writes are trusted again.
+    wary: AtomicU32,
+    /// So many wait aside.
+    aside: AtomicUsize,
+    /// Told when one of them is done.
+    room: Notify,
+    /// Since when what waits for the disk has waited, by numbers.
+    waits: Mutex<Waits>,
+}
+
+#[derive(Debug, Default)]
+struct Waits {
+    next: u64,
+    since: BTreeMap<u64, Instant>,
+}
+
+/// Something waits for the disk of a directory until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Wait {
+    stall: Arc<Stall>,
+    number: u64,
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        self.stall.waits.lock().since.remove(&self.number);
+    }
+}
+
+/// A place aside.
+pub(crate) struct Aside<'s>(&'s Stall);
+
+impl Drop for Aside<'_> {
+    fn drop(&mut self) {
+        self.0.aside.fetch_sub(1, SeqCst);
+        self.0.room.notify_waiters();
+    }
+}
+
+impl Stall {
+    /// Whether appends go aside.
+    pub(super) fn is_wary(&self) -> bool {
+        self.wary.load(Relaxed) > 0
+    }
+
+    /// They do from now on.
+    pub(super) fn be_wary(&self) {
+        self.wary.store(WARY_APPENDS, Relaxed);
+    }
+
+    /// A place for one more aside, where fewer than `max` are taken.
+    pub(super) fn step_aside(&self, max: usize) -> Option<Aside<'_>> {
+        let taken = self.aside.fetch_update(SeqCst, SeqCst, |taken| (taken < max).then_some(taken + 1));
+        taken.ok().map(|_| Aside(self))
+    }
+
+    /// Waits until `enter` finds a place. `None`: it did not for so long.
+    pub(super) async fn come<T>(&self, patience: Duration, enter: impl Fn() -> Option<T>) -> Option<T> {
+        let until = tokio::time::Instant::now() + patience;
+        loop {
+            let mut room = std::pin::pin!(self.room.notified());
+            // Listens first and looks then: a place that is left in between is heard of.
+            room.as_mut().enable();
+            if let Some(place) = enter() {
+                return Some(place);
+            }
+            tokio::time::timeout_at(until, room).await.ok()?;
+        }
+    }
+
+    /// Something begins to wait for the disk.
+    pub(super) fn wait(self: &Arc<Self>) -> Wait {
+        let mut waits = self.waits.lock();
+        let number = waits.next;
+        waits.next += 1;
+        waits.since.insert(number, Instant::now());
+        Wait { stall: Arc::clone(self), number }
+    }
+
+    /// How long the one that waits longest has waited.
+    pub(super) fn waits_for(&self) -> Option<Duration> {
+        // Who came first has the lowest number.
+        self.waits.lock().since.first_key_value().map(|(_, since)| since.elapsed())
+    }
+
+    /// Runs a write in place.
+    pub(super) fn in_place<T>(&self, bytes: usize, write: impl FnOnce() -> T) -> T {
+        if bytes < TIMED_BYTES {
+            return write();
+        }
+        let started = Instant::now();
+        let done = write();
+        if started.elapsed() > SLOW {
+            self.be_wary();
+        }
+        done
+    }
+
+    /// Runs a write for which the thread was cleared.
+    pub(super) fn aside<T>(self: &Arc<Self>, write: impl FnOnce() -> T) -> T {
+        let _wait = self.wait();
+        let started = Instant::now();
+        let done = write();
+        let wary = self.wary.load(Relaxed);
+        // Where another thread was quicker, what it found is as good.
+        let _ = self.wary.compare_exchange(wary, wary_after(wary, started.elapsed()), Relaxed, Relaxed);
+        done
+    }
+}
+
+/// Appends that are left before writes are trusted again, after one that took so long.
+fn wary_after(wary: u32, took: Duration) -> u32 {
+    if took > SLOW { WARY_APPENDS } else { wary.saturating_sub(1) }
+}
+
+/// Why an append of a directory is refused whose disk keeps as many waiting as may wait.
+pub(super) fn refused(dir: &std::path::Path) -> io::Error {
+    let words = format!(
+        "the disk of log directory {} does not answer, and as many wait for it as may: try again later",
+        dir.display()
+    );
+    io::Error::new(io::ErrorKind::TimedOut, words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_appends_may_wait_aside_and_no_more() {
+        let stall = Stall::default();
+        let mut aside: Vec<_> = (0..ASIDE_MAX).map_while(|_| stall.step_aside(ASIDE_MAX)).collect();
+        assert!(aside.len() == ASIDE_MAX && stall.step_aside(ASIDE_MAX).is_none());
+        aside.extend((ASIDE_MAX..ALL_ASIDE_MAX).map_while(|_| stall.step_aside(ALL_ASIDE_MAX)));
+        assert!(aside.len() == ALL_ASIDE_MAX && stall.step_aside(ALL_ASIDE_MAX).is_none());
+        aside.truncate(ASIDE_MAX);
+        assert!(stall.step_aside(ASIDE_MAX).is_none());
+        aside.pop();
+        assert!(stall.step_aside(ASIDE_MAX).is_some());
+    }
+
+    #[tokio::test]
+    async fn who_finds_no_place_waits_until_one_is_left() {
+        let stall = Stall::default();
+        assert!(stall.come(Duration::ZERO, || None::<()>).await.is_none(), "patience ends");
+        let place = stall.step_aside(1).expect("free");
+        let looks = std::cell::Cell::new(0);
+        let enter = || {
+            looks.set(looks.get() + 1);
+            // Left while it looks for the first time.
+            if looks.get() == 1 { None } else { stall.step_aside(1).map(drop) }
+        };
+        let leave = async { drop(place) };
+        let (come, ()) = tokio::join!(stall.come(Duration::MAX / 4, enter), leave);
+        assert!(come.is_some() && looks.get() == 2);
+    }
+
+    #[test]
+    fn a_directory_is_trusted_again_after_as_many_quick_appends() {
+        let slow = SLOW + Duration::from_nanos(1);
+        assert_eq!(
+            (wary_after(0, SLOW), wary_after(0, slow), wary_after(7, slow)),
+            (0, WARY_APPENDS, WARY_APPENDS)
+        );
+        assert_eq!((0..WARY_APPENDS).fold(WARY_APPENDS, |wary, _| wary_after(wary, SLOW)), 0);
+    }
+
+    #[test]
+    fn something_waits_for_the_disk_until_the_last_wait_is_over() {
+        let stall = Arc::new(Stall::default());
+        let (first, second) = (stall.wait(), stall.wait());
+        drop(first);
+        assert!(stall.waits_for().is_some());
+        drop(second);
+        assert!(stall.waits_for().is_none());
+    }
+}

@@ -1,0 +1,45 @@
+//! What is said of a directory whose disk does not answer, once when it is noticed and once when it is over.
+
+use std::time::Duration;
+
+/// Who has waited for so long waits for a disk that hangs rather than for a slow one.
+pub(super) const HANGS_AFTER: Duration = Duration::from_secs(30);
+
+/// What is to be said now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum News {
+    /// Its disk does not answer.
+    Hangs(Duration),
+    /// It answers again.
+    Answers,
+}
+
+/// For how long a directory hangs, of which something has waited for so long.
+pub(super) fn hanging(waits_for: Option<Duration>) -> Option<Duration> {
+    waits_for.filter(|waits_for| *waits_for >= HANGS_AFTER)
+}
+
+/// The news, if `was_told` was said before.
+pub(super) fn news(was_told: bool, hanging: Option<Duration>) -> Option<News> {
+    match (was_told, hanging) {
+        (false, Some(waits_for)) => Some(News::Hangs(waits_for)),
+        (true, None) => Some(News::Answers),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_hangs_when_something_has_waited_for_long_and_that_is_said_once() {
+        let nearly = HANGS_AFTER.saturating_sub(Duration::from_nanos(1));
+        assert_eq!((hanging(None), hanging(Some(nearly))), (None, None));
+        let hangs = hanging(Some(HANGS_AFTER));
+        assert_eq!(hangs, Some(HANGS_AFTER));
+        assert_eq!(news(false, hangs), Some(News::Hangs(HANGS_AFTER)));
+        assert_eq!((news(true, hangs), news(false, None)), (None, None));
+        assert_eq!(news(true, None), Some(News::Answers));
+    }
+}
