@@ -221,7 +221,7 @@ impl Client {
 /// Serves on a free port of this machine.
 fn serve(bench: &Bench, tasks: &TaskTracker, stop: &CancellationToken) -> SocketAddr {
     let endpoint = Endpoint { name: "PLAINTEXT".into(), address: ([127, 0, 0, 1], 0).into() };
-    let listener = net::bind(&endpoint, 50, "system").expect("bound");
+    let listener = net::bind(&endpoint, 50, "system").and_then(net::Bound::listen).expect("listens");
     let address = listener.address();
     let limits = ConnectionLimits::default();
     tasks.spawn(listener.run(Arc::clone(&bench.broker), limits, tasks.clone(), stop.clone()));
