@@ -16,6 +16,7 @@ use tokio::task::consume_budget;
 use crate::{
     cluster::{TopicEntry, names as topic_names},
     net::Close,
+    partition::Partition,
     request::{Context, RESPONSE_BYTES_MAX},
 };
 
@@ -55,7 +56,9 @@ fn too_much() -> Close {
 /// What a partition will take, before anything of it is built.
 fn weight(topic: Option<&Arc<TopicEntry>>, index: i32) -> usize {
     let partition = topic.and_then(|topic| topic.served(index).ok());
-    WEIGHT + partition.map_or(0, |partition| partition.log.producer_count() * WEIGHT)
+    // Where nobody can wait for them, none are told.
+    let count = |partition: &Arc<Partition>| partition.lane().write(0, || partition.log.producer_count());
+    WEIGHT + partition.and_then(|partition| count(partition).ok()).unwrap_or_default() * WEIGHT
 }
 
 fn describe(name: &str, topic: Option<&Arc<TopicEntry>>, index: i32) -> PartitionResponse {

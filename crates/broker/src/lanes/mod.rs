@@ -12,7 +12,7 @@
 //! meanwhile (`watch.rs`).
 //!
 //! Invariant: what may wait for the disk of a directory waits on the threads of that directory, and never on those of
-//! another; appends never take the last worker.
+//! another, but for cold reads, which one set of threads sends; appends never take the last worker.
 
 mod stall;
 mod told;
@@ -32,8 +32,10 @@ use pagewire_log::{Log, LogDirs};
 use pagewire_zcopy::IoPool;
 use tracing::{error, info};
 
-use stall::{ALL_ASIDE_MAX, Aside, PATIENCE, Stall};
-pub(crate) use stall::{ASIDE_MAX, Wait};
+use stall::{ALL_ASIDE_MAX, Aside, Kind, Stall};
+#[cfg(test)]
+pub(crate) use stall::ASIDE_MAX;
+pub(crate) use stall::{PATIENCE, Wait};
 use told::News;
 use watch::{Place, Seated, Watch};
 
@@ -72,7 +74,7 @@ impl Lane {
     /// are quick, else where it holds up no other connection. An error: so many wait for the disk already that this one was not
     /// begun.
     pub(crate) fn write<T>(&self, bytes: usize, write: impl FnOnce() -> T) -> io::Result<T> {
-        let entry = self.find_place(ALL_ASIDE_MAX).ok_or_else(|| stall::refused(&self.path))?;
+        let entry = self.find_place(Kind::Own).ok_or_else(|| self.refusal())?;
         Ok(self.write_at(entry, bytes, write))
     }
 
@@ -86,16 +88,21 @@ impl Lane {
 
     /// A place for a client's batch, if there is one now.
     pub(crate) fn enter(&self) -> Option<Entry<'_>> {
-        self.find_place(ASIDE_MAX)
+        self.find_place(Kind::Batch)
     }
 
-    /// Waits for one. An error: so many wait for the disk already, and for so long, that it is better to come again later.
-    pub(crate) async fn come(&self) -> io::Result<Entry<'_>> {
-        let entry = self.stall.come(PATIENCE, || self.enter()).await;
-        entry.ok_or_else(|| stall::refused(&self.path))
+    /// Waits for one until then. An error: so many wait for the disk already that it is better to come again later.
+    pub(crate) async fn come(&self, until: tokio::time::Instant) -> io::Result<Entry<'_>> {
+        let entry = self.stall.come(until, || self.enter()).await;
+        entry.ok_or_else(|| self.refusal())
     }
 
-    fn find_place(&self, aside_max: usize) -> Option<Entry<'_>> {
+    /// What is told where there is no place.
+    pub(crate) fn refusal(&self) -> io::Error {
+        stall::refused(&self.path)
+    }
+
+    fn find_place(&self, kind: Kind) -> Option<Entry<'_>> {
         if !self.stall.is_wary() {
             match self.watch.place(self.number) {
                 Place::Seat(seat) => return Some(Entry::Here(Some(seat))),
@@ -103,13 +110,13 @@ impl Lane {
                 Place::None => {}
             }
         }
-        self.stall.step_aside(aside_max).map(Entry::Aside)
+        self.stall.step_aside(kind).map(Entry::Aside)
     }
 
     /// Waits for somebody who may be waiting for its disk, where that holds up no other connection; `None` if as many wait
     /// already as may.
     pub(crate) fn wait_aside<T>(&self, wait: impl FnOnce() -> T) -> Option<T> {
-        let _until_done = self.stall.step_aside(ALL_ASIDE_MAX)?;
+        let _until_done = self.stall.step_aside(Kind::Asks)?;
         Some(aside(true, wait))
     }
 
@@ -131,7 +138,8 @@ impl Lane {
                 %dir,
                 seconds = waits_for.as_secs(),
                 "the disk of the log directory does not answer: who writes there waits, or is told to come again; other \
-                 directories are served. It goes on by itself when the disk answers; if it is broken, stop the broker without it"
+                 directories are served. It goes on by itself when the disk answers; if it is broken, end the broker (a second \
+                 Ctrl-C does not wait for it) and start it without that directory"
             ),
             Some(News::Answers) => info!(%dir, "the disk of the log directory answers again"),
             None => {}

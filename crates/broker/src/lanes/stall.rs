@@ -30,20 +30,32 @@ const SLOW: Duration = Duration::from_millis(2);
 const WARY_APPENDS: u32 = 256;
 /// Smaller appends are timed only when wary: reading the clock twice costs as much as their bookkeeping.
 const TIMED_BYTES: usize = 16 * 1024;
-/// Batches of clients for one directory that may wait aside.
+/// Of each kind so many may wait aside for one directory.
 pub(crate) const ASIDE_MAX: usize = 16;
-/// With whatever else waits for it and cannot come again later by itself: coordinators, who asks them.
-pub(super) const ALL_ASIDE_MAX: usize = 3 * ASIDE_MAX;
+/// Of all kinds.
+pub(super) const ALL_ASIDE_MAX: usize = KINDS * ASIDE_MAX;
+const KINDS: usize = 3;
 /// A batch waits for a place for so long.
-pub(super) const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 10 });
+pub(crate) const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 10 });
+
+/// Who waits aside. No kind takes the places of another: a coordinator that appends keeps those waiting who ask it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A client's batch.
+    Batch,
+    /// What the broker appends by itself, and whoever reads what appends change.
+    Own,
+    /// Whoever asks a coordinator that may be appending.
+    Asks,
+}
 
 /// Of one directory.
 #[derive(Debug, Default)]
 pub(super) struct Stall {
     /// Appends left before writes are trusted again.
     wary: AtomicU32,
-    /// So many wait aside.
-    aside: AtomicUsize,
+    /// So many of each kind wait aside.
+    aside: [AtomicUsize; KINDS],
     /// Told when one of them is done.
     room: Notify,
     /// Since when what waits for the disk has waited, by numbers.
@@ -70,12 +82,16 @@ impl Drop for Wait {
 }
 
 /// A place aside.
-pub(crate) struct Aside<'s>(&'s Stall);
+pub(crate) struct Aside<'s>(&'s Stall, Kind);
 
 impl Drop for Aside<'_> {
     fn drop(&mut self) {
-        self.0.aside.fetch_sub(1, SeqCst);
-        self.0.room.notify_waiters();
+        let Self(stall, kind) = self;
+        stall.places(*kind).fetch_sub(1, SeqCst);
+        if *kind == Kind::Batch {
+            // Who waits longest looks first.
+            stall.room.notify_one();
+        }
     }
 }
 
@@ -90,15 +106,28 @@ impl Stall {
         self.wary.store(WARY_APPENDS, Relaxed);
     }
 
-    /// A place for one more aside, where fewer than `max` are taken.
-    pub(super) fn step_aside(&self, max: usize) -> Option<Aside<'_>> {
-        let taken = self.aside.fetch_update(SeqCst, SeqCst, |taken| (taken < max).then_some(taken + 1));
-        taken.ok().map(|_| Aside(self))
+    fn places(&self, kind: Kind) -> &AtomicUsize {
+        let [batch, own, asks] = &self.aside;
+        match kind {
+            Kind::Batch => batch,
+            Kind::Own => own,
+            Kind::Asks => asks,
+        }
     }
 
-    /// Waits until `enter` finds a place. `None`: it did not for so long.
-    pub(super) async fn come<T>(&self, patience: Duration, enter: impl Fn() -> Option<T>) -> Option<T> {
-        let until = tokio::time::Instant::now() + patience;
+    /// A place for one more of this kind aside, if there is one.
+    pub(super) fn step_aside(&self, kind: Kind) -> Option<Aside<'_>> {
+        let one_more = |taken| (taken < ASIDE_MAX).then_some(taken + 1);
+        let taken = self.places(kind).fetch_update(SeqCst, SeqCst, one_more);
+        taken.ok().map(|_| Aside(self, kind))
+    }
+
+    /// Waits until `enter` finds a place for a batch. `None`: it did not until then.
+    pub(super) async fn come<T>(
+        &self,
+        until: tokio::time::Instant,
+        enter: impl Fn() -> Option<T>,
+    ) -> Option<T> {
         loop {
             let mut room = std::pin::pin!(self.room.notified());
             // Listens first and looks then: a place that is left in between is heard of.
@@ -140,9 +169,15 @@ impl Stall {
 
     /// Runs a write for which the thread was cleared.
     pub(super) fn aside<T>(self: &Arc<Self>, write: impl FnOnce() -> T) -> T {
-        let _wait = self.wait();
+        let wait = self.wait();
         let started = Instant::now();
         let done = write();
+        drop(wait);
+        if self.waits_for().is_some_and(|waits_for| waits_for > SLOW) {
+            // Others still wait for the disk: that it was quick here says nothing of what they wait for.
+            self.be_wary();
+            return done;
+        }
         let wary = self.wary.load(Relaxed);
         // Where another thread was quicker, what it found is as good.
         let _ = self.wary.compare_exchange(wary, wary_after(wary, started.elapsed()), Relaxed, Relaxed);
@@ -170,30 +205,49 @@ mod tests {
 
     #[test]
     fn so_many_appends_may_wait_aside_and_no_more() {
-        let stall = Stall::default();
-        let mut aside: Vec<_> = (0..ASIDE_MAX).map_while(|_| stall.step_aside(ASIDE_MAX)).collect();
-        assert!(aside.len() == ASIDE_MAX && stall.step_aside(ASIDE_MAX).is_none());
-        aside.extend((ASIDE_MAX..ALL_ASIDE_MAX).map_while(|_| stall.step_aside(ALL_ASIDE_MAX)));
-        assert!(aside.len() == ALL_ASIDE_MAX && stall.step_aside(ALL_ASIDE_MAX).is_none());
-        aside.truncate(ASIDE_MAX);
-        assert!(stall.step_aside(ASIDE_MAX).is_none());
-        aside.pop();
-        assert!(stall.step_aside(ASIDE_MAX).is_some());
+        let (stall, mut all) = (Stall::default(), Vec::new());
+        for kind in [Kind::Asks, Kind::Batch, Kind::Own] {
+            let mut aside: Vec<_> = (0..=ASIDE_MAX).map_while(|_| stall.step_aside(kind)).collect();
+            assert!(aside.len() == ASIDE_MAX && stall.step_aside(kind).is_none());
+            aside.pop();
+            aside.extend(stall.step_aside(kind));
+            assert_eq!(aside.len(), ASIDE_MAX, "one was left");
+            // What this kind has taken is nothing to the others.
+            all.append(&mut aside);
+        }
+    }
+
+    #[test]
+    fn a_directory_is_not_trusted_again_while_something_waits_for_it() {
+        let stall = Arc::new(Stall::default());
+        stall.be_wary();
+        let hangs = stall.wait();
+        while stall.waits_for().is_some_and(|waits_for| waits_for <= SLOW) {
+            std::thread::yield_now();
+        }
+        (0..2 * WARY_APPENDS).for_each(|_| stall.aside(|| ()));
+        assert!(stall.is_wary());
+        drop(hangs);
+        assert!((0..100_000).any(|_| {
+            stall.aside(|| ());
+            !stall.is_wary()
+        }));
     }
 
     #[tokio::test]
     async fn who_finds_no_place_waits_until_one_is_left() {
         let stall = Stall::default();
-        assert!(stall.come(Duration::ZERO, || None::<()>).await.is_none(), "patience ends");
-        let place = stall.step_aside(1).expect("free");
+        let now = tokio::time::Instant::now();
+        assert!(stall.come(now, || None::<()>).await.is_none(), "patience ends");
+        let place = stall.step_aside(Kind::Batch).expect("free");
         let looks = std::cell::Cell::new(0);
         let enter = || {
             looks.set(looks.get() + 1);
             // Left while it looks for the first time.
-            if looks.get() == 1 { None } else { stall.step_aside(1).map(drop) }
+            if looks.get() == 1 { None } else { stall.step_aside(Kind::Batch).map(drop) }
         };
         let leave = async { drop(place) };
-        let (come, ()) = tokio::join!(stall.come(Duration::MAX / 4, enter), leave);
+        let (come, ()) = tokio::join!(stall.come(now + Duration::from_hours(1), enter), leave);
         assert!(come.is_some() && looks.get() == 2);
     }
 

@@ -11,7 +11,7 @@
 //!
 //! Invariants
 //! - There is one seat fewer than there are workers, so one worker is left whatever hangs.
-//! - The watchdog is a thread only while there are appends, and ends some seconds after the last.
+//! - The watchdog is a thread only while there are appends, and ends a second after the last.
 
 use std::{
     sync::{
@@ -30,7 +30,7 @@ use super::stall::{Stall, Wait};
 /// An append that is in its seat at two looks has been there for as long.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Looks at empty seats after which the watchdog ends.
-const IDLE_LOOKS_MAX: u32 = 500;
+const IDLE_LOOKS_MAX: u32 = 100;
 /// More are not needed, however many workers there are: who finds none goes aside.
 const SEATS_MAX: usize = 256;
 /// The low bits of a seat say whose append it has: 1 is the first directory, 0 nobody.
@@ -68,6 +68,8 @@ impl Seat {
 pub(super) struct Watch {
     seats: Box<[Seat]>,
     is_watched: AtomicBool,
+    /// It was said that no thread can be started for it.
+    is_told: AtomicBool,
     /// None where there is no other worker that could be woken: nothing is watched then.
     runtime: Option<Handle>,
     /// By their numbers.
@@ -109,7 +111,8 @@ impl Watch {
         let runtime = current.filter(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
         let workers = runtime.as_ref().map_or(0, |handle| handle.metrics().num_workers());
         let seats = (0..workers.saturating_sub(1).min(SEATS_MAX)).map(|_| Seat::default()).collect();
-        Arc::new(Self { seats, is_watched: AtomicBool::new(false), runtime, directories })
+        let (is_watched, is_told) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { seats, is_watched, is_told, runtime, directories })
     }
 
     /// That of a directory.
@@ -144,7 +147,9 @@ impl Watch {
         if let Err(error) = thread.spawn(move || watch.run()) {
             // The next append tries again.
             self.is_watched.store(false, SeqCst);
-            warn!(%error, "no thread could be started to look after appends");
+            if !self.is_told.swap(true, Relaxed) {
+                warn!(%error, "no thread could be started to look after appends");
+            }
         }
     }
 

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 
 use uuid::Uuid;
 
 use super::twice::Torn;
-use super::{LogDirs, State};
+use super::LogDirs;
 use crate::{CloseReport, CreateError, LogDir, LogError, PartitionSettings};
 
 impl LogDirs {
@@ -123,12 +124,18 @@ impl LogDirs {
         failed
     }
 
-    /// Closes all logs; see [`LogDir::close_clean`].
+    /// Closes all logs; see [`LogDir::close_clean`]. The directories side by side: one whose disk does not answer keeps no other
+    /// from its mark.
     pub fn close_clean(&self, now_ms: i64) -> CloseReport {
+        let here: Vec<Arc<LogDir>> = self.here().collect();
         let mut all = CloseReport { clean: true, failed: Vec::new() };
-        for place in &self.places {
-            let State::Here(dir) = &**place.state.load() else { continue };
-            let report = dir.close_clean(now_ms);
+        let reports = thread::scope(|scope| {
+            let closing: Vec<_> = here.iter().map(|dir| scope.spawn(|| dir.close_clean(now_ms))).collect();
+            closing.into_iter().map(thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+        });
+        for report in reports {
+            // What panicked closed nothing for certain.
+            let report = report.unwrap_or_else(|_| CloseReport { clean: false, failed: Vec::new() });
             all.clean &= report.clean;
             all.failed.extend(report.failed);
         }

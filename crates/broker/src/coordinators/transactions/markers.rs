@@ -86,7 +86,7 @@ fn marker(markers: &txn::Markers) -> Marker {
 fn coordinator_epoch_at(broker: &Broker, topic: &str, partition: i32, producer_id: i64) -> Option<i32> {
     let image = broker.image();
     let partition = image.topic(topic)?.served(partition).ok()?;
-    let producers = partition.log.producers();
+    let producers = partition.lane().write(0, || partition.log.producers()).ok()?;
     let producer = producers.iter().find(|producer| producer.producer_id == producer_id);
     producer.map(|producer| producer.coordinator_epoch)
 }
@@ -97,7 +97,9 @@ fn is_open_at(broker: &Broker, topic: &str, partition: i32, producer_id: i64) ->
     let Some(partition) = image.topic(topic).and_then(|topic| topic.served(partition).ok()) else {
         return true;
     };
-    partition.log.open_transactions().iter().any(|open| open.producer_id == producer_id)
+    // Where that cannot be told now, the marker is sent again.
+    let open = partition.lane().write(0, || partition.log.open_transactions());
+    open.map_or(true, |open| open.iter().any(|open| open.producer_id == producer_id))
 }
 
 fn what_became(

@@ -17,6 +17,7 @@
 mod check;
 mod failure;
 pub(crate) mod old;
+mod patience;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -65,6 +66,7 @@ pub(crate) fn run(call: Call) -> Reply {
 /// Goes on with `batch`, or begins if there is none, when it is the request's turn.
 fn later(mut work: Work, batch: Option<Batch>, acks: i16, timeout: Option<Duration>) -> Reply {
     let mut turn = Turn::take(&work.ctx.broker, &work.ctx.peer);
+    work.patience = Some(turn.patience());
     let appended = async move {
         turn.come().await;
         let next = if batch.is_some() {

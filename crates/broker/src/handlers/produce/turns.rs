@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::oneshot;
 
+use super::patience::Patience;
 use crate::{broker::Broker, net::Peer};
 
 /// Checks that may wait for a thread; past that, requests ask again.
@@ -31,6 +32,7 @@ pub(crate) struct Turns {
 
 struct Line {
     turns: usize,
+    patience: Arc<Patience>,
     /// Ends with the last turn of the line.
     last: oneshot::Receiver<()>,
 }
@@ -67,6 +69,7 @@ pub(super) struct Turn {
     broker: Arc<Broker>,
     peer: Arc<Peer>,
     before: Option<oneshot::Receiver<()>>,
+    patience: Arc<Patience>,
     /// Dropped with the turn, which the next one hears.
     _done: oneshot::Sender<()>,
 }
@@ -77,16 +80,22 @@ impl Turn {
         let turns = broker.produce_turns();
         let (done, last) = oneshot::channel();
         let mut lines = turns.lines.lock();
-        let before = if let Some(line) = lines.get_mut(&key(peer)) {
+        let (before, patience) = if let Some(line) = lines.get_mut(&key(peer)) {
             line.turns += 1;
-            Some(std::mem::replace(&mut line.last, last))
+            (Some(std::mem::replace(&mut line.last, last)), Arc::clone(&line.patience))
         } else {
-            lines.insert(key(peer), Line { turns: 1, last });
-            None
+            let patience = Arc::<Patience>::default();
+            lines.insert(key(peer), Line { turns: 1, patience: Arc::clone(&patience), last });
+            (None, patience)
         };
         turns.busy.store(lines.len(), Ordering::Relaxed);
         drop(lines);
-        Self { broker: Arc::clone(broker), peer: Arc::clone(peer), before, _done: done }
+        Self { broker: Arc::clone(broker), peer: Arc::clone(peer), before, patience, _done: done }
+    }
+
+    /// That of its line.
+    pub(super) fn patience(&self) -> Arc<Patience> {
+        Arc::clone(&self.patience)
     }
 
     /// Returns when all before it are done.

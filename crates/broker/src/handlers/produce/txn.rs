@@ -12,6 +12,7 @@ use pagewire_wire::{ErrorCode, messages::produce_request::ProduceRequest};
 
 use super::failure::Failure;
 use crate::{
+    aside::aside,
     clock::now_ms,
     coordinators::{TxnQuestion, verify_patiently},
     partition::Partition,
@@ -103,7 +104,10 @@ impl Txn {
                     let code = code.unwrap_or(ErrorCode::UnknownServerError);
                     // Who is told anything else tries again, and its batches have to come in their order then.
                     if is_over(code) {
-                        partition.log.refuse_guard((producer_id, producer_epoch), guard);
+                        let refuse = || partition.log.refuse_guard((producer_id, producer_epoch), guard);
+                        if partition.lane().write(0, refuse).is_err() {
+                            aside(true, refuse);
+                        }
                     }
                     Err(code)
                 }

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::{
     check::{Budget, Check, Outcome},
     failure::{Failure, words},
+    patience::Patience,
     txn::{Target, Txn},
 };
 use crate::{
@@ -60,6 +61,8 @@ pub(super) struct Work {
     budget: Budget,
     /// The batches are of a transaction.
     txn: Option<Txn>,
+    /// Of the line that it stands in.
+    pub(super) patience: Option<Arc<Patience>>,
 }
 
 /// A batch that is to be checked before it is appended.
@@ -86,6 +89,7 @@ impl Work {
             topics: request.topic_data.into_iter(),
             topic: None,
             partitions: Vec::new().into_iter(),
+            patience: None,
             ctx,
         }
     }
@@ -143,13 +147,15 @@ impl Work {
             match self.prepare(data) {
                 Err(failure) => self.fail(index, failure),
                 Ok(batch) => match batch.check.here(&mut self.budget) {
-                    Some(outcome) => {
+                    Some(Ok(checked)) => {
                         let lane = Arc::clone(batch.partition.lane());
-                        let Some(entry) = lane.enter() else {
-                            return Some(Batch { outcome: Some(outcome), ..batch });
+                        let is_over = self.patience.as_ref().is_some_and(|patience| patience.is_over(&lane));
+                        let Some(entry) = (!is_over).then(|| lane.enter()).flatten() else {
+                            return Some(Batch { outcome: Some(Ok(checked)), ..batch });
                         };
-                        self.settle(&batch, outcome, Ok(entry));
+                        self.settle(&batch, &checked, Ok(entry));
                     }
+                    Some(Err(failure)) => self.fail(index, failure),
                     None => return Some(batch),
                 },
             }
@@ -166,8 +172,15 @@ impl Work {
                 Some(outcome) => outcome,
                 None => batch.check.elsewhere(budget, broker.produce_turns().checks()).await,
             };
-            let entry = batch.partition.lane().come().await;
-            self.settle(&batch, outcome, entry);
+            match outcome {
+                Ok(checked) => {
+                    let lane = Arc::clone(batch.partition.lane());
+                    let patience = Arc::clone(self.patience.get_or_insert_default());
+                    let entry = patience.place(&lane).await;
+                    self.settle(&batch, &checked, entry);
+                }
+                Err(failure) => self.fail(batch.check.index, failure),
+            }
             next = self.advance();
         }
         self
@@ -222,10 +235,9 @@ impl Work {
     }
 
     /// Appends what passed its check, and writes the answer.
-    fn settle(&mut self, batch: &Batch, outcome: Outcome, entry: io::Result<Entry<'_>>) {
+    fn settle(&mut self, batch: &Batch, checked: &Checked, entry: io::Result<Entry<'_>>) {
         let (partition, index) = (&batch.partition, batch.check.index);
-        let appended = outcome.and_then(|checked| self.append(batch, &checked, entry));
-        match appended {
+        match self.append(batch, checked, entry) {
             Err(failure) => self.fail(index, failure),
             Ok(appended) => {
                 let partition_at = self.answer(PartitionProduceResponse {
