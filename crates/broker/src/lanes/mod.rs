@@ -32,9 +32,9 @@ use pagewire_log::{Log, LogDirs};
 use pagewire_zcopy::IoPool;
 use tracing::{error, info};
 
-use stall::{ALL_ASIDE_MAX, Aside, Kind, Stall};
 #[cfg(test)]
 pub(crate) use stall::ASIDE_MAX;
+use stall::{ALL_ASIDE_MAX, Aside, Kind, Stall};
 pub(crate) use stall::{PATIENCE, Wait};
 use told::News;
 use watch::{Place, Seated, Watch};

@@ -125,7 +125,7 @@ impl Watch {
         if self.runtime.is_none() {
             return Place::Alone;
         }
-        let (whose, count) = (whose as u64 & (WHOSE - 1), self.seats.len());
+        let (whose, count) = ((whose as u64).min(WHOSE - 1), self.seats.len());
         let first = FIRST.with(|first| *first);
         let mut seats = (0..count).filter_map(|step| self.seats.get(first.wrapping_add(step) % count));
         let Some(seat) = seats.find(|seat| seat.take(whose)) else { return Place::None };
@@ -217,6 +217,20 @@ mod tests {
     #[test]
     fn without_other_workers_nothing_is_watched() {
         assert!(matches!(Watch::new(1).place(0), Place::Alone));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_directory_that_is_told_is_that_of_the_append_that_hangs() {
+        let directories = 5;
+        for hanging in 0..directories {
+            let watch = Watch::new(directories);
+            let _hangs = watch.place(hanging);
+            let told = |number: &usize| watch.directories[*number].is_wary();
+            while !(0..directories).any(|number| told(&number)) {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!((0..directories).filter(told).collect::<Vec<_>>(), [hanging]);
+        }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 3)]

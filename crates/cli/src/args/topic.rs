@@ -52,7 +52,7 @@ pub(crate) struct CreateArgs {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(i16).range(1..))]
     pub(crate) replication_factor: Option<i16>,
     /// A setting of the topic; may be given several times
-    #[arg(short, long, value_name = "KEY=VALUE", value_parser = pair)]
+    #[arg(short, long, visible_alias = "set", value_name = "KEY=VALUE", value_parser = pair)]
     pub(crate) config: Vec<(String, String)>,
     /// A topic that exists already is no error
     #[arg(long)]

@@ -8,8 +8,8 @@ use std::thread;
 
 use uuid::Uuid;
 
-use super::twice::Torn;
 use super::LogDirs;
+use super::twice::Torn;
 use crate::{CloseReport, CreateError, LogDir, LogError, PartitionSettings};
 
 impl LogDirs {
