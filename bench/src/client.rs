@@ -11,7 +11,7 @@ use crate::broker::Broker;
 
 /// With names of topics instead of ids.
 pub(crate) const PRODUCE_VERSION: i16 = 9;
-const FETCH_VERSION: i16 = 12;
+pub(crate) const FETCH_VERSION: i16 = 12;
 /// Requests in flight.
 const WINDOW: i32 = 5;
 /// Bytes of every record's value.

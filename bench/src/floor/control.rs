@@ -20,7 +20,7 @@ use pagewire_wire::messages::{
 use pagewire_wire::{ApiKey, ErrorCode, Message, Reader, RequestHeader, Response, Str, encode_response};
 
 use super::log::Topics;
-use super::{FETCH_VERSION, PRODUCE_VERSION};
+use crate::client::{FETCH_VERSION, PRODUCE_VERSION};
 
 /// The only node.
 const NODE: i32 = 1;

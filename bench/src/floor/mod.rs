@@ -25,12 +25,10 @@ use pagewire_wire::{ApiKey, RequestPrefix};
 use frame::Buffer;
 use log::Topics;
 
+use crate::client::{FETCH_VERSION, PRODUCE_VERSION};
+
 /// Hidden first argument by which the bench starts itself as the floor.
 pub(crate) const COMMAND: &str = "floor";
-
-/// The versions of the two requests that carry records: the newest that name topics instead of numbering them.
-const PRODUCE_VERSION: i16 = 9;
-const FETCH_VERSION: i16 = 12;
 
 /// Serves at a port until it is killed. Its files go into a directory.
 pub(crate) fn run(mut words: impl Iterator<Item = String>) -> Result<()> {

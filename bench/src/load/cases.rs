@@ -50,6 +50,12 @@ const fn at_least(figure: &'static str, to: To, ratio: f64) -> Goal {
     Goal { figure, to, bound: Bound::AtLeast(ratio) }
 }
 
+const TAIL_GOALS: &[Goal] = &[
+    at_most("p50", To::Floor, 1.5),
+    at_most("p99", To::Kafka, 1.0 / 3.0),
+    at_most("cpu_us_per_record", To::Kafka, 1.0 / 3.0),
+];
+
 pub(crate) static CASES: &[LoadCase] = &[
     LoadCase {
         name: "produce",
@@ -137,11 +143,7 @@ pub(crate) static CASES: &[LoadCase] = &[
         load: Case::EndToEnd,
         set: |plan| (plan.rate, plan.burst) = (10_000.0, 10),
         figures: TAIL,
-        goals: &[
-            at_most("p50", To::Floor, 1.5),
-            at_most("p99", To::Kafka, 1.0 / 3.0),
-            at_most("cpu_us_per_record", To::Kafka, 1.0 / 3.0),
-        ],
+        goals: TAIL_GOALS,
     },
     LoadCase {
         name: "tail-four",
@@ -149,11 +151,7 @@ pub(crate) static CASES: &[LoadCase] = &[
         load: Case::EndToEnd,
         set: |plan| (plan.rate, plan.consumers) = (2000.0, 4),
         figures: TAIL,
-        goals: &[
-            at_most("p50", To::Floor, 1.5),
-            at_most("p99", To::Kafka, 1.0 / 3.0),
-            at_most("cpu_us_per_record", To::Kafka, 1.0 / 3.0),
-        ],
+        goals: TAIL_GOALS,
     },
     LoadCase {
         name: "connections",

@@ -427,13 +427,7 @@ async fn a_directory_that_comes_back_is_shown_whole_however_busy_the_io_pool_is(
     let topics: Vec<TopicRecord> =
         cluster.catalog.topics().await.expect("a store").0.into_iter().map(|(topic, _)| topic).collect();
     let known = Known::of(&topics, &bench.broker.config());
-    let options = LogDirOptions {
-        cluster_id: cluster.identity.cluster_id.clone(),
-        node_id: cluster.identity.node_id,
-        threads: 1,
-        handles: Handles::new(64),
-        now_ms: 0,
-    };
+    let options = as_its_node(cluster);
     let settings = |topic: &str, partition| known.settings(topic, partition);
     let taken =
         cluster.log_dirs.take_in(Path::new(ROOT), &disk, Coming::Back(None), options, &settings, &|_| {});
@@ -453,6 +447,17 @@ async fn a_directory_that_comes_back_is_shown_whole_however_busy_the_io_pool_is(
     assert_eq!(shown.hosted().count(), 6);
 }
 
+/// How the node opens a directory.
+fn as_its_node(cluster: &super::Cluster) -> LogDirOptions {
+    LogDirOptions {
+        cluster_id: cluster.identity.cluster_id.clone(),
+        node_id: cluster.identity.node_id,
+        threads: 1,
+        handles: Handles::new(64),
+        now_ms: 0,
+    }
+}
+
 #[tokio::test]
 async fn a_log_whose_sync_fails_again_is_not_counted_among_those_that_came_back() {
     let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));
@@ -464,13 +469,7 @@ async fn a_log_whose_sync_fails_again_is_not_counted_among_those_that_came_back(
     let cluster = bench.broker.cluster();
     let topics = cluster.topic_records().await.expect("a store");
     let known = Known::of(&topics, &bench.broker.config());
-    let options = LogDirOptions {
-        cluster_id: cluster.identity.cluster_id.clone(),
-        node_id: cluster.identity.node_id,
-        threads: 1,
-        handles: Handles::new(64),
-        now_ms: 0,
-    };
+    let options = as_its_node(cluster);
     let settings = |topic: &str, partition| known.settings(topic, partition);
     // Nobody knows how far they were stable, so they are made so when they are opened.
     disk.remove_file(&Path::new(ROOT).join(RECOVERY_POINT_FILE)).expect("there");
