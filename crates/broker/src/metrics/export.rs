@@ -1,13 +1,15 @@
 //! The table of numbers as programs take it: as a map, and as text in Prometheus' exposition format.
 //!
-//! What there is of each log directory has its path as a label: `pagewire_log_dir_size_bytes{dir="/a"}`.
+//! What there is of each route or log directory has its name or path as a label: `pagewire_file_bytes_sent_total{route="sendfile"}`,
+//! `pagewire_log_dir_size_bytes{dir="/a"}`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use pagewire_log::DirDescription;
+use pagewire_zcopy::RouteCounts;
 
-use super::table::{NUMBERS, OF_DIRS, Seen};
+use super::table::{NUMBERS, OF_DIRS, OF_ROUTES, Seen};
 use crate::bounded::fitting;
 
 /// So many directories have numbers of their own: an answer is one line of bounded length.
@@ -22,7 +24,10 @@ pub(crate) fn export(seen: &Seen<'_>) -> BTreeMap<String, u64> {
         let known = labelled(seen).filter_map(|(label, dir)| Some((label, (row.read)(dir)?)));
         known.map(|(label, number)| (format!("{}{label}", row.name), number))
     });
-    of_all.chain(fitting(of_dirs, DIRS_BYTES_MAX)).collect()
+    let of_routes = OF_ROUTES.iter().flat_map(|row| {
+        seen.sent.routes.iter().map(|route| (format!("{}{}", row.name, of_route(route)), (row.read)(route)))
+    });
+    of_all.chain(of_routes).chain(fitting(of_dirs, DIRS_BYTES_MAX)).collect()
 }
 
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>: a line of help and one of its type before each.
@@ -31,6 +36,12 @@ pub(crate) fn exposition(seen: &Seen<'_>) -> String {
     for row in NUMBERS {
         head(&mut text, row.name, row.help);
         line(&mut text, row.name, "", (row.read)(seen));
+    }
+    for row in OF_ROUTES {
+        head(&mut text, row.name, row.help);
+        for route in &seen.sent.routes {
+            line(&mut text, row.name, &of_route(route), (row.read)(route));
+        }
     }
     for row in OF_DIRS {
         head(&mut text, row.name, row.help);
@@ -41,6 +52,10 @@ pub(crate) fn exposition(seen: &Seen<'_>) -> String {
         }
     }
     text
+}
+
+fn of_route(counts: &RouteCounts) -> String {
+    format!("{{route=\"{}\"}}", counts.route.name())
 }
 
 /// Directories, each with the label that names it.
@@ -93,6 +108,7 @@ mod tests {
         metrics.connection_opened();
         let seen = Seen {
             metrics: &metrics,
+            sent: &pagewire_zcopy::Stats::default().snapshot(),
             dirs: &dirs,
             cleaner: &cleaner,
             offline_partitions: 3,
@@ -115,6 +131,6 @@ mod tests {
              # TYPE pagewire_connections gauge\n"
         ));
         let heads = text.lines().filter(|line| line.starts_with("# HELP ")).count();
-        assert_eq!(heads, NUMBERS.len() + OF_DIRS.len());
+        assert_eq!(heads, NUMBERS.len() + OF_ROUTES.len() + OF_DIRS.len());
     }
 }

@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use pagewire_log::{DirDescription, ScrubCounts};
+use pagewire_zcopy::{RouteCounts, StatsSnapshot};
 
 use super::Metrics;
 use crate::cleaner::CleanerGauges;
@@ -12,6 +13,8 @@ use crate::cleaner::CleanerGauges;
 /// What numbers are taken from.
 pub(crate) struct Seen<'s> {
     pub(crate) metrics: &'s Metrics,
+    /// How record bytes went from files to sockets.
+    pub(crate) sent: &'s StatsSnapshot,
     pub(crate) dirs: &'s [DirDescription],
     pub(crate) cleaner: &'s CleanerGauges,
     /// Partitions that nobody serves.
@@ -32,6 +35,7 @@ const fn row<F: Copy>(name: &'static str, help: &'static str, read: F) -> Row<F>
 }
 
 type Number = fn(&Seen<'_>) -> u64;
+type OfRoute = fn(&RouteCounts) -> u64;
 /// None where it is not known.
 type OfDir = fn(&DirDescription) -> Option<u64>;
 
@@ -44,6 +48,11 @@ pub(super) const NUMBERS: &[Row<Number>] = &[
         read(&seen.metrics.bytes_in)
     }),
     row("pagewire_sent_bytes_total", "Bytes sent on connections", |seen| read(&seen.metrics.bytes_out)),
+    row(
+        "pagewire_cold_offloads_total",
+        "Ranges of files that another thread read first, because they were not in memory",
+        |seen| seen.sent.cold_offloads,
+    ),
     row("pagewire_records_in_total", "Records appended", |seen| read(&seen.metrics.records_in)),
     row("pagewire_produce_failed_total", "Partitions of produce requests that were refused", |seen| {
         read(&seen.metrics.produce_failed)
@@ -174,6 +183,19 @@ pub(super) const NUMBERS: &[Row<Number>] = &[
     row("pagewire_scrub_unreadable_segments_total", "Segments that the scrub could not read", |seen| {
         scrubs(seen, |counts| counts.unreadable)
     }),
+];
+
+/// Of each route from a file to a socket.
+pub(super) const OF_ROUTES: &[Row<OfRoute>] = &[
+    row("pagewire_file_bytes_sent_total", "Bytes of files sent by the route", |route| route.bytes),
+    row("pagewire_file_send_calls_total", "System calls of the route that sent, or tried to", |route| {
+        route.calls
+    }),
+    row(
+        "pagewire_route_refusals_total",
+        "Times the kernel refused the route, so that another one sent",
+        |route| route.refusals,
+    ),
 ];
 
 /// Of each log directory; those that are not known are left out.

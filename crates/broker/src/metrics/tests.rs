@@ -6,6 +6,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use pagewire_disk::Space;
 use pagewire_log::{DirDescription, LogDescription, Offline, ScrubCounts};
 
+use pagewire_zcopy::{Stats, StatsSnapshot};
+
 use super::{Metrics, Seen, export};
 use crate::cleaner::CleanerGauges;
 
@@ -32,6 +34,16 @@ fn metrics() -> Metrics {
         counter.store(number, Relaxed);
     }
     metrics
+}
+
+/// Every route another number of bytes, calls and refusals.
+fn sent() -> StatsSnapshot {
+    let mut sent = Stats::default().snapshot();
+    sent.cold_offloads = 401;
+    for (route, number) in sent.routes.iter_mut().zip(0..) {
+        (route.bytes, route.calls, route.refusals) = (500 + number, 600 + number, 700 + number);
+    }
+    sent
 }
 
 fn cleaner() -> CleanerGauges {
@@ -91,7 +103,8 @@ fn dirs() -> [DirDescription; 2] {
 }
 
 fn exported(dirs: &[DirDescription]) -> BTreeMap<String, u64> {
-    export(&Seen { metrics: &metrics(), dirs, cleaner: &cleaner(), offline_partitions: 9, hanging_dirs: 8 })
+    let (metrics, sent, cleaner) = (&metrics(), &sent(), &cleaner());
+    export(&Seen { metrics, sent, dirs, cleaner, offline_partitions: 9, hanging_dirs: 8 })
 }
 
 #[test]
@@ -102,6 +115,7 @@ fn each_name_has_the_number_that_it_promises() {
         ("pagewire_requests_total", 5),
         ("pagewire_received_bytes_total", 101),
         ("pagewire_sent_bytes_total", 102),
+        ("pagewire_cold_offloads_total", 401),
         ("pagewire_records_in_total", 103),
         ("pagewire_produce_failed_total", 104),
         ("pagewire_fetch_failed_total", 105),
@@ -147,9 +161,17 @@ fn each_name_has_the_number_that_it_promises() {
         (r#"pagewire_log_dir_logs{dir="/away"}"#, 0),
         (r#"pagewire_log_dir_size_bytes{dir="/away"}"#, 0),
     ];
-    let expected: BTreeMap<String, u64> =
-        expected.into_iter().map(|(name, number)| (name.to_owned(), number)).collect();
-    assert_eq!(exported(&dirs()), expected);
+    let routes = ["copy", "sendfile", "splice", "mmap", "zerocopy", "uring", "direct", "ktls"];
+    let of_routes = routes.iter().zip(0..).flat_map(|(route, number)| {
+        let named = |name: &str| format!("pagewire_{name}_total{{route=\"{route}\"}}");
+        [
+            (named("file_bytes_sent"), 500 + number),
+            (named("file_send_calls"), 600 + number),
+            (named("route_refusals"), 700 + number),
+        ]
+    });
+    let expected = expected.into_iter().map(|(name, number)| (name.to_owned(), number)).chain(of_routes);
+    assert_eq!(exported(&dirs()), expected.collect::<BTreeMap<String, u64>>());
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! What a round cost: CPU of the broker and of the client, memory, bytes from the disk, beside what it achieved.
+//! What a round cost: CPU of the broker, of the client and of the whole machine, system calls, memory, bytes from the disk,
+//! beside what it achieved.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use anyhow::Result;
 use super::broker::Broker;
 use super::load::race::Lap;
 use super::process;
+use crate::measure::gauge::{CpuBusy, OthersSyscalls};
 
 /// Figures of one round by name; names end in their unit.
 pub(super) type Figures = BTreeMap<&'static str, f64>;
@@ -17,14 +19,23 @@ pub(super) type Figures = BTreeMap<&'static str, f64>;
 pub(super) struct Meter {
     /// The broker's process, its CPU and what it had read from disks.
     broker: Option<(u32, Duration, Option<u64>)>,
+    /// The broker's system calls, where they may be counted.
+    calls: Option<OthersSyscalls>,
     client: Duration,
+    /// What the CPUs did for whomever, where that can be seen.
+    machine: Option<u64>,
 }
 
 impl Meter {
     /// Begins.
     pub(super) fn start(broker: &Broker) -> Result<Self> {
         let of = |pid| Ok::<_, anyhow::Error>((pid, process::cpu(pid)?, process::read_from_disk(pid)));
-        Ok(Self { broker: broker.pid().map(of).transpose()?, client: process::own_cpu() })
+        Ok(Self {
+            calls: broker.pid().and_then(|pid| OthersSyscalls::start(pid).ok()),
+            broker: broker.pid().map(of).transpose()?,
+            client: process::own_cpu(),
+            machine: CpuBusy::whole_machine().read_ns(),
+        })
     }
 
     /// Ends: the figures of what was done meanwhile.
@@ -32,6 +43,13 @@ impl Meter {
         let client = process::own_cpu().saturating_sub(self.client);
         let mut figures = achieved(lap);
         cost(&mut figures, lap, client, &CLIENT);
+        if let (Some(before), Some(after)) = (self.machine, CpuBusy::whole_machine().read_ns()) {
+            cost(&mut figures, lap, Duration::from_nanos(after.saturating_sub(before)), &MACHINE);
+        }
+        if let Some(calls) = self.calls.and_then(|mut calls| calls.read().ok()) {
+            insert(&mut figures, "syscalls_per_record", calls as f64 / lap.records as f64);
+            insert(&mut figures, "syscalls_per_request", calls as f64 / lap.requests as f64);
+        }
         if let Some((pid, cpu, disk)) = self.broker {
             let cpu = process::cpu(pid)?.saturating_sub(cpu);
             cost(&mut figures, lap, cpu, &BROKER);
@@ -66,6 +84,12 @@ const CLIENT: Names = Names {
     us_per_record: "client_cpu_us_per_record",
     us_per_request: "client_cpu_us_per_request",
     cores: "client_cpu_cores",
+};
+const MACHINE: Names = Names {
+    s_per_gb: "machine_cpu_s_per_gb",
+    us_per_record: "machine_cpu_us_per_record",
+    us_per_request: "machine_cpu_us_per_request",
+    cores: "machine_cpu_cores",
 };
 
 fn achieved(lap: &Lap) -> Figures {

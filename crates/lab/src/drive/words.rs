@@ -1,7 +1,7 @@
 //! What the figures of the drive are called for people, with their units.
 
 /// A figure's key in the records, and its name.
-const NAMES: [(&str, &str); 20] = [
+const NAMES: [(&str, &str); 26] = [
     ("cpu_s_per_gb", "CPU s/GB"),
     ("cpu_us_per_record", "CPU \u{b5}s/record"),
     ("cpu_us_per_request", "CPU \u{b5}s/request"),
@@ -12,6 +12,12 @@ const NAMES: [(&str, &str); 20] = [
     ("client_cpu_us_per_request", "client's CPU \u{b5}s/request"),
     ("client_cpu_us_per_connect", "client's CPU \u{b5}s/connect"),
     ("client_cpu_cores", "client's cores busy"),
+    ("machine_cpu_s_per_gb", "machine's CPU s/GB"),
+    ("machine_cpu_us_per_record", "machine's CPU \u{b5}s/record"),
+    ("machine_cpu_us_per_request", "machine's CPU \u{b5}s/request"),
+    ("machine_cpu_cores", "machine's cores busy"),
+    ("syscalls_per_record", "system calls/record"),
+    ("syscalls_per_request", "system calls/request"),
     ("mb_per_s", "MB/s"),
     ("records_per_s", "records/s"),
     ("requests_per_s", "requests/s"),

@@ -32,6 +32,6 @@ fn text(broker: &Broker) -> String {
     let (dirs, cleaner) = (broker.cluster().log_dirs().describe(), cleaner::gauges(broker));
     let offline_partitions = broker.image().offline_partitions();
     let hanging_dirs = broker.cluster().lanes().hanging_count();
-    let metrics = broker.metrics();
-    exposition(&Seen { metrics, dirs: &dirs, cleaner: &cleaner, offline_partitions, hanging_dirs })
+    let (metrics, sent) = (broker.metrics(), &broker.transfer().stats().snapshot());
+    exposition(&Seen { metrics, sent, dirs: &dirs, cleaner: &cleaner, offline_partitions, hanging_dirs })
 }

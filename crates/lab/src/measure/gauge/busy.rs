@@ -13,19 +13,24 @@ const STAT: &str = "/proc/stat";
 /// The lines of all CPUs come first, of a hundred bytes each.
 const STAT_BYTES: u64 = 256 << 10;
 
-/// Reads the busy time of one CPU.
+/// Reads the busy time of one CPU, or of all.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CpuBusy {
-    cpu: usize,
+    cpu: Option<usize>,
 }
 
 impl CpuBusy {
     /// Of the CPU that this process is kept on; `None` if it may use several.
     pub(crate) fn pinned() -> Option<Self> {
         match *link::cpus().ok()?.as_slice() {
-            [cpu] => Some(Self { cpu }),
+            [cpu] => Some(Self { cpu: Some(cpu) }),
             _ => None,
         }
+    }
+
+    /// Of all CPUs together.
+    pub(crate) fn whole_machine() -> Self {
+        Self { cpu: None }
     }
 
     /// Nanoseconds since the machine started.
@@ -35,9 +40,9 @@ impl CpuBusy {
     }
 }
 
-/// Ticks of `user nice system (idle iowait) irq softirq`.
-fn busy_ticks(stat: &str, cpu: usize) -> Option<u64> {
-    let name = format!("cpu{cpu}");
+/// Ticks of `user nice system (idle iowait) irq softirq`; the first line is of all CPUs.
+fn busy_ticks(stat: &str, cpu: Option<usize>) -> Option<u64> {
+    let name = cpu.map_or_else(|| "cpu".to_owned(), |cpu| format!("cpu{cpu}"));
     let mut lines = stat.lines().map(str::split_ascii_whitespace);
     let words = lines.find_map(|mut words| (words.next() == Some(&name)).then_some(words))?;
     let ticks: Vec<u64> = words.take(7).map_while(|word| word.parse().ok()).collect();
@@ -55,9 +60,10 @@ mod tests {
     fn busy_is_all_but_idle_waiting_for_a_disk_and_stolen() {
         let stat =
             "cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 5 5 5 5 5 5 5 5 5 5\ncpu10 1 2 4 1000 2000 8 16 4000 0 0\n";
-        assert_eq!(busy_ticks(stat, 10), Some(1 + 2 + 4 + 8 + 16));
-        assert_eq!(busy_ticks(stat, 0), Some(25));
-        assert_eq!(busy_ticks(stat, 1), None);
-        assert_eq!(busy_ticks("cpu0 1 2 3\n", 0), None);
+        assert_eq!(busy_ticks(stat, Some(10)), Some(1 + 2 + 4 + 8 + 16));
+        assert_eq!(busy_ticks(stat, Some(0)), Some(25));
+        assert_eq!(busy_ticks(stat, None), Some(45), "of all");
+        assert_eq!(busy_ticks(stat, Some(1)), None);
+        assert_eq!(busy_ticks("cpu0 1 2 3\n", Some(0)), None);
     }
 }

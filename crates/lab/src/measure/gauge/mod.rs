@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use busy::CpuBusy;
 pub(crate) use pages::PageTracer;
-pub(crate) use syscalls::SyscallCounter;
+pub(crate) use syscalls::{OthersSyscalls, SyscallCounter};
 
 /// What a process has used so far, or between two readings.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]

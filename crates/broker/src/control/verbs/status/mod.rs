@@ -69,8 +69,8 @@ fn status(broker: &Broker, backing_up: bool) -> Status {
     let offline_partitions = image.offline_partitions();
     let hanging = |path: &std::path::Path| broker.cluster().lanes().of(path).hanging();
     let hanging_dirs = broker.cluster().lanes().hanging_count();
-    let metrics = broker.metrics();
-    let seen = Seen { metrics, dirs: &dirs, cleaner: &gauges, offline_partitions, hanging_dirs };
+    let (metrics, sent) = (broker.metrics(), &broker.transfer().stats().snapshot());
+    let seen = Seen { metrics, sent, dirs: &dirs, cleaner: &gauges, offline_partitions, hanging_dirs };
     Status {
         version: env!("CARGO_PKG_VERSION"),
         process_id: std::process::id(),
@@ -140,7 +140,8 @@ mod tests {
         let dirs: Vec<_> = (0..100).map(directory).collect();
         let gauges = cleaner::gauges(&bench.broker);
         let (metrics, cleaner) = (bench.broker.metrics(), &gauges);
-        let seen = Seen { metrics, dirs: &dirs, cleaner, offline_partitions: 7, hanging_dirs: 100 };
+        let sent = &bench.broker.transfer().stats().snapshot();
+        let seen = Seen { metrics, sent, dirs: &dirs, cleaner, offline_partitions: 7, hanging_dirs: 100 };
         let mut told = status(&bench.broker, false);
         told.log_dirs_count = dirs.len();
         told.log_dirs = Directory::some(&dirs, |_| Some(i64::MAX), |_| Some(std::time::Duration::MAX));

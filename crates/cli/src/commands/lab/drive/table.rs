@@ -26,8 +26,14 @@ const CLIENTS: &[(&str, Row)] = &[
 ];
 const LATE: Row = ("behind_ms", 1.0);
 /// The broker's process, and the client's, which should not be the one that is busy.
-const PROCESSES: &[Row] =
-    &[("rss_mib", 1.0), ("peak_rss_mib", 1.0), ("cpu_cores", 1.0), ("client_cpu_cores", 1.0)];
+const PROCESSES: &[Row] = &[
+    ("syscalls_per_request", 1.0),
+    ("rss_mib", 1.0),
+    ("peak_rss_mib", 1.0),
+    ("cpu_cores", 1.0),
+    ("client_cpu_cores", 1.0),
+    ("machine_cpu_cores", 1.0),
+];
 /// Recorded in microseconds, told in milliseconds.
 const LATENCIES: &[Row] = &[("p50", 1e3), ("p99", 1e3), ("p99.9", 1e3), ("max", 1e3)];
 
