@@ -10,6 +10,7 @@ use pagewire_lab::drive::client::topic;
 use tempfile::TempDir;
 
 use crate::node::{Node, Recipe};
+use crate::routes::RouteBytes;
 use crate::{client, floor};
 
 /// What they are called.
@@ -26,9 +27,9 @@ pub(crate) struct Broker {
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
     pub(crate) pid: u32,
-    /// How to start another one like it, where that is ours.
-    pub(crate) ours: Option<Recipe>,
-    _running: Option<(Node, TempDir)>,
+    /// How to start another one like it, if it was started here.
+    pub(crate) recipe: Option<Recipe>,
+    running: Option<(Node, TempDir)>,
 }
 
 /// NAME=HOST:PORT,PID
@@ -56,8 +57,16 @@ impl Broker {
         let node = recipe.start(dir.path()).with_context(|| format!("{} cannot be started", recipe.name))?;
         let (address, pid) = (node.address, node.pid());
         await_topics(address).with_context(|| format!("{} does not serve", recipe.name))?;
-        let ours = (recipe.name == OURS).then(|| recipe.clone());
-        Ok(Self { name: recipe.name.clone(), address, pid, ours, _running: Some((node, dir)) })
+        let (name, recipe) = (recipe.name.clone(), Some(recipe.clone()));
+        Ok(Self { name, address, pid, recipe, running: Some((node, dir)) })
+    }
+
+    /// By which route ours sent so far.
+    pub(crate) fn routes(&self) -> Option<RouteBytes> {
+        let (_, dir) = self.running.as_ref().filter(|_| self.name == OURS)?;
+        RouteBytes::ask(dir.path())
+            .inspect_err(|error| eprintln!("bytes by route are unknown: {error:#}"))
+            .ok()
     }
 
     /// As the drive names it.
@@ -69,7 +78,7 @@ impl Broker {
 
 impl From<&Running> for Broker {
     fn from(Running { name, address, pid }: &Running) -> Self {
-        Self { name: name.clone(), address: *address, pid: *pid, ours: None, _running: None }
+        Self { name: name.clone(), address: *address, pid: *pid, recipe: None, running: None }
     }
 }
 
@@ -100,6 +109,5 @@ pub(crate) fn ours(set: &[String]) -> Result<Recipe> {
     }
     let mut words = vec![path.display().to_string()];
     words.extend(["serve", "--listen", "127.0.0.1:{port}", "--data-dir", "{dir}"].map(str::to_owned));
-    words.extend(set.iter().flat_map(|pair| ["--set".to_owned(), pair.clone()]));
-    Ok(Recipe::of(OURS, words))
+    Ok(Recipe::of(OURS, words).set_by("--set").with(set))
 }

@@ -7,8 +7,6 @@ use pagewire_lab::drive::client::{Acks, Connection, Dial, Fetch, Fetched, Produc
 use pagewire_record::Codec;
 use pagewire_wire::ErrorCode;
 
-use crate::broker::Broker;
-
 /// With names of topics instead of ids.
 pub(crate) const PRODUCE_VERSION: i16 = 9;
 pub(crate) const FETCH_VERSION: i16 = 12;
@@ -28,8 +26,8 @@ pub(crate) fn open(address: SocketAddr) -> Result<Connection> {
 }
 
 /// Makes a topic of one partition, unless it is there already.
-pub(crate) fn create_topic(broker: &Broker, name: &str) -> Result<()> {
-    match topic::create(&dial(), broker.address, name, 1, 1) {
+pub(crate) fn create_topic(address: SocketAddr, name: &str) -> Result<()> {
+    match topic::create(&dial(), address, name, 1, 1) {
         Err(error) if error.code() == Some(ErrorCode::TopicAlreadyExists) => Ok(()),
         made => Ok(made.map(|_| ())?),
     }

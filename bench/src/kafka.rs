@@ -29,18 +29,30 @@ const CLASSES: &str = "conformance/java/lib";
 /// What makes it do that.
 const PREPARE: &str = "cargo run -p pagewire-conformance -- java --prepare-only";
 
-/// Kafka with these lines more in its settings.
-pub(crate) fn recipe(set: &[String]) -> Result<Recipe> {
+/// Its classes, as the virtual machine takes them.
+fn classes() -> Result<String> {
     let this = std::env::current_exe()?;
     let target = this.ancestors().nth(2).context("this program lies in no target folder")?;
     let jars = target.join(CLASSES);
     ensure!(jars.is_dir(), "{} is missing: {PREPARE}", jars.display());
-    let classes = format!("{}/*", jars.display());
+    Ok(format!("{}/*", jars.display()))
+}
+
+/// Kafka with these lines more in its settings.
+pub(crate) fn recipe(set: &[String]) -> Result<Recipe> {
+    let classes = classes()?;
     let mut words = vec!["java".to_owned()];
     words.extend(OPTIONS.map(str::to_owned));
     words.extend(["-cp".to_owned(), classes.clone(), "kafka.Kafka".into(), format!("{{dir}}/{PROPERTIES}")]);
-    let set = set.to_vec();
-    Ok(Recipe::of(KAFKA, words).prepared_by(move |dir, port| format(dir, port, &classes, &set)))
+    let recipe = Recipe::of(KAFKA, words).with(set);
+    Ok(recipe.prepared_by(move |dir, port, settings| format(dir, port, &classes, settings)))
+}
+
+/// A command of Kafka's, if its classes are there.
+pub(crate) fn command(class: &str) -> Result<Command> {
+    let mut command = Command::new("java");
+    command.args(["-Xmx512m", "-cp", &classes()?, class]);
+    Ok(command)
 }
 
 /// Writes the settings that a single node needs at this port, and formats its directory unless that was done.

@@ -10,9 +10,11 @@
 //! says little, CPU-seconds per GB and ratios within one round say more.
 //!
 //! ```text
-//!   main ─┬─ load      under the lab's drive: produce, fetch, tail, connections      goals
-//!         ├─ cases     compaction, a tail beside it, starting
-//!         └─ restart   stopped or killed, and started again
+//!   main ─┬─ run ─┬─ load     under the lab's drive: produce, fetch, tail, connections     ─▶ table, goals ─▶ output
+//!         │       └─ cases    compaction, a tail beside other work, Kafka's own producer, starting
+//!         ├─ restart          stopped or killed, and started again
+//!         ├─ page             docs/performance.md out of what runs left
+//!         └─ profile          where our broker's time goes in a load
 //! ```
 #![allow(clippy::print_stdout, reason = "prints its report")]
 #![allow(clippy::cast_precision_loss, reason = "figures are printed with three digits")]
@@ -21,25 +23,29 @@ mod broker;
 mod cases;
 mod client;
 mod floor;
+mod goals;
 mod kafka;
 mod load;
 mod node;
+mod output;
+mod page;
+mod profile;
 mod report;
 mod restart;
+mod routes;
+mod run;
+mod table;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Result, bail};
 use clap::Parser;
 
-use broker::{Broker, FLOOR, Running};
-use load::Extent;
+use broker::Running;
 use node::Recipe;
 
-/// Measure brokers side by side: `cargo xtask bench`. Stops, kills and starts: `cargo xtask bench restart --help`.
+/// Measure brokers side by side: `cargo xtask bench`. Stops, kills and starts of long logs: `cargo xtask bench restart
+/// --help`. A page out of the files of runs: `cargo xtask bench page --help`. Where the time goes: `cargo xtask profile --help`.
 ///
 /// The first broker is the floor, a loop without a broker around it; ratios are to it. Figures are least / middle / largest of
 /// the rounds. Run it on a machine that does nothing else, and look at the load that the first line tells.
@@ -79,9 +85,12 @@ struct Args {
     /// A setting of our broker, as `serve --set` takes it; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Append what was measured to this file, a JSON object a line
+    /// Write what was measured into this file, a JSON object a line: the run, then a table for each case
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Also write the lab's page of the loads into this directory, with plots: index.html, and the records beside it
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -89,7 +98,9 @@ fn main() -> ExitCode {
     let done = match words.next() {
         Some(first) if first == restart::COMMAND => restart::run(words),
         Some(first) if first == floor::COMMAND => floor::run(words),
-        _ => run(&Args::parse()),
+        Some(first) if first == page::COMMAND => page::run(words),
+        Some(first) if first == profile::COMMAND => profile::run(words),
+        _ => run::run(&Args::parse()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -98,59 +109,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn run(args: &Args) -> Result<()> {
-    if args.list {
-        known().for_each(|(name, what)| println!("{name:<20} {what}"));
-        return Ok(());
-    }
-    if let Some(unknown) = args.cases.iter().find(|name| known().all(|(one, _)| one != name.as_str())) {
-        bail!("there is no case {unknown:?}; --list names them");
-    }
-    let is_chosen = |name: &str| args.cases.is_empty() || args.cases.iter().any(|one| one == name);
-    let brokers = start_all(args)?;
-    report::machine();
-    let mut noted = BTreeSet::new();
-    for case in load::CASES.iter().filter(|case| is_chosen(case.name)) {
-        let extent = Extent {
-            rounds: args.rounds,
-            warm_up: args.warm_up,
-            length: Duration::from_secs(args.seconds),
-            round_bytes: args.mib << 20,
-        };
-        let targets: Vec<_> = brokers.iter().map(Broker::target).collect();
-        load::run(case, &targets, extent, args.json.as_deref(), &mut noted)?;
-    }
-    for case in cases::CASES.iter().filter(|case| is_chosen(case.name)) {
-        println!("\n## {}: {}\n", case.name, case.what);
-        let mut table = report::Table::new(case.columns);
-        for round in 0..args.rounds {
-            for broker in brokers.iter().filter(|broker| case.fits(broker)) {
-                eprintln!("{} round {}/{}: {}", case.name, round + 1, args.rounds, broker.name);
-                table.add(&broker.name, (case.run)(broker, args.mib)?);
-            }
-        }
-        table.print();
-    }
-    Ok(())
-}
-
-/// All cases, by name.
-fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let loads = load::CASES.iter().map(|case| (case.name, case.what));
-    loads.chain(cases::CASES.iter().map(|case| (case.name, case.what)))
-}
-
-/// The floor, ours, Kafka, and whoever was named.
-fn start_all(args: &Args) -> Result<Vec<Broker>> {
-    let mut recipes = vec![broker::the_floor()?, broker::ours(&args.set)?];
-    if args.kafka {
-        recipes.push(kafka::recipe(&args.kafka_set)?);
-    }
-    recipes.extend(args.start.iter().cloned());
-    let mut brokers = recipes.iter().map(Broker::start).collect::<Result<Vec<_>>>()?;
-    debug_assert_eq!(brokers.first().map(|first| first.name.as_str()), Some(FLOOR));
-    brokers.extend(args.rival.iter().map(Broker::from));
-    Ok(brokers)
 }

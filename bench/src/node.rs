@@ -20,8 +20,8 @@ use crate::client;
 const PATIENCE: Duration = Duration::from_mins(5);
 const AGAIN: Duration = Duration::from_millis(2);
 
-/// Makes a directory ready for a node at this port.
-type Prepare = dyn Fn(&Path, u16) -> Result<()> + Send + Sync;
+/// Makes a directory ready for a node at this port with these settings.
+type Prepare = dyn Fn(&Path, u16, &[String]) -> Result<()> + Send + Sync;
 
 /// How a broker is started.
 #[derive(Clone)]
@@ -29,7 +29,20 @@ pub(crate) struct Recipe {
     pub(crate) name: String,
     /// With `{port}` and `{dir}` in them.
     words: Vec<String>,
-    prepare: Option<Arc<Prepare>>,
+    /// Each KEY=VALUE.
+    settings: Vec<String>,
+    way: Way,
+}
+
+/// How settings reach it.
+#[derive(Clone)]
+enum Way {
+    /// Not at all.
+    None,
+    /// Behind this word, each.
+    Flag(&'static str),
+    /// By whoever prepares its directory, before each start.
+    Prepared(Arc<Prepare>),
 }
 
 /// NAME=COMMAND
@@ -48,26 +61,42 @@ impl FromStr for Recipe {
 
 impl Recipe {
     pub(crate) fn of(name: &str, words: Vec<String>) -> Self {
-        Self { name: name.to_owned(), words, prepare: None }
+        Self { name: name.to_owned(), words, settings: Vec::new(), way: Way::None }
+    }
+
+    /// The same, with settings behind this word.
+    pub(crate) fn set_by(self, flag: &'static str) -> Self {
+        Self { way: Way::Flag(flag), ..self }
     }
 
     /// The same on a directory that has to be prepared, before each start.
     pub(crate) fn prepared_by(
         self,
-        prepare: impl Fn(&Path, u16) -> Result<()> + Send + Sync + 'static,
+        prepare: impl Fn(&Path, u16, &[String]) -> Result<()> + Send + Sync + 'static,
     ) -> Self {
-        Self { prepare: Some(Arc::new(prepare)), ..self }
+        Self { way: Way::Prepared(Arc::new(prepare)), ..self }
+    }
+
+    /// The same with these settings, each KEY=VALUE, besides.
+    pub(crate) fn with(mut self, settings: &[String]) -> Self {
+        self.settings.extend_from_slice(settings);
+        self
     }
 
     /// Starts it on `dir`, and waits until it takes connections.
     pub(crate) fn start(&self, dir: &Path) -> Result<Node> {
         let port = free_ports()?;
-        if let Some(prepare) = &self.prepare {
-            prepare(dir, port)?;
+        let mut words = self.words.clone();
+        match &self.way {
+            Way::None if !self.settings.is_empty() => bail!("{} takes no settings", self.name),
+            Way::None => {}
+            Way::Flag(flag) => {
+                words.extend(self.settings.iter().flat_map(|pair| [(*flag).to_owned(), pair.clone()]));
+            }
+            Way::Prepared(prepare) => prepare(dir, port, &self.settings)?,
         }
         let dir = dir.display().to_string();
-        let words: Vec<String> = self
-            .words
+        let words: Vec<String> = words
             .iter()
             .map(|word| word.replace("{port}", &port.to_string()).replace("{dir}", &dir))
             .collect();

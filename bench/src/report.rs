@@ -1,22 +1,23 @@
-//! The tables: min, median and max of every column, and the ratio of the medians to the floor.
+//! Samples of the cases that are measured here, round by round, until they are a table; and where this runs.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use pagewire_lab::{machine, spread::Spread};
 
-/// A column: what it is, in which unit.
-pub(crate) type Column = &'static str;
+use crate::table::{Cell, Column, Row, Table, short};
+
+/// A figure: what it is, in which unit.
+pub(crate) type Name = &'static str;
 
 /// Samples by broker, in the order in which they were first seen.
-pub(crate) struct Table {
-    columns: &'static [Column],
-    order: Vec<String>,
-    samples: BTreeMap<String, Vec<Vec<f64>>>,
+pub(crate) struct Samples {
+    columns: &'static [Name],
+    brokers: Vec<(String, Vec<Vec<f64>>)>,
 }
 
-impl Table {
-    pub(crate) fn new(columns: &'static [Column]) -> Self {
-        Self { columns, order: Vec::new(), samples: BTreeMap::new() }
+impl Samples {
+    pub(crate) fn new(columns: &'static [Name]) -> Self {
+        Self { columns, brokers: Vec::new() }
     }
 
     /// Keeps a round's values, and says them: who ends a long run early has what was measured until then.
@@ -24,57 +25,80 @@ impl Table {
         let said =
             self.columns.iter().zip(&values).map(|(column, value)| format!("{column} {}", short(*value)));
         eprintln!("  {}", said.collect::<Vec<_>>().join(", "));
-        if !self.samples.contains_key(broker) {
-            self.order.push(broker.to_owned());
-        }
-        self.samples.entry(broker.to_owned()).or_default().push(values);
-    }
-
-    /// Prints Markdown, and the raw samples below it.
-    pub(crate) fn print(&self) {
-        println!("| broker | {} |", self.columns.join(" | "));
-        println!("|-|{}", "-|".repeat(self.columns.len()));
-        for broker in &self.order {
-            let cells = (0..self.columns.len()).map(|at| self.cell(broker, at));
-            println!("| {broker} | {} |", cells.collect::<Vec<_>>().join(" | "));
-        }
-        println!("\nmin / median / max; in brackets the median's ratio to the first line. Samples:");
-        for broker in &self.order {
-            println!("{broker}: {:?}", self.samples[broker]);
+        match self.brokers.iter_mut().find(|(name, _)| name == broker) {
+            Some((_, rounds)) => rounds.push(values),
+            None => self.brokers.push((broker.to_owned(), vec![values])),
         }
     }
 
-    fn cell(&self, broker: &str, at: usize) -> String {
-        let Some(found) = self.spread(broker, at) else { return String::new() };
-        let floor = self.order.first().and_then(|first| self.spread(first, at));
-        spread(found, floor.map(|floor| found.median / floor.median))
+    /// All rounds as a table.
+    pub(crate) fn table(&self, case: &str, what: &str) -> Table {
+        let row = |(broker, rounds): &(String, Vec<Vec<f64>>)| Row {
+            broker: broker.clone(),
+            cells: (0..self.columns.len()).map(|at| self.cell(rounds, at)).collect(),
+        };
+        Table {
+            case: case.to_owned(),
+            what: what.to_owned(),
+            columns: self
+                .columns
+                .iter()
+                .map(|name| Column { key: (*name).into(), name: (*name).into() })
+                .collect(),
+            rows: self.brokers.iter().map(row).collect(),
+            notes: Vec::new(),
+            goals: Vec::new(),
+        }
     }
 
-    fn spread(&self, broker: &str, at: usize) -> Option<Spread> {
-        Spread::of(&self.samples[broker].iter().map(|sample| sample[at]).collect::<Vec<_>>())
-    }
-}
-
-/// Least, middle and largest, and how the middle stands to another broker's.
-pub(crate) fn spread(Spread { min, median, max }: Spread, ratio: Option<f64>) -> String {
-    let ratio = ratio.filter(|ratio| ratio.is_finite()).map(|ratio| format!(" ({ratio:.2})"));
-    format!("{} / **{}** / {}{}", short(min), short(median), short(max), ratio.unwrap_or_default())
-}
-
-fn short(value: f64) -> String {
-    match value.abs() {
-        v if v >= 100.0 => format!("{value:.0}"),
-        v if v >= 10.0 => format!("{value:.1}"),
-        v if v >= 1.0 => format!("{value:.2}"),
-        _ => format!("{value:.3}"),
+    fn cell(&self, rounds: &[Vec<f64>], at: usize) -> Option<Cell> {
+        let of = |rounds: &[Vec<f64>]| {
+            rounds.iter().filter_map(|round| round.get(at).copied()).collect::<Vec<_>>()
+        };
+        let samples = of(rounds);
+        let spread = Spread::of(&samples)?;
+        let first = self.brokers.first().and_then(|(_, rounds)| Spread::of(&of(rounds)));
+        let ratio = first.map(|first| spread.median / first.median).filter(|ratio| ratio.is_finite());
+        Some(Cell { spread, ratio, samples })
     }
 }
 
 /// One line on where this ran.
-pub(crate) fn machine() {
+pub(crate) fn machine() -> String {
     let here = machine::here(&std::env::temp_dir());
-    println!(
-        "{} x {}; Linux {}; congestion control {}; load {}",
-        here.cpus, here.cpu, here.kernel, here.congestion_control_default, here.load
-    );
+    format!(
+        "{} x {}, {} MiB; Linux {}; files on {}; congestion control {}; load {}",
+        here.cpus,
+        here.cpu,
+        here.memory_mib,
+        here.kernel,
+        here.file_system,
+        here.congestion_control_default,
+        here.load
+    )
+}
+
+/// Milliseconds.
+pub(crate) fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_after_the_other_comes_to_a_spread_and_a_ratio_to_the_first_broker() {
+        let mut samples = Samples::new(&["ms"]);
+        for (broker, value) in
+            [("floor", 1.0), ("pagewire", 4.0), ("floor", 3.0), ("pagewire", 2.0), ("floor", 2.0)]
+        {
+            samples.add(broker, vec![value]);
+        }
+        let table = samples.table("start", "from exec to serving");
+        let cell = |row: usize| table.rows[row].cells[0].as_ref().unwrap();
+        assert_eq!(cell(0).spread, Spread { min: 1.0, median: 2.0, max: 3.0 });
+        assert_eq!((cell(1).spread.median, cell(1).ratio), (3.0, Some(1.5)));
+        assert_eq!(cell(1).samples, [4.0, 2.0]);
+    }
 }

@@ -4,6 +4,7 @@
 //! in the table of `parts.rs`.
 #![allow(clippy::print_stdout, reason = "a command-line tool that nobody pipes into `head`")]
 
+mod bench;
 mod crash;
 mod damage;
 mod docs;
@@ -79,6 +80,14 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Show where the broker's time goes in a load of the bench: a flame graph, functions, system calls; see `cargo xtask profile
+    /// --help`.
+    #[command(disable_help_flag = true)]
+    Profile {
+        /// Passed on.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -105,19 +114,9 @@ fn run() -> Result<bool> {
         Task::Crash { seeds, from } => crash::run(&root, seeds, from),
         Task::Damage => damage::run(&root),
         Task::Transactions { seeds, from, on_kafka } => transactions::run(&root, seeds, from, on_kafka),
-        Task::Bench { arguments } => bench(&root, &arguments),
+        Task::Bench { arguments } => bench::run(&root, &arguments),
+        Task::Profile { arguments } => bench::profile(&root, &arguments),
     }
-}
-
-/// Builds the release binary and the bench, fetches Kafka if it is wanted, then runs it.
-fn bench(root: &Path, arguments: &[String]) -> Result<bool> {
-    let built = run::cargo(root, &["build", "--release"]).run()?;
-    if arguments.iter().any(|argument| argument == "--kafka") {
-        parts::driver(root, &["java", "--prepare-only"]).run()?;
-    }
-    let mut words = vec!["run", "--release", "--package", "pagewire-bench", "--"];
-    words.extend(arguments.iter().map(String::as_str));
-    Ok(built == report::Outcome::Passed && run::cargo(root, &words).run()? == report::Outcome::Passed)
 }
 
 /// The repository: the folder above this crate.

@@ -1,81 +1,148 @@
-//! What is measured beside the loads: background work, and starting. A case runs once against one broker and answers one number
-//! per column.
+//! What is measured beside the loads: background work, Kafka's own producer, and starting. A case runs once against one broker
+//! and answers one number per column.
 
-mod busy;
+mod beside;
+mod cleaning;
+mod cold;
 mod compact;
+mod java;
+mod partitions;
+mod slow;
 mod start;
 mod tail;
 
 use anyhow::Result;
 
-use crate::{
-    broker::{Broker, FLOOR},
-    report::Column,
-};
+use crate::broker::{Broker, FLOOR};
+use crate::goals::{Goal, To, at_most};
+use crate::report::Name;
 
 /// A measurement.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
-    pub(crate) columns: &'static [Column],
+    pub(crate) columns: &'static [Name],
     pub(crate) run: fn(&Broker, u64) -> Result<Vec<f64>>,
+    pub(crate) goals: &'static [Goal],
+    /// One that takes minutes is not repeated as often as the others.
+    pub(crate) rounds_max: usize,
+    /// Whether this machine lets it be measured; an error says why not.
+    pub(crate) can_be_had: fn() -> Result<()>,
     /// Which brokers can be measured so.
     of: Of,
 }
 
-/// Brokers that a case fits.
-#[derive(PartialEq, Eq)]
+/// Brokers that a case fits: the floor, which takes and gives and nothing else, is none of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Of {
-    /// Those that do more than take and give.
-    Brokers,
-    /// It starts brokers itself, which it can do with ours only.
-    Ours,
+    All,
+    /// It starts another one like it.
+    StartedHere,
 }
 
 impl Case {
     pub(crate) fn fits(&self, broker: &Broker) -> bool {
-        match self.of {
-            Of::Brokers => broker.name != FLOOR,
-            Of::Ours => broker.ours.is_some(),
-        }
+        broker.name != FLOOR && (self.of == Of::All || broker.recipe.is_some())
     }
 }
 
+/// What most cases have in common.
+const PLAIN: Case = Case {
+    name: "",
+    what: "",
+    columns: &[],
+    run: |_, _| Ok(Vec::new()),
+    goals: &[],
+    rounds_max: usize::MAX,
+    can_be_had: || Ok(()),
+    of: Of::All,
+};
+
+const COMPACTED: &[Name] = &["CPU-s/GiB", "MiB/s", "left MiB", "RSS MiB"];
+const HARDLY_SLOWER: &[Goal] = &[at_most(beside::P99, To::Own(beside::ALONE_P99), 1.2)];
+
 pub(crate) static CASES: &[Case] = &[
+    Case {
+        name: "producer-perf",
+        what: "Kafka's own producer, idempotent: acks=all, 1 KiB records, no linger; its own figures and the broker's CPU",
+        columns: java::COLUMNS,
+        run: java::run,
+        can_be_had: java::can_be_had,
+        ..PLAIN
+    },
     Case {
         name: "compact",
         what: "compaction of records of 1 KiB, eight of each key, not compressed",
-        columns: &["CPU-s/GiB", "MiB/s", "left MiB", "RSS MiB"],
+        columns: COMPACTED,
         run: compact::plain,
-        of: Of::Brokers,
+        ..PLAIN
     },
     Case {
         name: "compact-zstd",
         what: "the same in batches of zstd, which are taken apart and compressed again; of bytes as they lie there",
-        columns: &["CPU-s/GiB", "MiB/s", "left MiB", "RSS MiB"],
+        columns: COMPACTED,
         run: compact::zstd,
-        of: Of::Brokers,
+        ..PLAIN
     },
     Case {
         name: "tail-cleaning",
-        what: "the tail alone, then while another topic is compacted",
-        columns: &[
-            "alone p50 ms",
-            "p50 ms",
-            "alone p99 ms",
-            "p99 ms",
-            "alone max ms",
-            "max ms",
-            "cleaned MiB",
-        ],
-        run: busy::run,
-        of: Of::Brokers,
+        what: "1,000 records of 1 KiB a second alone, then while another topic is compacted",
+        columns: &beside::columns("cleaned MiB"),
+        run: cleaning::run,
+        ..PLAIN
+    },
+    Case {
+        name: "tail-cold",
+        what: "the same alone, then beside a consumer that reads what is on the disk alone",
+        columns: &beside::columns("read from disk MiB"),
+        run: cold::run,
+        goals: HARDLY_SLOWER,
+        can_be_had: cold::can_be_had,
+        ..PLAIN
+    },
+    Case {
+        name: "tail-slow-disk",
+        what: "the same alone, then while the disk of another log directory answers no write for 200 ms, twice a second",
+        columns: &beside::columns("stalls"),
+        run: slow::run,
+        goals: HARDLY_SLOWER,
+        can_be_had: slow::can_be_had,
+        of: Of::StartedHere,
+        ..PLAIN
     },
     Case {
         name: "start",
-        what: "from exec to serving with an empty directory, then ten idle seconds",
-        columns: &["ready ms", "idle RSS MiB", "idle CPU %"],
+        what: "from exec to an answer, with a directory that was stopped in order and holds nothing; then ten idle seconds",
+        columns: start::COLUMNS,
         run: start::run,
-        of: Of::Ours,
+        goals: start::GOALS,
+        of: Of::StartedHere,
+        ..PLAIN
+    },
+    Case {
+        name: "partitions",
+        what: "10,000 partitions in ten topics, each written once, stopped in order, started",
+        columns: partitions::COLUMNS,
+        run: partitions::run,
+        goals: partitions::GOALS,
+        rounds_max: 1,
+        of: Of::StartedHere,
+        ..PLAIN
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_goals_are_of_figures_that_are_measured() {
+        for (at, case) in CASES.iter().enumerate() {
+            assert!(CASES.iter().skip(at + 1).all(|other| other.name != case.name), "{}", case.name);
+            let measured = |name: &str| case.columns.contains(&name);
+            let goals_are =
+                |goal: &Goal| measured(goal.figure) && !matches!(goal.to, To::Own(other) if !measured(other));
+            assert!(case.goals.iter().all(goals_are), "{}", case.name);
+        }
+    }
+}

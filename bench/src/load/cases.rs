@@ -5,7 +5,7 @@ use pagewire_lab::drive::{Case, Plan};
 use pagewire_record::Codec;
 use rustix::process::{Resource, getrlimit};
 
-use super::goals::{Bound, Goal, To};
+use crate::goals::{Goal, To, at_least, at_most};
 
 /// A load with a name.
 pub(crate) struct LoadCase {
@@ -16,14 +16,62 @@ pub(crate) struct LoadCase {
     pub(super) set: fn(&mut Plan),
     /// The figures that are printed, by the names that the lab gives them.
     pub(super) figures: &'static [&'static str],
-    pub(super) goals: &'static [Goal],
+    pub(crate) goals: &'static [Goal],
 }
 
-const BY_BYTES: &[&str] = &["cpu_s_per_gb", "mb_per_s", "p99", "rss_mib"];
-const BY_REQUEST: &[&str] = &["cpu_s_per_gb", "cpu_us_per_request", "mb_per_s", "p99"];
-const TAIL: &[&str] = &["cpu_us_per_record", "p50", "p99", "p99.9", "max"];
-const CONNECTIONS: &[&str] =
-    &["cpu_us_per_record", "p50", "p99", "idle_kib_per_connection", "cpu_us_per_connect", "rss_mib"];
+const BY_BYTES: &[&str] = &[
+    "cpu_s_per_gb",
+    "machine_cpu_s_per_gb",
+    "syscalls_per_request",
+    "mb_per_s",
+    "p50",
+    "p99",
+    "p99.9",
+    "max",
+    "peak_rss_mib",
+];
+const BY_REQUEST: &[&str] = &[
+    "cpu_s_per_gb",
+    "cpu_us_per_request",
+    "machine_cpu_us_per_request",
+    "syscalls_per_request",
+    "mb_per_s",
+    "p50",
+    "p99",
+    "p99.9",
+    "max",
+];
+const COLD: &[&str] = &[
+    "cpu_s_per_gb",
+    "machine_cpu_s_per_gb",
+    "syscalls_per_request",
+    "mb_per_s",
+    "disk_bytes_per_byte",
+    "p50",
+    "p99",
+    "max",
+];
+const TAIL: &[&str] = &[
+    "cpu_us_per_record",
+    "machine_cpu_us_per_record",
+    "syscalls_per_record",
+    "p50",
+    "p99",
+    "p99.9",
+    "max",
+    "peak_rss_mib",
+];
+const CONNECTIONS: &[&str] = &[
+    "cpu_us_per_record",
+    "machine_cpu_us_per_record",
+    "syscalls_per_record",
+    "p50",
+    "p99",
+    "p99.9",
+    "idle_kib_per_connection",
+    "cpu_us_per_connect",
+    "peak_rss_mib",
+];
 
 /// Idle connections to each broker: 10,000, or what this process may hold of them, to all brokers at a time.
 fn idle(plan: &Plan) -> usize {
@@ -38,16 +86,6 @@ fn idle(plan: &Plan) -> usize {
         );
     }
     idle
-}
-
-/// The most that a cost may be of another's.
-const fn at_most(figure: &'static str, to: To, ratio: f64) -> Goal {
-    Goal { figure, to, bound: Bound::AtMost(ratio) }
-}
-
-/// The least that a rate must be of another's.
-const fn at_least(figure: &'static str, to: To, ratio: f64) -> Goal {
-    Goal { figure, to, bound: Bound::AtLeast(ratio) }
 }
 
 const TAIL_GOALS: &[Goal] = &[
@@ -134,7 +172,7 @@ pub(crate) static CASES: &[LoadCase] = &[
         what: "fetches of 1 MiB of what is on the disk alone",
         load: Case::FetchCold,
         set: |_| {},
-        figures: &["cpu_s_per_gb", "mb_per_s", "disk_bytes_per_byte", "p99"],
+        figures: COLD,
         goals: &[],
     },
     LoadCase {
@@ -159,7 +197,7 @@ pub(crate) static CASES: &[LoadCase] = &[
         load: Case::Connections,
         set: |plan| plan.idle = idle(plan),
         figures: CONNECTIONS,
-        goals: &[Goal { figure: "idle_kib_per_connection", to: To::Itself, bound: Bound::AtMost(8.0) }],
+        goals: &[at_most("idle_kib_per_connection", To::Itself, 8.0)],
     },
 ];
 

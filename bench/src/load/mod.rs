@@ -2,25 +2,23 @@
 //! interleaved run.
 //!
 //! ```text
-//!   case ─▶ Plan ─▶ drive: warm-up, rounds of all brokers in turn ─▶ a cell for each broker ─▶ table, goals, JSON
+//!   case ─▶ Plan ─▶ drive: warm-up, rounds of all brokers in turn ─▶ a cell for each broker ─▶ table
 //! ```
 
 mod cases;
-mod goals;
-mod table;
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Write;
-use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use pagewire_lab::drive::client::{Acks, Stop};
-use pagewire_lab::drive::{self, Audience, Plan, Target, without_pacing};
+use pagewire_lab::drive::{Audience, Plan, Target, without_pacing, words};
 use pagewire_lab::record::DriveCell;
+use pagewire_lab::spread::Spread;
 use pagewire_lab::watch::Watch;
 use pagewire_record::Codec;
+
+use crate::table::{Cell, Column, Row, Table};
 
 pub(crate) use cases::{CASES, LoadCase};
 
@@ -40,24 +38,62 @@ pub(crate) fn run(
     case: &LoadCase,
     targets: &[Target],
     extent: Extent,
-    json: Option<&Path>,
     noted: &mut BTreeSet<String>,
-) -> Result<()> {
-    println!("\n## {}: {}\n", case.name, case.what);
-    let mut plan = plan(targets, extent);
-    plan.cases = vec![case.load];
-    (case.set)(&mut plan);
+) -> Result<Vec<DriveCell>> {
     let mut told = Told { name: case.name, noted, cells: Vec::new() };
-    drive::run(&plan, &Stop::default(), &mut told)?;
+    drive(case, targets, extent, &mut told)?;
     for cell in &mut told.cells {
         case.name.clone_into(&mut cell.case);
     }
-    table::print(case, &told.cells);
-    goals::print(case, &told.cells);
-    if let Some(json) = json {
-        append(json, &told.cells).with_context(|| json.display().to_string())?;
+    Ok(told.cells)
+}
+
+/// The same, told to whom that concerns.
+pub(crate) fn drive(
+    case: &LoadCase,
+    targets: &[Target],
+    extent: Extent,
+    audience: &mut dyn Audience,
+) -> Result<()> {
+    let mut plan = plan(targets, extent);
+    plan.cases = vec![case.load];
+    (case.set)(&mut plan);
+    pagewire_lab::drive::run(&plan, &Stop::default(), audience)
+}
+
+/// The figures that are looked at.
+pub(crate) fn table(case: &LoadCase, cells: &[DriveCell]) -> Table {
+    let is_latency = |key: &str| cells.iter().any(|cell| cell.latency_us.contains_key(key));
+    let name = |key: &str| if is_latency(key) { format!("{key} ms") } else { words::name(key).to_owned() };
+    let measured = |key: &&&str| cells.iter().any(|cell| figure(cell, key).is_some());
+    let keys: Vec<&str> = case.figures.iter().filter(measured).copied().collect();
+    let notes = cells.iter().flat_map(|cell| cell.notes.iter().map(move |note| (cell, note)));
+    Table {
+        case: case.name.to_owned(),
+        what: case.what.to_owned(),
+        columns: keys.iter().map(|key| Column { key: (*key).into(), name: name(key) }).collect(),
+        rows: cells
+            .iter()
+            .map(|cell| Row {
+                broker: cell.broker.clone(),
+                cells: keys.iter().map(|key| figure(cell, key)).collect(),
+            })
+            .collect(),
+        notes: notes.map(|(cell, note)| format!("{}: {note}", cell.broker)).collect(),
+        goals: Vec::new(),
     }
-    Ok(())
+}
+
+/// A figure of a cell, or a latency in milliseconds. The ratio is the median of those of each round.
+fn figure(cell: &DriveCell, key: &str) -> Option<Cell> {
+    let ms = |Spread { min, median, max }: &Spread| Spread {
+        min: min / 1e3,
+        median: median / 1e3,
+        max: max / 1e3,
+    };
+    let spread = cell.figures.get(key).copied().or_else(|| cell.latency_us.get(key).map(ms))?;
+    let ratio = cell.ratio_to_first.get(key).or_else(|| cell.ratio_to_first.get(&format!("{key}_us")));
+    Some(Cell { spread, ratio: ratio.map(|ratio| ratio.median), samples: Vec::new() })
 }
 
 /// What every case begins with: 1 KiB records in batches of 64 KiB, acks=1, one connection.
@@ -88,15 +124,6 @@ fn plan(targets: &[Target], extent: Extent) -> Plan {
         idle: 0,
         congestion_control: without_pacing(),
     }
-}
-
-fn append(json: &Path, cells: &[DriveCell]) -> Result<()> {
-    let mut file = File::options().create(true).append(true).open(json)?;
-    for cell in cells {
-        serde_json::to_writer(&mut file, cell)?;
-        file.write_all(b"\n")?;
-    }
-    Ok(())
 }
 
 /// Says on standard error what is being done.

@@ -18,8 +18,10 @@ use clap::Parser;
 use crate::{
     broker,
     node::Recipe,
-    report::{self, Column, Table},
+    report::{self, Name, Samples},
 };
+
+pub(crate) use partitions::{COLUMNS as PARTITIONS, run as partitions};
 
 /// The first word of the command line that leads here.
 pub(crate) const COMMAND: &str = "restart";
@@ -57,7 +59,7 @@ struct Args {
 struct Case {
     name: &'static str,
     what: fn(&Args) -> String,
-    columns: &'static [Column],
+    columns: &'static [Name],
     run: fn(&Recipe, &Args) -> Result<Vec<f64>>,
     /// Not of a broker but of our library.
     ours_only: bool,
@@ -102,19 +104,19 @@ pub(crate) fn run(words: impl Iterator<Item = String>) -> Result<()> {
     let args = Args::parse_from(std::iter::once("restart".to_owned()).chain(words));
     let mut brokers = vec![broker::ours(&args.set)?];
     brokers.extend(args.rival.iter().cloned());
-    report::machine();
+    println!("{}", report::machine());
     for case in chosen(&args.cases)? {
-        println!("\n## {}: {}\n", case.name, (case.what)(&args));
-        let mut table = Table::new(case.columns);
+        let mut samples = Samples::new(case.columns);
         for round in 0..args.rounds {
             for broker in brokers.iter().take(if case.ours_only { 1 } else { usize::MAX }) {
                 eprintln!("{} round {}/{}: {}", case.name, round + 1, args.rounds, broker.name);
                 let row =
                     (case.run)(broker, &args).with_context(|| format!("{} of {}", case.name, broker.name))?;
-                table.add(&broker.name, row);
+                samples.add(&broker.name, row);
             }
         }
-        table.print();
+        let what = (case.what)(&args);
+        println!("\n## {}: {what}\n\n{}", case.name, samples.table(case.name, &what));
     }
     Ok(())
 }

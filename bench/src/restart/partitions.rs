@@ -6,16 +6,16 @@ use anyhow::Result;
 use pagewire_lab::drive::process;
 
 use super::fill;
-use crate::{node::Recipe, report::Column};
+use crate::{node::Recipe, report::Name};
 
-pub(super) const COLUMNS: &[Column] =
+pub(crate) const COLUMNS: &[Name] =
     &["write s", "RSS MiB", "maps", "stop s", "serves after s", "CPU-s to serve", "RSS MiB then"];
 
 const TOPICS: i32 = 10;
 /// Every so many-th partition is read to see that all are served.
 const LOOK_AT_EACH: usize = 100;
 
-pub(super) fn run(recipe: &Recipe, partitions: i32) -> Result<Vec<f64>> {
+pub(crate) fn run(recipe: &Recipe, partitions: i32) -> Result<Vec<f64>> {
     let dir = tempfile::tempdir()?;
     let node = recipe.start(dir.path())?;
     let of_topic: Vec<i32> = (0..partitions / TOPICS).collect();

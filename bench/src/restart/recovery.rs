@@ -6,9 +6,9 @@ use anyhow::Result;
 use pagewire_lab::drive::process;
 
 use super::fill;
-use crate::{node::Recipe, report::Column};
+use crate::{node::Recipe, report::Name};
 
-pub(super) const COLUMNS: &[Column] = &["serves after s", "read MiB", "CPU-s to serve", "RSS MiB"];
+pub(super) const COLUMNS: &[Name] = &["serves after s", "read MiB", "CPU-s to serve", "RSS MiB"];
 
 const TOPIC: &str = "recovers";
 /// Records of a KiB in a batch.

@@ -14,9 +14,9 @@ use pagewire_log::{Handles, Log, LogConfig, LogDir, LogDirOptions, PartitionSett
 use pagewire_record::{BatchHeader, Codec};
 use uuid::Uuid;
 
-use crate::report::Column;
+use crate::report::Name;
 
-pub(super) const COLUMNS: &[Column] = &[
+pub(super) const COLUMNS: &[Name] = &[
     "open s",
     "bytes/partition",
     "RSS MiB open",

@@ -1,0 +1,23 @@
+//! Very many partitions, through a stop and a start.
+
+use anyhow::{Context, Result};
+
+use crate::broker::Broker;
+use crate::goals::{Goal, To, at_most};
+use crate::report::Name;
+use crate::restart;
+
+pub(super) const COLUMNS: &[Name] = restart::PARTITIONS;
+pub(super) const GOALS: &[Goal] = &[
+    at_most("RSS MiB", To::Itself, 200.0),
+    at_most("RSS MiB then", To::Itself, 200.0),
+    at_most("stop s", To::Itself, 2.5),
+    at_most("serves after s", To::Itself, 2.5),
+];
+
+const PARTITIONS: i32 = 10_000;
+
+pub(super) fn run(broker: &Broker, _mib: u64) -> Result<Vec<f64>> {
+    let recipe = broker.recipe.as_ref().context("it was not started here")?;
+    restart::partitions(recipe, PARTITIONS)
+}

@@ -1,0 +1,65 @@
+//! Where results go as soon as they are there: Markdown on standard output, and a JSON object a line in a file.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::table::Table;
+
+/// What a run was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Run {
+    /// When it began.
+    pub(crate) began: String,
+    /// What of this repository was measured.
+    pub(crate) commit: String,
+    pub(crate) machine: String,
+    pub(crate) rounds: usize,
+    pub(crate) warm_up: usize,
+    pub(crate) seconds: u64,
+    pub(crate) mib: u64,
+}
+
+/// A line of the file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Line {
+    /// The first one.
+    Run(Run),
+    Table(Table),
+}
+
+/// Where they go.
+pub(crate) struct Output {
+    json: Option<(PathBuf, File)>,
+}
+
+impl Output {
+    /// Begins: the file is made anew.
+    pub(crate) fn begin(run: Run, json: Option<&Path>) -> Result<Self> {
+        println!("{}\n", run.machine);
+        let open = |path: &Path| {
+            let file = File::create(path).with_context(|| path.display().to_string())?;
+            Ok::<_, anyhow::Error>((path.to_path_buf(), file))
+        };
+        let mut output = Self { json: json.map(open).transpose()? };
+        output.line(&Line::Run(run))?;
+        Ok(output)
+    }
+
+    /// A case is over.
+    pub(crate) fn table(&mut self, table: Table) -> Result<()> {
+        println!("## {}: {}\n\n{table}", table.case, table.what);
+        self.line(&Line::Table(table))
+    }
+
+    fn line(&mut self, line: &Line) -> Result<()> {
+        let Some((path, file)) = &mut self.json else { return Ok(()) };
+        let mut text = serde_json::to_vec(line)?;
+        text.push(b'\n');
+        file.write_all(&text).with_context(|| path.display().to_string())
+    }
+}

@@ -1,0 +1,164 @@
+//! `docs/performance.md` out of the files that runs have left (`--json`): the goals first, one column for each run, then every table.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+
+use crate::output::{Line, Run};
+use crate::table::{Table, short};
+
+/// The first word of the command line that leads here.
+pub(crate) const COMMAND: &str = "page";
+
+/// Print a page in Markdown of one or more runs: `cargo xtask bench page RUN.json RUN.json > docs/performance.md`.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask bench page")]
+struct Args {
+    /// Files that runs have written with --json.
+    #[arg(required = true, value_name = "RUN.json")]
+    runs: Vec<PathBuf>,
+}
+
+/// A run and what came of it.
+struct Told {
+    run: Run,
+    tables: Vec<Table>,
+}
+
+pub(crate) fn run(words: impl Iterator<Item = String>) -> Result<()> {
+    let args = Args::parse_from(std::iter::once(COMMAND.to_owned()).chain(words));
+    let runs = args.runs.iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?;
+    print!("{}", page(&runs)?);
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Told> {
+    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let lines = text.lines().map(serde_json::from_str);
+    let lines: Vec<Line> = lines.collect::<Result<_, _>>().with_context(|| path.display().to_string())?;
+    let mut lines = lines.into_iter();
+    let Some(Line::Run(run)) = lines.next() else { bail!("{} does not begin with a run", path.display()) };
+    let table = |line| match line {
+        Line::Table(table) => Some(table),
+        Line::Run(_) => None,
+    };
+    Ok(Told { run, tables: lines.filter_map(table).collect() })
+}
+
+const HEAD: &str = "# Performance
+
+Made by `cargo xtask bench page` out of what `cargo xtask bench --kafka --json FILE` measured; not edited by hand. In each run all
+brokers take turns in every round under the same client. Figures are least / **middle** / largest of the rounds, in brackets the
+ratio to the first line. The floor is a bare loop that takes, checks, writes and sends back by `sendfile`, and is no broker. CPU is
+the broker process's own; the machine's is what all CPUs did meanwhile, the client included. What is missed stands with what is
+met. What the figures mean, and older ones, are in [benchmarks.md](benchmarks.md).
+";
+
+fn page(runs: &[Told]) -> Result<String> {
+    let mut page = HEAD.to_owned();
+    for (at, told) in runs.iter().enumerate() {
+        let Run { began, commit, machine, rounds, warm_up, seconds, mib } = &told.run;
+        writeln!(
+            page,
+            "\n**Run {}**: {began}, commit {commit}, {rounds} rounds of {seconds} s or {mib} MiB after {warm_up} to warm up. {machine}.",
+            at + 1
+        )?;
+    }
+    goals(&mut page, runs)?;
+    for (at, told) in runs.iter().enumerate() {
+        for table in &told.tables {
+            writeln!(
+                page,
+                "\n## Run {}, {}: {}\n\n{}",
+                at + 1,
+                table.case,
+                table.what,
+                table.to_string().trim_end()
+            )?;
+        }
+    }
+    Ok(page)
+}
+
+/// Every goal that a run has, and what each run came to.
+fn goals(page: &mut String, runs: &[Told]) -> Result<()> {
+    let all = runs.iter().flat_map(|told| &told.tables);
+    let mut goals: Vec<(&str, &str)> = Vec::new();
+    for (case, goal) in
+        all.flat_map(|table| table.goals.iter().map(|one| (table.case.as_str(), one.goal.as_str())))
+    {
+        if !goals.contains(&(case, goal)) {
+            goals.push((case, goal));
+        }
+    }
+    let heads: Vec<_> = (1..=runs.len()).map(|at| format!("run {at}")).collect();
+    write!(
+        page,
+        "\n## Goals\n\n| case | goal | {} |\n|-|-|{}\n",
+        heads.join(" | "),
+        "-|".repeat(runs.len())
+    )?;
+    for (case, goal) in goals {
+        let cells: Vec<_> = runs.iter().map(|told| reached(told, case, goal)).collect();
+        writeln!(page, "| {case} | {goal} | {} |", cells.join(" | "))?;
+    }
+    Ok(())
+}
+
+fn reached(told: &Told, case: &str, goal: &str) -> String {
+    let table = told.tables.iter().find(|table| table.case == case);
+    let verdict = table.and_then(|table| table.goals.iter().find(|verdict| verdict.goal == goal));
+    verdict.map_or_else(
+        || "not measured".to_owned(),
+        |verdict| format!("{} {}", short(verdict.reached), if verdict.met { "met" } else { "**missed**" }),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::goals::{To, at_most};
+    use crate::table::testing::table;
+
+    fn told(ours: f64) -> Told {
+        let mut table = table(&["cpu"], &[("floor", &[1.0]), ("pagewire", &[ours])]);
+        table.goals = vec![at_most("cpu", To::Floor, 1.5).verdict(&table).unwrap()];
+        let run = Run {
+            began: "2026-01-02T03:04:05Z".into(),
+            commit: "abc".into(),
+            machine: "2 x CPU".into(),
+            rounds: 3,
+            warm_up: 2,
+            seconds: 5,
+            mib: 1024,
+        };
+        Told { run, tables: vec![table] }
+    }
+
+    #[test]
+    fn runs_stand_beside_each_other_and_a_miss_is_told_as_what_is_met() {
+        let page = page(&[told(1.0), told(2.0)]).unwrap();
+        assert!(
+            page.contains("| case | cpu at most 1.50 of the floor's | 1.00 met | 2.00 **missed** |"),
+            "{page}"
+        );
+        assert!(page.contains("**Run 2**: 2026-01-02T03:04:05Z, commit abc"), "{page}");
+        assert!(page.contains("## Run 2, case: what is done\n\n| broker | cpu |"), "{page}");
+    }
+
+    #[test]
+    fn what_a_run_wrote_is_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run.json");
+        let Told { run, tables } = told(1.0);
+        let mut output = crate::output::Output::begin(run.clone(), Some(&path)).unwrap();
+        output.table(tables[0].clone()).unwrap();
+        let again = read(&path).unwrap();
+        assert_eq!((again.run, again.tables), (run, tables));
+        fs::write(&path, "{}").unwrap();
+        assert!(read(&path).is_err());
+    }
+}

@@ -1,0 +1,81 @@
+//! By which route our broker sent record bytes, as it counts them itself: asked over its control socket.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+const SOCKET: &str = "control.sock";
+const ASK: &[u8] = b"{\"verb\":\"metrics\"}\n";
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Of the answer, which is a line.
+const ANSWER_MAX: u64 = 1 << 20;
+const METRIC: &str = "pagewire_file_bytes_sent_total{route=\"";
+
+/// Bytes by route since the broker began.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct RouteBytes(BTreeMap<String, u64>);
+
+impl RouteBytes {
+    /// Asks the broker that serves from `dir`.
+    pub(crate) fn ask(dir: &Path) -> Result<Self> {
+        let path = dir.join(SOCKET);
+        let mut socket = UnixStream::connect(&path).with_context(|| path.display().to_string())?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.write_all(ASK)?;
+        let mut line = String::new();
+        BufReader::new(socket.take(ANSWER_MAX)).read_line(&mut line)?;
+        let answer: Value = serde_json::from_str(&line)?;
+        let text = answer.pointer("/result/text").and_then(Value::as_str);
+        Ok(Self::read(text.with_context(|| format!("no metrics in {line}"))?))
+    }
+
+    fn read(text: &str) -> Self {
+        let of = |line: &str| {
+            let (route, number) = line.strip_prefix(METRIC)?.split_once("\"} ")?;
+            Some((route.to_owned(), number.parse().ok()?))
+        };
+        Self(text.lines().filter_map(of).collect())
+    }
+
+    /// What was sent since, in words; nothing where nothing was.
+    pub(crate) fn since(&self, earlier: &Self) -> Option<String> {
+        let before = |route: &str| earlier.0.get(route).copied().unwrap_or_default();
+        let sent: Vec<(&str, u64)> = self
+            .0
+            .iter()
+            .map(|(route, bytes)| (route.as_str(), bytes.saturating_sub(before(route))))
+            .collect();
+        let total = sent.iter().map(|(_, bytes)| bytes).sum::<u64>();
+        let share = |bytes: u64| bytes as f64 / total as f64 * 100.0;
+        let words: Vec<_> = sent
+            .iter()
+            .filter(|(_, bytes)| *bytes > 0)
+            .map(|(route, bytes)| format!("{route} {:.2} %", share(*bytes)))
+            .collect();
+        (total > 0).then(|| format!("{} of {:.1} MB of files", words.join(", "), total as f64 / 1e6))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "# TYPE pagewire_file_bytes_sent_total counter\npagewire_file_bytes_sent_total{route=\"copy\"} 1000\n\
+                        pagewire_file_bytes_sent_total{route=\"sendfile\"} 5000\npagewire_sent_bytes_total 9\n";
+
+    #[test]
+    fn what_was_sent_since_is_told_by_route() {
+        let (now, before) = (RouteBytes::read(TEXT), RouteBytes::read(&TEXT.replace(" 5000", " 2000")));
+        assert_eq!(now.since(&before).unwrap(), "sendfile 100.00 % of 0.0 MB of files");
+        assert_eq!(
+            now.since(&RouteBytes::default()).unwrap(),
+            "copy 16.67 %, sendfile 83.33 % of 0.0 MB of files"
+        );
+        assert_eq!(now.since(&now), None);
+    }
+}

@@ -1,0 +1,161 @@
+//! What a case came to: a row for each broker, least / middle / largest of every figure, the ratio to the first broker,
+//! and the goals. The same for people, as Markdown, and for programs, as JSON.
+
+use std::fmt::{self, Display};
+
+use pagewire_lab::spread::Spread;
+use serde::{Deserialize, Serialize};
+
+/// A measured case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Table {
+    pub(crate) case: String,
+    pub(crate) what: String,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) rows: Vec<Row>,
+    /// What must be known to read it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) notes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) goals: Vec<Verdict>,
+}
+
+/// A figure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Column {
+    pub(crate) key: String,
+    /// What it is called, with its unit.
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Row {
+    pub(crate) broker: String,
+    /// One for each column; none where it was not measured.
+    pub(crate) cells: Vec<Option<Cell>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Cell {
+    #[serde(flatten)]
+    pub(crate) spread: Spread,
+    /// To the first broker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ratio: Option<f64>,
+    /// Of each round, where they are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) samples: Vec<f64>,
+}
+
+/// A goal, and what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Verdict {
+    /// In words, without the case.
+    pub(crate) goal: String,
+    pub(crate) reached: f64,
+    pub(crate) met: bool,
+}
+
+impl Table {
+    /// The middle of a broker's rounds.
+    pub(crate) fn median(&self, broker: &str, key: &str) -> Option<f64> {
+        let at = self.columns.iter().position(|column| column.key == key)?;
+        let row = self.rows.iter().find(|row| row.broker == broker)?;
+        row.cells.get(at)?.as_ref().map(|cell| cell.spread.median)
+    }
+
+    /// What a figure is called.
+    pub(crate) fn name<'t>(&'t self, key: &'t str) -> &'t str {
+        self.columns.iter().find(|column| column.key == key).map_or(key, |column| &column.name)
+    }
+}
+
+impl Display for Table {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.columns.iter().map(|column| column.name.as_str()).collect();
+        writeln!(out, "| broker | {} |\n|-|{}", names.join(" | "), "-|".repeat(names.len()))?;
+        for row in &self.rows {
+            let cells: Vec<_> =
+                row.cells.iter().map(|cell| cell.as_ref().map_or_else(String::new, spread)).collect();
+            writeln!(out, "| {} | {} |", row.broker, cells.join(" | "))?;
+        }
+        for line in self.notes.iter().map(String::clone).chain(self.goals.iter().map(Verdict::to_string)) {
+            write!(out, "\n{line}\n")?;
+        }
+        Ok(())
+    }
+}
+
+/// A miss in the same words as what is met.
+impl Display for Verdict {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let met = if self.met { "met" } else { "MISSED" };
+        write!(out, "goal {met}: {}; it is {}", self.goal, short(self.reached))
+    }
+}
+
+fn spread(cell: &Cell) -> String {
+    let Spread { min, median, max } = cell.spread;
+    let ratio = cell.ratio.filter(|ratio| ratio.is_finite()).map(|ratio| format!(" ({ratio:.2})"));
+    format!("{} / **{}** / {}{}", short(min), short(median), short(max), ratio.unwrap_or_default())
+}
+
+/// With three digits.
+pub(crate) fn short(value: f64) -> String {
+    match value.abs() {
+        v if v >= 100.0 => format!("{value:.0}"),
+        v if v >= 10.0 => format!("{value:.1}"),
+        v if v >= 1.0 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::{Cell, Column, Row, Spread, Table};
+
+    /// A table of one round: figures, and for each broker a value of each.
+    pub(crate) fn table(figures: &[&str], rows: &[(&str, &[f64])]) -> Table {
+        let cell = |value: &f64| {
+            let spread = Spread { min: *value, median: *value, max: *value };
+            Some(Cell { spread, ratio: None, samples: vec![*value] })
+        };
+        Table {
+            case: "case".to_owned(),
+            what: "what is done".to_owned(),
+            columns: figures.iter().map(|key| Column { key: (*key).into(), name: (*key).into() }).collect(),
+            rows: rows
+                .iter()
+                .map(|(broker, values)| Row {
+                    broker: (*broker).to_owned(),
+                    cells: values.iter().map(cell).collect(),
+                })
+                .collect(),
+            notes: Vec::new(),
+            goals: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::table;
+    use super::*;
+
+    #[test]
+    fn people_and_programs_get_the_same() {
+        let mut told = table(&["CPU", "p99"], &[("floor", &[0.5, 123.4]), ("pagewire", &[1.0, 12.34])]);
+        told.rows[1].cells[0].as_mut().unwrap().ratio = Some(2.0);
+        told.rows[1].cells[1] = None;
+        told.goals = vec![Verdict { goal: "CPU at most 1.30 of floor's".into(), reached: 2.0, met: false }];
+        assert_eq!(
+            told.to_string(),
+            "| broker | CPU | p99 |\n|-|-|-|\n\
+             | floor | 0.500 / **0.500** / 0.500 | 123 / **123** / 123 |\n\
+             | pagewire | 1.00 / **1.00** / 1.00 (2.00) |  |\n\
+             \ngoal MISSED: CPU at most 1.30 of floor's; it is 2.00\n"
+        );
+        let read: Table = serde_json::from_str(&serde_json::to_string(&told).unwrap()).unwrap();
+        assert_eq!(read, told);
+    }
+}
