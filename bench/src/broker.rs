@@ -108,6 +108,6 @@ pub(crate) fn ours(set: &[String]) -> Result<Recipe> {
         bail!("{} is missing: cargo build --release", path.display());
     }
     let mut words = vec![path.display().to_string()];
-    words.extend(["serve", "--listen", "127.0.0.1:{port}", "--data-dir", "{dir}"].map(str::to_owned));
+    words.extend(["serve", "--listen", "127.0.0.1:{port}", "--set", "log.dirs={dir}"].map(str::to_owned));
     Ok(Recipe::of(OURS, words).set_by("--set").with(set))
 }

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::{
     beside::{self, Until},
-    tail::Tail,
+    tail::{self, Tail},
 };
 use crate::{broker::Broker, client};
 
@@ -44,6 +44,8 @@ pub(super) fn run(broker: &Broker, _mib: u64) -> Result<Vec<f64>> {
     TOPICS.iter().try_for_each(|topic| client::create_topic(node.address, topic))?;
     let (well, ill) = (lying_in(&fast)?, lying_in(&slow.dir())?);
     let tail = Tail { address: node.address, topic: well };
+    // A broker that has just begun may compile its code meanwhile.
+    tail::run(&tail)?;
     let values = beside::run(&tail, |until| {
         thread::scope(|scope| {
             let writer = scope.spawn(|| write(node.address, ill, until));
