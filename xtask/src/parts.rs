@@ -29,7 +29,7 @@ pub(crate) struct Part {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Beside {
     Nothing,
-    /// Building for one profile works, running what another built mostly waits.
+    /// Two of the same profile wait for each other; of others one uses the cores that the end of the other leaves idle.
     Builds,
     /// Suites wait more than they work, and ask for nothing but ports of their own.
     Suites,
@@ -37,6 +37,11 @@ enum Beside {
 
 /// So many run side by side.
 const LANES: usize = 2;
+
+/// A part that builds.
+const fn builds(name: &'static str, what: &'static str, run: fn(&Path) -> Result<Outcome>) -> Part {
+    Part { name, what, run, beside: Beside::Builds }
+}
 
 /// What only the whole broker can show, real clients and programs among it. Each name is a suite of `pagewire-conformance`.
 macro_rules! suite {
@@ -59,27 +64,16 @@ pub(crate) static PARTS: &[Part] = &[
         run: |root| Outcome::of(layers::check(root)?),
         beside: Beside::Nothing,
     },
-    Part { name: "clippy", what: "no lint complains", run: clippy, beside: Beside::Nothing },
-    Part {
-        name: "zcopy",
-        what: "the transfer crate by itself: every set of features, and systems with nothing but the copy",
-        run: zcopy::check,
-        beside: Beside::Nothing,
-    },
-    Part {
-        name: "docs",
-        what: "rustdoc without warnings, generated pages up to date",
-        run: documentation,
-        beside: Beside::Nothing,
-    },
-    Part { name: "unit", what: "unit, property and crate-level tests", run: unit, beside: Beside::Builds },
-    Part {
-        name: "build",
-        what: "the release binary",
-        run: |root| cargo(root, &["build", "--release"]).run(),
-        beside: Beside::Builds,
-    },
-    Part { name: "fuzz", what: "a bounded run of every fuzz target", run: fuzz, beside: Beside::Builds },
+    builds("clippy", "no lint complains", clippy),
+    builds("build", "the release binary", |root| cargo(root, &["build", "--release"]).run()),
+    builds("docs", "rustdoc without warnings, generated pages up to date", documentation),
+    builds(
+        "zcopy",
+        "the transfer crate by itself: every set of features, and systems with nothing but the copy",
+        zcopy::check,
+    ),
+    builds("unit", "unit, property and crate-level tests", unit),
+    builds("fuzz", "a bounded run of every fuzz target", fuzz),
     suite!("mirror", "MirrorMaker 2 from Apache Kafka and back: records, groups, settings"),
     suite!("takeover", "what Apache Kafka left is imported and served, and Kafka reads what was added"),
     suite!("witness", "Kafka's tools and Kafka itself find nothing wrong with our files, compacted ones too"),
