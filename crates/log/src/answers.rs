@@ -305,19 +305,38 @@ pub struct Cut {
     pub bytes: u64,
     /// Why, in words.
     pub reason: String,
-    /// Whole batches were among what went: the first of their offsets, and the one after the last; of those that may be
-    /// the log's, if there are any.
-    pub good: Option<(i64, i64)>,
+    /// Whole batches were among what went.
+    pub good: Option<GoodBatches>,
     /// Where what went is now. What held no whole batch is kept nowhere.
     pub set_aside: Option<PathBuf>,
+}
+
+/// Whole batches among bytes that go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GoodBatches {
+    /// Of those that may be the log's.
+    Offsets {
+        /// The first of their offsets.
+        first: i64,
+        /// The one after the last.
+        next: i64,
+    },
+    /// Their headers name offsets that the log cannot have there, and no checksum covers those.
+    Unplaced,
 }
 
 impl std::fmt::Display for Cut {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { file, offset, position, bytes, reason, .. } = self;
         write!(f, "{}: cut {bytes} bytes at position {position}, offset {offset}: {reason}", file.display())?;
-        if let Some((from, upto)) = self.good {
-            write!(f, "; good batches of the offsets {from} to {} were among them", upto - 1)?;
+        match self.good {
+            Some(GoodBatches::Offsets { first, next }) => {
+                write!(f, "; good batches of the offsets {first} to {} were among them", next - 1)?;
+            }
+            Some(GoodBatches::Unplaced) => f.write_str(
+                "; good batches were among them, of offsets that are not known: their headers name some that do not belong there",
+            )?,
+            None => {}
         }
         match &self.set_aside {
             Some(path) => write!(f, ", set aside in {} (pagewire log dump --deep {} shows it)", path.display(), Pasted(path)),

@@ -102,8 +102,8 @@ pub mod verify;
 mod writer;
 
 pub use answers::{
-    AppendContext, Appended, Cut, Hole, Leftovers, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo,
-    Reason, RecoveryReport, Removed, Retained, SegmentInfo, TimestampOffset, TryRead,
+    AppendContext, Appended, Cut, GoodBatches, Hole, Leftovers, OpenOptions, Origin, ProducerInfo, ReadSlice,
+    ReadUpTo, Reason, RecoveryReport, Removed, Retained, SegmentInfo, TimestampOffset, TryRead,
 };
 pub use clean::{CleanError, CleanStats, Cleaned, Cleaner, CleanerLimits, Throttle};
 pub use config::LogConfig;
