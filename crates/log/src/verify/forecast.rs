@@ -150,7 +150,7 @@ impl Forecast {
         let more = self.report.rebuilt.left_out();
         if self.known && clean && more > 0 {
             let what = format!("{more} more files are not what an orderly stop left");
-            kept.push(Finding::new(Severity::Doubt, &self.dir, what, Fate::Rebuilt));
+            kept.push(Finding::new(Severity::Doubt, &self.dir, what, Fate::Rebuilt).counting(more));
         }
     }
 }

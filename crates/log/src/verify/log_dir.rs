@@ -14,7 +14,7 @@ use pagewire_disk::{CleanMark, DamageCheckpoint, Disk, LOCK_FILE, MetaProperties
 
 use super::checkpoints::{Checkpoints, meaning};
 use super::finding::{Fate, Finding, Severity};
-use super::gone;
+use super::gone::{self, METADATA};
 use super::job::Job;
 use super::partition::{self, Known};
 use super::small_file_trouble;
@@ -34,7 +34,7 @@ const FILES: [&str; 10] = [
     "bootstrap.checkpoint",
 ];
 /// Beginnings of names that only this broker uses.
-const OURS: [&str; 4] = ["metadata.redb", "transfer-thresholds", "pagewire", "control"];
+const OURS: [&str; 4] = [METADATA, "transfer-thresholds", "pagewire", "control"];
 
 /// What only Kafka keeps.
 const KAFKAS: &str = "__cluster_metadata-0";
@@ -102,6 +102,11 @@ pub(super) fn known(job: &Job<'_>, dir: &Path, name: &str, live: bool) -> Known 
 /// Whether the topic's settings let it be compacted, if somebody has told.
 fn setting(job: &Job<'_>, topic: &str) -> Option<bool> {
     job.options.topics.and_then(|topics| topics.get(topic))?.compacted
+}
+
+/// Whether a file of this name is nowhere but in a log directory.
+pub(super) fn is_its_file(name: &str) -> bool {
+    FILES.contains(&name) || name == METADATA
 }
 
 fn is_known(name: &str) -> bool {
