@@ -156,9 +156,9 @@ impl Finding {
         }
     }
 
-    /// Of something that was written to then.
+    /// Of something that was written to then, if records have times.
     pub(crate) fn written(self, time_ms: i64) -> Self {
-        Self { time_ms: Some(time_ms), ..self }
+        Self { time_ms: Some(time_ms).filter(|ms| *ms >= 0), ..self }
     }
 
     /// Standing for so many.

@@ -36,6 +36,9 @@ const FILES: [&str; 10] = [
 /// Beginnings of names that only this broker uses.
 const OURS: [&str; 4] = [METADATA, "transfer-thresholds", "pagewire", "control"];
 
+/// What a backup has.
+const MANIFEST: &str = "backup.json";
+
 /// What only Kafka keeps.
 const KAFKAS: &str = "__cluster_metadata-0";
 
@@ -53,9 +56,14 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, live: bool) -> io::Result<()
     for entry in job.disk.read_dir(dir)? {
         let path = dir.join(&entry.name);
         if !entry.is_dir {
-            if !is_known(&entry.name) {
-                job.found(Finding::new(Severity::Note, path, "no file of a log directory", Fate::Stays));
-            }
+            let what = match &*entry.name {
+                name if is_known(name) => continue,
+                MANIFEST => {
+                    "a backup, which no start serves: pagewire backup verify says whether it is as it was written"
+                }
+                _ => "no file of a log directory",
+            };
+            job.found(Finding::new(Severity::Note, path, what, Fate::Stays));
             continue;
         }
         match DirName::parse(&entry.name) {
