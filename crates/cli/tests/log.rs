@@ -156,9 +156,11 @@ fn sockets_pipes_directories_and_strangers_are_neither_dumped_nor_checked() {
 fn what_is_named_beside_a_stranger_is_checked() {
     let dir = left();
     let data = dir.path().join("data");
-    let both = run(&["log", "check", "/etc", text(&data)]);
+    let missing = dir.path().join("not there");
+    let both = run(&["log", "check", "/etc", text(&data), text(&missing)]);
     assert!(both.out.contains("0 damage, 0 doubts, 0 notes"), "{both:?}");
-    assert!(both.failed(2).contains("not checked: /etc is"));
+    let said = both.failed(2);
+    assert!(said.contains("not checked: /etc is") && said.contains("not there is not there. log"), "{said}");
 }
 
 #[test]

@@ -68,16 +68,14 @@ impl TooMuch {
 impl fmt::Display for Uncleanable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { topic, partition, batches, max_bytes, first } = self;
-        write!(
-            f,
-            "{topic}-{partition}: {batches} of its batches decompress to more than {max_bytes} bytes each"
-        )?;
+        let decompress = if *batches == 1 { "batch decompresses" } else { "batches decompress each" };
+        write!(f, "{topic}-{partition}: {batches} {decompress} to more than {max_bytes} bytes")?;
         if let Some(BatchPlace { file, position, offset }) = first.first() {
             write!(f, " (the first at position {position} of {}, offset {offset})", file.display())?;
         }
         f.write_str(
-            ": they are served, but compaction takes no more into memory and sets the partition aside. Raise the topic's \
-             max.message.bytes above what they come to",
+            ": readers get them, but compaction takes no more into memory at once and would set the partition aside. Raise the \
+             topic's max.message.bytes above what they come to",
         )
     }
 }

@@ -118,7 +118,7 @@ fn tell(finding: Finding, format: Format, folded: &mut Folded, out: &mut Out) ->
 fn dated(finding: Finding) -> Finding {
     let time = finding.time_ms.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     let Some(time) = time else { return finding };
-    Finding { what: format!("{} (last written to at {time})", finding.what), ..finding }
+    Finding { what: format!("{}; it was last written to at {time}", finding.what), ..finding }
 }
 
 fn line(finding: &Finding) -> Line<'_> {

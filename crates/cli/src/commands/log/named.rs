@@ -1,6 +1,7 @@
 //! The paths that a check was given: those that it can be made of, and those that are nothing of a log's, which it says instead of
 //! checking them.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -57,8 +58,10 @@ fn whole(path: &Path) -> std::io::Result<PathBuf> {
 
 /// What it is, if nothing of a log's.
 fn stranger(disk: &dyn Disk, path: &Path) -> std::io::Result<Option<&'static str>> {
-    if let Some(what) = special(path)? {
-        return Ok(Some(what));
+    match special(path) {
+        Ok(None) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Some("not there")),
+        what => return what,
     }
     if is_of_a_log(disk, path)? {
         return Ok(None);
