@@ -45,7 +45,9 @@ pub(crate) async fn run(args: BackupArgs) -> anyhow::Result<()> {
         None => Box::pin(stopped(config, options.clone(), stop)).await,
     };
     if summary.as_ref().is_err_and(anyhow::Error::is::<Stopped>) {
-        complain(format_args!("stopped: {} holds an unfinished backup, remove it", options.to.display()));
+        // A broker that has said nothing may begin when it goes on, and end at once.
+        let holds = if options.to.exists() { "holds" } else { "may come to hold" };
+        complain(format_args!("stopped: {} {holds} an unfinished backup, remove it", options.to.display()));
     }
     let summary = summary?;
     let mut out = Out::new();
