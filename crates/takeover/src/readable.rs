@@ -12,9 +12,9 @@ pub(crate) enum Readable {
 }
 
 /// In words, if not.
-pub(crate) fn readable(batch: &SharedBatch, limits: &DecompressLimits) -> Result<Readable, String> {
+pub(crate) fn readable(batch: &SharedBatch, limits: DecompressLimits) -> Result<Readable, String> {
     batch.verify_crc().map_err(|error| error.to_string())?;
-    let records = match batch.records(limits) {
+    let records = match batch.records(&limits) {
         Ok(records) => records,
         Err(RecordsError::Inflate(InflateError::TooLarge { .. })) => return Ok(Readable::TooMuch),
         Err(error) => return Err(error.to_string()),

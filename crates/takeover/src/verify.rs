@@ -158,7 +158,7 @@ impl Look<'_> {
     }
 
     fn look_into(&self, batch: &SharedBatch) -> Result<Readable, String> {
-        if self.depth == Depth::Deep { readable(batch, &self.limits) } else { Ok(Readable::Whole) }
+        if self.depth == Depth::Deep { readable(batch, self.limits) } else { Ok(Readable::Whole) }
     }
 }
 
