@@ -79,12 +79,11 @@ impl Control {
             line.clear();
             let mut bounded = (&mut self.stream).take(LINE_MAX as u64);
             let mut read = pin!(bounded.read_until(b'\n', &mut line));
-            let heard = match timeout(SILENCE, &mut read).await {
-                Ok(heard) => heard,
-                Err(_) => {
-                    tell(Word::Silence(SILENCE));
-                    read.await
-                }
+            let heard = if let Ok(heard) = timeout(SILENCE, &mut read).await {
+                heard
+            } else {
+                tell(Word::Silence(SILENCE));
+                read.await
             };
             heard.with_context(gone)?;
             if line.last() != Some(&b'\n') {

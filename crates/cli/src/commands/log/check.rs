@@ -1,6 +1,6 @@
 //! `pagewire log check`: tells each finding as it comes, but those that fold (`folded`) at the end, and sums up.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};

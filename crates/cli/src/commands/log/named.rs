@@ -37,17 +37,16 @@ impl Named {
                 Some(what) => strangers.push(format!("{} is {what}", path.display())),
             }
         }
-        let named =
-            if strangers.is_empty() { None } else { Some(format!("{}. {TAKEN}", strangers.join("; "))) };
-        match named {
-            Some(named) if paths.is_empty() => Err(Usage(named).into()),
-            named => {
-                // Somebody waits for the others meanwhile.
-                named.iter().for_each(|named| complain(format_args!("not checked: {named}")));
-                let strangers = named.map(|_| Usage("not all of it was checked".to_owned()).into());
-                Ok(Self { paths, strangers })
-            }
+        if strangers.is_empty() {
+            return Ok(Self { paths, strangers: None });
         }
+        let named = format!("{}. {TAKEN}", strangers.join("; "));
+        if paths.is_empty() {
+            return Err(Usage(named).into());
+        }
+        // Somebody waits for the others meanwhile.
+        complain(format_args!("not checked: {named}"));
+        Ok(Self { paths, strangers: Some(Usage("not all of it was checked".to_owned()).into()) })
     }
 }
 
