@@ -1,5 +1,5 @@
-//! Batches that decompress to more than compaction takes into memory at once: it would set their partition aside, and an import is
-//! the moment at which somebody can do something about it.
+//! Batches that decompress to more than compaction takes into memory at once: it would set their partition aside, and an import
+//! is the moment at which somebody can do something about it.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -65,7 +65,8 @@ impl Control {
         }
     }
 
-    /// Asks, tells what is heard meanwhile, or that nothing is, and answers what came of it. Dropping the future ends what was asked for.
+    /// Asks, tells what is heard meanwhile, or that nothing is, and answers what came of it. Dropping the future ends what was
+    /// asked for.
     pub(crate) async fn ask(mut self, request: &Value, mut tell: impl FnMut(Word)) -> anyhow::Result<Value> {
         let gone = || "the broker went away";
         let mut line = serde_json::to_vec(request)?;

@@ -13,7 +13,8 @@ use std::sync::atomic::Ordering;
 
 use pagewire_disk::{DiskFile, OpenMode};
 
-use crate::answers::{Cut, RecoveryReport};
+use crate::answers::RecoveryReport;
+use crate::cuts::Cut;
 use crate::errors::LogError;
 use crate::home::Home;
 use crate::open::depth::Depth;

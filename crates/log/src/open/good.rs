@@ -14,7 +14,7 @@ use std::io;
 use pagewire_disk::DiskFile;
 use pagewire_record::{BatchError, BatchHeader};
 
-use crate::answers::GoodBatches;
+use crate::cuts::GoodBatches;
 use crate::files::{BadBytes, BatchWalk, Step};
 use crate::scrub::ends_in_its_records;
 

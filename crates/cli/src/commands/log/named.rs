@@ -1,5 +1,5 @@
-//! The paths that a check was given: those that it can be made of, and those that are nothing of a log's, which it says instead of
-//! checking them.
+//! The paths that a check was given: those that it can be made of, and those that are nothing of a log's, which it says instead
+//! of checking them.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
