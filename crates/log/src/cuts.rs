@@ -47,7 +47,7 @@ impl fmt::Display for Cut {
                 write!(f, "; good batches of the offsets {first} to {} were among them", next - 1)?;
             }
             Some(GoodBatches::Unplaced) => f.write_str(
-                "; good batches were among them, of offsets that are not known: their headers name some that do not belong there",
+                "; good batches were among them (nobody knows of which offsets: their headers name some that do not belong there)",
             )?,
             None => {}
         }

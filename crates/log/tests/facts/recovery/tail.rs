@@ -120,7 +120,7 @@ fn a_base_offset_that_went_back_harms_the_batch_before_it_not() {
         (Some(GoodBatches::Unplaced), Some(path(&name(3, "cut")).as_path()))
     );
     assert_eq!(bench.bytes(&name(3, "cut")).len() as u64, cut.bytes);
-    assert!(cut.to_string().contains("of offsets that are not known"), "{cut}");
+    assert!(cut.to_string().contains("nobody knows of which offsets"), "{cut}");
 
     let bench = without_its_offset(5).reopened(with_recovery_point(15, false));
     let read = bench.log.read(3, 100, ReadUpTo::LogEnd, true);
