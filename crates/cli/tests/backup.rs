@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -377,6 +378,18 @@ fn ctrl_c_ends_it_on_both_sides_and_leaves_something_unfinished() {
         said.code == Some(0) || !said.err.contains("already")
     });
     is_unfinished(&world);
+}
+
+#[test]
+fn a_broker_that_says_nothing_is_told_to_be_waited_for() {
+    let world = World::new();
+    world.broker.signal("STOP");
+    let mut child = world.backup("b", &[]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut said).unwrap();
+    world.broker.signal("CONT");
+    assert!(said.contains("the broker has said nothing for 5 s"), "{said}");
+    assert_eq!(wait(&mut child), Some(0));
 }
 
 #[test]

@@ -107,16 +107,78 @@ fn damage_is_told_where_it_is_and_the_rest_is_printed() {
 }
 
 #[test]
-fn small_files_are_printed_and_strangers_passed_over() {
+fn small_files_are_printed_and_strangers_are_wrong_usage() {
     let dir = left();
     let partition = dir.path().join("data/orders-0");
     let said = run(&["log", "dump", text(&partition.join("leader-epoch-checkpoint"))]).ok();
     assert!(said.ends_with("\n0\n1\n0 0\n"), "{said}");
     let stranger = dir.path().join("stranger.txt");
     fs::write(&stranger, "x").unwrap();
-    let run = run(&["log", "dump", text(&stranger)]);
-    assert!(run.err.contains("Ignoring unknown file"), "{run:?}");
-    run.ok();
+    let both = run(&["log", "dump", text(&stranger), text(&partition.join("partition.metadata"))]);
+    assert!(both.out.contains("topic_id"), "{both:?}");
+    let said = both.failed(2);
+    assert!(said.contains("stranger.txt is no file") && said.contains("log dump prints logs"), "{said}");
+    let list = format!("{0}/leader-epoch-checkpoint,{0}/partition.metadata", text(&partition));
+    let listed = run(&["log", "dump", "--files", &list]).ok();
+    assert_eq!(listed.matches("Dumping ").count(), 2, "{listed}");
+}
+
+/// What would be waited for if it were opened, or says nothing about itself.
+#[test]
+fn sockets_pipes_directories_and_strangers_are_neither_dumped_nor_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let _socket = std::os::unix::net::UnixListener::bind(at("control.sock")).unwrap();
+    assert!(
+        std::process::Command::new("mkfifo").arg(at("00000000000000000000.log")).status().unwrap().success()
+    );
+    fs::create_dir(at("empty")).unwrap();
+    fs::write(at("passwd"), "root").unwrap();
+    for (name, dumped, checked) in [
+        ("control.sock", "is a socket. log dump prints", "is a socket. log check takes"),
+        ("00000000000000000000.log", "is a FIFO. log dump prints", "is a FIFO. log check takes"),
+        ("empty", "is a directory: name files in it", "is an empty directory (if"),
+        ("passwd", "is no file that is printed here", "is no file of a log's that can be checked"),
+    ] {
+        for (command, words) in [("dump", dumped), ("check", checked)] {
+            let run = run(&["log", command, text(&at(name))]);
+            assert_eq!(run.out, "", "{command} {name}");
+            let said = run.failed(2);
+            assert!(said.contains(words), "{command} {name}: {said}");
+        }
+    }
+    assert!(
+        run(&["log", "check", "/etc"]).failed(2).contains("/etc is a directory without anything of a log's")
+    );
+}
+
+#[test]
+fn what_is_named_beside_a_stranger_is_checked() {
+    let dir = left();
+    let data = dir.path().join("data");
+    let missing = dir.path().join("not there");
+    let both = run(&["log", "check", "/etc", text(&data), text(&missing)]);
+    assert!(both.out.contains("0 damage, 0 doubts, 0 notes"), "{both:?}");
+    let said = both.failed(2);
+    assert!(said.contains("not checked: /etc is") && said.contains("not there is not there. log"), "{said}");
+}
+
+#[test]
+fn findings_past_those_that_are_told_of_one_file_count_as_many_as_they_are() {
+    let dir = many_segments(true);
+    let data = dir.path().join("data");
+    // Of an index of entries none of which can be right.
+    let index = logs_in(&data.join("plain-0"))[0].with_extension("index");
+    fs::write(&index, [0xff; 8 * 40]).unwrap();
+    let found = lines(&run(&["log", "check", "-o", "json", text(&data)]).out);
+    let (summary, told) = found.split_last().unwrap();
+    let sum = |severity: &str| -> u64 {
+        let of = told.iter().filter(|line| line["severity"] == severity);
+        of.map(|line| line["count"].as_u64().unwrap()).sum()
+    };
+    let said = |name: &str| summary["summary"][name].as_u64().unwrap();
+    assert_eq!((sum("damage"), sum("doubt"), sum("note")), (said("damage"), said("doubts"), said("notes")));
+    assert!(told.iter().any(|line| line["count"].as_u64().unwrap() > 20), "{told:?}");
 }
 
 #[test]
@@ -147,7 +209,7 @@ fn files_of_our_own_are_printed_and_one_that_nothing_decodes_is_wrong_usage() {
     let log = log_of(&dir, "orders-0");
     let both = run(&["log", "dump", text(&unknown), text(&log)]);
     assert!(both.out.contains("\nbaseOffset: 0 "), "{both:?}");
-    assert!(both.failed(2).contains("nothing here decodes"));
+    assert!(both.failed(2).contains("is no file that is printed here"));
 }
 
 #[test]
@@ -172,11 +234,10 @@ fn what_was_set_aside_of_a_log_is_printed_as_its_records() {
 #[test]
 fn what_is_no_file_cannot_be_dumped_and_the_others_are() {
     let dir = left();
-    let (partition, log) = (dir.path().join("data/orders-0"), log_of(&dir, "orders-0"));
+    let log = log_of(&dir, "orders-0");
     let missing = dir.path().join("not there");
     assert!(run(&["log", "dump", text(&missing)]).failed(1).contains("there is no such file"));
-    assert!(run(&["log", "dump", text(&partition)]).failed(1).contains("it is a directory"));
-    let all = run(&["log", "dump", text(&missing), text(&log), text(&partition)]);
+    let all = run(&["log", "dump", text(&missing), text(&log), text(&missing)]);
     assert!(all.out.contains("\nbaseOffset: 0 "), "{all:?}");
     assert!(all.failed(1).contains("2 of 3 failed"));
 }

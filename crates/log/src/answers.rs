@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use pagewire_disk::Pasted;
 use pagewire_zcopy::FileRange;
 
 use crate::config::LogConfig;
+use crate::cuts::Cut;
 use crate::damaged::Damaged;
 use crate::few::Few;
 use crate::marks::Marks;
@@ -289,44 +289,6 @@ impl std::fmt::Display for Hole {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { file, from, upto } = self;
         write!(f, "{}: no record has the offsets {from} to {}", file.display(), upto - 1)
-    }
-}
-
-/// Something cut from a log while opening it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cut {
-    /// The segment file, with its directory.
-    pub file: PathBuf,
-    /// The log ends here now: every record at or above this offset in this file is gone.
-    pub offset: i64,
-    /// Position of the cut in the file.
-    pub position: u64,
-    /// Bytes removed.
-    pub bytes: u64,
-    /// Why, in words.
-    pub reason: String,
-    /// Whole batches were among what went: the first of their offsets, and the one after the last; of those that may be
-    /// the log's, if there are any.
-    pub good: Option<(i64, i64)>,
-    /// Where what went is now. What held no whole batch is kept nowhere.
-    pub set_aside: Option<PathBuf>,
-}
-
-impl std::fmt::Display for Cut {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { file, offset, position, bytes, reason, .. } = self;
-        write!(f, "{}: cut {bytes} bytes at position {position}, offset {offset}: {reason}", file.display())?;
-        if let Some((from, upto)) = self.good {
-            write!(f, "; good batches of the offsets {from} to {} were among them", upto - 1)?;
-        }
-        match &self.set_aside {
-            Some(path) => write!(f, ", set aside in {} (pagewire log dump --deep {} shows it)", path.display(), Pasted(path)),
-            None if self.good.is_some() => f.write_str(
-                ", and they are kept nowhere: the directory's .cut files take too much room already, or there is none; look at \
-                 them and move them away",
-            ),
-            None => Ok(()),
-        }
     }
 }
 

@@ -60,6 +60,7 @@ mod append;
 pub mod backup;
 mod clean;
 mod config;
+mod cuts;
 mod damaged;
 mod dir;
 mod dirs;
@@ -102,11 +103,12 @@ pub mod verify;
 mod writer;
 
 pub use answers::{
-    AppendContext, Appended, Cut, Hole, Leftovers, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo,
-    Reason, RecoveryReport, Removed, Retained, SegmentInfo, TimestampOffset, TryRead,
+    AppendContext, Appended, Hole, Leftovers, OpenOptions, Origin, ProducerInfo, ReadSlice, ReadUpTo, Reason,
+    RecoveryReport, Removed, Retained, SegmentInfo, TimestampOffset, TryRead,
 };
 pub use clean::{CleanError, CleanStats, Cleaned, Cleaner, CleanerLimits, Throttle};
 pub use config::LogConfig;
+pub use cuts::{Cut, GoodBatches};
 pub use damaged::Damaged;
 pub use dir::{
     CleaningReport, CloseReport, CreateError, DirDescription, DirName, Dirty, FailedLog, Flushed, LoadMeter,

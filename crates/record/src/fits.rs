@@ -14,17 +14,18 @@ pub fn fits(header: &BatchHeader, left: u64, offsets: &Range<i64>) -> Result<(),
     if size > left {
         return Err(format!("a batch of {size} bytes with {left} left in the file"));
     }
+    if delta < 0 {
+        return Err(format!("its header says offset {base}, and that it ends before that"));
+    }
     let next = base.checked_add(delta).and_then(|last| last.checked_add(1));
-    if base < offsets.start || delta < 0 || next.is_none() {
-        return Err(format!("a batch of offsets {base} + {delta} where {} comes next", offsets.start));
+    if base >= offsets.start && next.is_some_and(|next| next <= offsets.end) {
+        return Ok(());
     }
-    if next.is_none_or(|next| next > offsets.end) {
-        return Err(format!(
-            "a batch of offsets {base} + {delta} where what follows begins at {}",
-            offsets.end
-        ));
-    }
-    Ok(())
+    let (said, Range { start, end }) = (base.saturating_add(delta), offsets);
+    Err(match end.saturating_sub(1) {
+        last if last < *start => format!("its header says offsets {base} to {said}, where none can be"),
+        last => format!("its header says offsets {base} to {said}, where only {start} to {last} can be"),
+    })
 }
 
 #[cfg(test)]
@@ -43,6 +44,16 @@ mod tests {
         for (base, delta) in [(9, 0), (10, 10), (20, 0), (12, -1), (i64::MAX, 0), (i64::MAX, i32::MAX)] {
             assert!(judged(base, delta).is_err(), "{base} + {delta}");
         }
+    }
+
+    #[test]
+    fn what_a_header_says_is_told_as_its_own_word_beside_what_can_be() {
+        let said = |base, delta| judged(base, delta).expect_err("it cannot be");
+        assert_eq!(said(7, 1), "its header says offsets 7 to 8, where only 10 to 19 can be");
+        assert_eq!(said(12, -1), "its header says offset 12, and that it ends before that");
+        let header = BatchHeader { base_offset: 12, ..BatchHeader::decode(&[0; 61]) };
+        let none = fits(&header, header.size_in_bytes(), &(20..20));
+        assert_eq!(none, Err("its header says offsets 12 to 12, where none can be".to_owned()));
     }
 
     #[test]

@@ -222,6 +222,7 @@ impl Report {
             placed.add(taken.placed);
             self.cuts.extend(taken.verified.cut.clone());
             self.notes.extend(taken.lost(plan, partition));
+            self.uncleanable.extend(taken.uncleanable(plan, partition));
             if let Some(topic) = self.topics.get_mut(partition.topic) {
                 topic.segments += taken.verified.keep.len();
                 topic.bytes += taken.verified.keep.iter().sum::<u64>();
@@ -231,6 +232,8 @@ impl Report {
         }
         self.placed = placed;
         self.cuts.sort_by(|one, other| (&one.topic, one.partition).cmp(&(&other.topic, other.partition)));
+        self.uncleanable
+            .sort_by(|one, other| (&one.topic, one.partition).cmp(&(&other.topic, other.partition)));
     }
 
     fn add_open(&mut self, open: Vec<transactions::OpenTransaction>) {

@@ -74,11 +74,6 @@ pub trait Settings: Sync {
 
     /// How the logs of a topic with these settings of its own are kept, under what brokers were set to.
     fn log(&self, own: &BTreeMap<String, String>, above: &Dynamic) -> LogConfig;
-
-    /// Whether such logs are compacted.
-    fn is_compacted(&self, own: &BTreeMap<String, String>, above: &Dynamic) -> bool {
-        self.log(own, above).cleanup_compact
-    }
 }
 
 /// Settings of brokers that were changed while Kafka ran, and come along.

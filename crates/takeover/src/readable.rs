@@ -2,13 +2,21 @@
 
 use pagewire_record::{DecompressLimits, InflateError, RecordsError, SharedBatch};
 
+/// What a batch is that can be believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readable {
+    /// All of its records were read.
+    Whole,
+    /// They come to more bytes than are taken into memory at once. The bytes are Kafka's, and that they are many is no fault.
+    TooMuch,
+}
+
 /// In words, if not.
-pub(crate) fn readable(batch: &SharedBatch) -> Result<(), String> {
+pub(crate) fn readable(batch: &SharedBatch, limits: DecompressLimits) -> Result<Readable, String> {
     batch.verify_crc().map_err(|error| error.to_string())?;
-    let records = match batch.records(&DecompressLimits::default()) {
+    let records = match batch.records(&limits) {
         Ok(records) => records,
-        // The bytes are Kafka's. That they are many is no fault.
-        Err(RecordsError::Inflate(InflateError::TooLarge { .. })) => return Ok(()),
+        Err(RecordsError::Inflate(InflateError::TooLarge { .. })) => return Ok(Readable::TooMuch),
         Err(error) => return Err(error.to_string()),
     };
     let (mut next, last) = (batch.header.base_offset, batch.header.last_offset());
@@ -19,5 +27,5 @@ pub(crate) fn readable(batch: &SharedBatch) -> Result<(), String> {
         }
         next = offset + 1;
     }
-    Ok(())
+    Ok(Readable::Whole)
 }

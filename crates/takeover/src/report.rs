@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::cut::{Cut, CutKind};
 use crate::kraft::{MetadataCut, NotCarried};
 use crate::transactions::OpenTransaction;
+use crate::uncleanable::Uncleanable;
 
 /// The whole of it.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -45,6 +46,8 @@ pub struct Report {
     pub end_transactions: bool,
     /// Transactions that nobody had ended.
     pub open_transactions: Vec<OpenTransaction>,
+    /// Partitions that compaction will set aside.
+    pub uncleanable: Vec<Uncleanable>,
     /// What this program has no place for yet.
     pub not_carried: NotCarried,
     /// What else people should know.

@@ -14,6 +14,7 @@ use crate::place::Way;
 use crate::plan::{Plan, PlannedPartition};
 use crate::read_back::read_back;
 use crate::report::Placed;
+use crate::uncleanable::Uncleanable;
 use crate::verdict::Marks;
 use crate::verify::{Look, Unfit, Verified};
 
@@ -50,7 +51,8 @@ pub(crate) fn take(
 ) -> Result<Taken, Unfit> {
     let Care { depth, marks, accept_damage } = care;
     let (topic, index, dir) = (plan.name_of(partition), partition.index, partition.dir.as_path());
-    let look = Look { topic, index, dir, depth, marks, accept_damage, read: progress };
+    let limits = plan.decompress(partition);
+    let look = Look { topic, index, dir, depth, limits, marks, accept_damage, read: progress };
     let verified = look.at(&partition.files)?;
     let placed = match target {
         Some(target) => place(partition, &verified, target, depth, progress).map_err(Unfit::Failed)?,
@@ -63,6 +65,13 @@ impl Taken {
     /// Whether offsets may be missing that Kafka's cleaner says nothing of: it writes down what it did when it is done.
     pub(crate) fn may_lack_offsets(&self, plan: &Plan, partition: &PlannedPartition) -> bool {
         self.verified.holes.any() || plan.is_compacted(partition)
+    }
+
+    /// Batches that compaction will not take.
+    pub(crate) fn uncleanable(&self, plan: &Plan, partition: &PlannedPartition) -> Option<Uncleanable> {
+        let name = (plan.name_of(partition), partition.index);
+        let told = || self.verified.too_much.told(name, plan.decompress(partition).max_bytes);
+        plan.is_compacted(partition).then(told).flatten()
     }
 
     /// What people should know of offsets that are not there.

@@ -7,15 +7,16 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use pagewire_log::files::TxnTrail;
-use pagewire_record::SharedBatch;
+use pagewire_record::{DecompressLimits, SharedBatch};
 
 use crate::batches::{Batches, Stop};
 use crate::cut::Cut;
 use crate::error::ImportError;
 use crate::holes::Holes;
 use crate::options::Depth;
-use crate::readable::readable;
+use crate::readable::{Readable, readable};
 use crate::source::{PartitionFiles, Segment};
+use crate::uncleanable::{BatchPlace, TooMuch};
 use crate::verdict::{Bad, Marks, old_format};
 
 /// What was found.
@@ -37,6 +38,8 @@ pub(crate) struct Verified {
     pub(crate) producer_id_max: i64,
     /// Transactions that nothing has ended, if anybody looked.
     pub(crate) transactions: TxnTrail,
+    /// Batches of which the records were too many to be looked at.
+    pub(crate) too_much: TooMuch,
 }
 
 /// Why a partition is not taken.
@@ -54,6 +57,8 @@ pub(crate) struct Look<'a> {
     pub(crate) index: i32,
     pub(crate) dir: &'a Path,
     pub(crate) depth: Depth,
+    /// How far batches are decompressed.
+    pub(crate) limits: DecompressLimits,
     /// What Kafka knew of it.
     pub(crate) marks: Marks,
     /// Take what is there, whatever is lost.
@@ -75,6 +80,7 @@ impl Look<'_> {
             leader_epoch_max: -1,
             producer_id_max: -1,
             transactions: TxnTrail::default(),
+            too_much: TooMuch::default(),
         };
         let mut end = i64::MIN;
         for (at, segment) in files.segments.iter().enumerate() {
@@ -128,10 +134,14 @@ impl Look<'_> {
                 Err(Stop::Torn(reason)) => break Some((batches.position(), true, reason)),
                 Err(Stop::Bad(reason)) => break Some((batches.position(), false, reason)),
             };
-            if self.depth == Depth::Deep
-                && let Err(reason) = readable(&batch)
-            {
-                break Some((batches.position() - batch.header.size_in_bytes(), false, reason));
+            let position = batches.position() - batch.header.size_in_bytes();
+            match self.look_into(&batch) {
+                Ok(Readable::Whole) => {}
+                Ok(Readable::TooMuch) => {
+                    let (file, offset) = (path.clone(), batch.header.base_offset);
+                    verified.too_much.note(|| BatchPlace { file, position, offset });
+                }
+                Err(reason) => break Some((position, false, reason)),
             }
             if self.depth == Depth::None {
                 verified.keep.push(segment.len);
@@ -145,6 +155,10 @@ impl Look<'_> {
         *end = (*end).max(segment.base);
         verified.keep.push(bad.as_ref().map_or(segment.len, |(position, ..)| *position));
         Ok(bad.map(|(position, torn, reason)| Bad { position, offset: *end, torn, reason }))
+    }
+
+    fn look_into(&self, batch: &SharedBatch) -> Result<Readable, String> {
+        if self.depth == Depth::Deep { readable(batch, self.limits) } else { Ok(Readable::Whole) }
     }
 }
 

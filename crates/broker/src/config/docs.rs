@@ -28,7 +28,7 @@ These defaults are not Kafka's: `listeners` is loopback, not every interface; `l
 pub fn markdown() -> String {
     let mut page = String::from(HEAD);
     page.push_str(
-        "## Topics\n\n| setting | default | allowed | falls back to | acts | meaning |\n|-|-|-|-|-|-|\n",
+        "## Settings of a topic\n\n| setting | default | allowed | falls back to | acts | meaning |\n|-|-|-|-|-|-|\n",
     );
     for row in TOPIC.iter().filter(|row| is_listed(&row.setting)) {
         topic_row(&mut page, row);

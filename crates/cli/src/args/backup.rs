@@ -7,19 +7,22 @@ use clap::{Args, Subcommand};
 use super::OutputAs;
 
 /// Options of `backup`.
-///
-/// A consistent copy of everything a broker keeps: records, groups' offsets, topics and settings. While it serves, the
-/// broker makes it itself, asked through the control socket in its data directory, and as its own user; of a broker
-/// that does not run it is made by this program. Blocks are shared or files are linked where the file system can; every
-/// batch is checked. Damaged records are copied as they are, and told: then the exit code is 3. A partition that cannot
-/// be read makes it fail; with --allow-missing it is left out and told, and the exit code is 3. It is finished when
-/// backup.json is in it, and nothing of it can be served as it is: see `restore`.
 #[derive(Debug, Args)]
 #[command(
     about = "Copy everything a broker keeps, while it serves or not",
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    after_help = "Examples:
+    after_help = "A consistent copy of everything a broker keeps: records, groups' offsets, topics and settings, all of one moment. While it \
+serves, the broker makes it itself, asked through the control socket in its data directory, and as its own user; of a broker that \
+does not run it is made by this program. Blocks are shared or files are linked where the file system can; every batch is checked. It \
+is finished when backup.json is in it, and nothing of it can be served as it is: see pagewire restore.
+
+Records that were damaged already are copied as they are, and told. A partition that cannot be read makes the backup fail; with \
+--allow-missing it is left out, and told.
+
+Exit code: 0; 1 when there is no backup; 3 when there is one, and what is damaged or missing in it was told.
+
+Examples:
   pagewire backup --to /backups/monday
   pagewire backup --from /var/lib/pagewire --to /backups/tuesday --base /backups/monday
   pagewire backup --from /var/lib/pagewire --to /mnt/other/monday --rate 50M
@@ -68,11 +71,14 @@ pub(crate) struct BackupArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum BackupCommand {
     /// Read a backup through: every length, checksum and batch
-    ///
-    /// Names every file that is not what was copied (then the exit code is 1), and records that were damaged before the
-    /// backup was made (3).
-    #[command(after_help = "Example:
-  pagewire backup verify /backups/monday -o json")]
+    #[command(
+        after_help = "Names every file that is not what was copied, and records that were damaged before the backup was made.
+
+Exit code: 0; 1 when it is not what was copied; 3 when it is, and damaged or missing records were told.
+
+Example:
+  pagewire backup verify /backups/monday -o json"
+    )]
     Verify {
         /// The backup
         dir: PathBuf,
@@ -80,17 +86,18 @@ pub(crate) enum BackupCommand {
 }
 
 /// Options of `restore`.
-///
-/// Makes a data directory of a backup; `serve` starts on it. Every byte is checked on its way, and a directory whose
-/// restore was not finished is not served. Records that were damaged before the backup was made are damaged again, and
-/// told: then the exit code is 3, as where partitions are missing in it, which then begin anew. Of a backup that went
-/// bad itself nothing is made, unless --accept-damage says so: then every file that is not what was copied is told,
-/// and the exit code is 3. The restored broker has the ids of the one that was backed up: do not let both run for the
-/// same clients. It leads by a far higher leader epoch, so that consumers that were further on notice.
 #[derive(Debug, Args)]
 #[command(
     about = "Make a data directory of a backup",
-    after_help = "Examples:
+    after_help = "pagewire serve starts on what this makes. Every byte is checked on its way, and a directory whose restore was not finished is \
+not served. Records that were damaged before the backup was made are damaged again, and told; partitions that are missing in it \
+begin anew. Of a backup that went bad itself nothing is made, unless --accept-damage says so: then every file that is not what was \
+copied is told. The restored broker has the ids of the one that was backed up: do not let both run for the same clients. It leads by \
+a far higher leader epoch, so that consumers that were further on notice.
+
+Exit code: 0; 1 when nothing was made; 3 when it was, and what is damaged or missing in it was told.
+
+Examples:
   pagewire restore --from /backups/monday --to /var/lib/pagewire
   pagewire restore --from /backups/monday --to /disk1/pagewire --to /disk2/pagewire
   pagewire restore --from /backups/monday --to /backups/look --link && pagewire serve --data-dir /backups/look"

@@ -55,7 +55,7 @@ whose it is with the metadata in the directories around it, or said that it was 
   doubt    may be right, or is put right without a loss: offsets that compaction may have taken
   note     nothing is wrong: indexes that the next start rebuilds, leftovers, files that are no log's
 
-Exit code: 0, or 1 when there is damage.
+Exit code: 0, 1 when there is damage, or 2 when something that was named is nothing of a log's; what else was named is checked.
 
 Examples:
   pagewire log check pagewire-data                a log directory
@@ -112,10 +112,10 @@ pub(crate) struct OnlineArgs {
 /// Options of `log dump`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Prints line for line what Kafka's DumpLogSegments prints, and takes its options by their names (--files is the list \
-of paths here). The kind of a file is in its name: .log and .checkpoint, .cut (what a start set aside of a log), .index, .timeindex, .snapshot, .txnindex; checkpoints, \
-partition.metadata, meta.properties, metadata.redb and what else this program keeps beside logs are printed as well; one of its files \
-that cannot be printed is an error, exit code 2. Nothing is changed; a broker may be serving the files.
+    after_help = "Prints line for line what Kafka's DumpLogSegments prints, and takes its options by their names (--files with its \
+comma-separated list too, where files can be named by themselves here). The kind of a file is in its name: .log and .checkpoint, .cut (what a start set aside of a log), .index, .timeindex, .snapshot, .txnindex; checkpoints, \
+partition.metadata, meta.properties, metadata.redb and what else this program keeps beside logs are printed as well; a directory, \
+a socket or a file of another kind is an error, exit code 2, and the others are printed all the same. Nothing is changed; a broker may be serving the files.
 
 What Kafka's tool tells on standard error at its end (entries of an index that do not agree with the log, offsets that do not \
 follow each other) stands there too. Damage is told where it is, in a line that begins with !, and makes the exit code 1.
@@ -130,8 +130,11 @@ Examples:
 )]
 pub(crate) struct DumpArgs {
     /// Files
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "listed", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// Files, as Kafka's tool takes them
+    #[arg(long = "files", value_name = "FILE,FILE...", value_delimiter = ',')]
+    pub(crate) listed: Vec<PathBuf>,
     /// Print the records of batches
     #[arg(long, alias = "deep-iteration")]
     pub(crate) deep: bool,

@@ -125,7 +125,9 @@ pub(crate) struct OutputAs {
         env = "PAGEWIRE_OUTPUT",
         value_enum,
         default_value = "table",
-        value_name = "FORMAT"
+        value_name = "FORMAT",
+        // Behind a command's own, which are counted apart from these.
+        display_order = 900
     )]
     pub(crate) format: Format,
 }

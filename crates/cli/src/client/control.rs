@@ -2,12 +2,36 @@
 
 use std::io;
 use std::path::Path;
+use std::pin::pin;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use pagewire_broker::control::{Answer, LINE_MAX, SocketName};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+/// How long nothing may be heard before that is said.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// What is told before the answer comes.
+#[derive(Debug)]
+pub(crate) enum Word {
+    /// How far the broker is.
+    Progress(Value),
+    /// Nothing was heard for this long, and it is waited on. Said once, until something is heard again.
+    Silence(Duration),
+}
+
+/// [`Word::Silence`] in words.
+pub(crate) fn silence(time: Duration) -> String {
+    format!(
+        "the broker has said nothing for {} s, and is waited for: a disk may hang, or it is stopped (its log and pagewire cluster \
+         tell); Ctrl-C ends this",
+        time.as_secs()
+    )
+}
 
 /// A connection to the broker that serves a data directory.
 #[derive(Debug)]
@@ -41,8 +65,9 @@ impl Control {
         }
     }
 
-    /// Asks, shows the progress, and answers what came of it. Dropping the future ends what was asked for.
-    pub(crate) async fn ask(mut self, request: &Value, mut show: impl FnMut(Value)) -> anyhow::Result<Value> {
+    /// Asks, tells what is heard meanwhile, or that nothing is, and answers what came of it. Dropping the future ends what was
+    /// asked for.
+    pub(crate) async fn ask(mut self, request: &Value, mut tell: impl FnMut(Word)) -> anyhow::Result<Value> {
         let gone = || "the broker went away";
         let mut line = serde_json::to_vec(request)?;
         line.push(b'\n');
@@ -54,12 +79,19 @@ impl Control {
         loop {
             line.clear();
             let mut bounded = (&mut self.stream).take(LINE_MAX as u64);
-            bounded.read_until(b'\n', &mut line).await.with_context(gone)?;
+            let mut read = pin!(bounded.read_until(b'\n', &mut line));
+            let heard = if let Ok(heard) = timeout(SILENCE, &mut read).await {
+                heard
+            } else {
+                tell(Word::Silence(SILENCE));
+                read.await
+            };
+            heard.with_context(gone)?;
             if line.last() != Some(&b'\n') {
                 bail!("the broker went away before it was done");
             }
             match serde_json::from_slice(&line).context("the broker's answer is not understood")? {
-                Answer::Progress(progress) => show(progress),
+                Answer::Progress(progress) => tell(Word::Progress(progress)),
                 Answer::Result(result) => return Ok(result),
                 Answer::Error(error) => bail!(error),
             }

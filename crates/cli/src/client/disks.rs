@@ -66,7 +66,9 @@ impl Directory {
     pub(crate) fn note(&self) -> &'static str {
         match self.condition() {
             Condition::Ok => "",
-            Condition::Full => "nothing is written until there is room",
+            Condition::Full => {
+                "what does not fit is refused: make room (delete topics, shorten their retention, move other files away)"
+            }
             Condition::Offline if self.total_bytes.is_some() => {
                 "takes no writes, or some of its partitions take none or are not served: its broker's log says why"
             }

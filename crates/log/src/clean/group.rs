@@ -3,7 +3,6 @@
 //! takes it to its neighbours; and retention, which goes by segments, deletes what it would in Kafka. Pure.
 
 use crate::config::LogConfig;
-use crate::index::{offset, time};
 
 /// Longer ones stay alone, whatever `segment.bytes` says: what is compressed again may grow, and positions have 31
 /// bits.
@@ -16,6 +15,10 @@ pub(super) struct Piece {
     /// The offset after its last record.
     pub(super) next_offset: i64,
     pub(super) size: u64,
+    /// Bytes of its `.index`.
+    pub(super) offset_index: u64,
+    /// Bytes of its `.timeindex`.
+    pub(super) time_index: u64,
 }
 
 /// What a group has come to.
@@ -23,31 +26,45 @@ pub(super) struct Piece {
 struct Sum {
     base_offset: i64,
     size: u64,
+    offset_index: u64,
+    time_index: u64,
 }
 
 impl Sum {
-    /// Whether the next one still fits. What is written anew is hardly ever longer than before.
-    fn takes(&self, piece: &Piece, config: &LogConfig) -> bool {
-        let size = self.size + piece.size;
-        // An entry comes after more than the interval, so there are no more than this.
-        let entries = size / u64::from(config.index_interval_bytes.max(1));
-        let entry_len = offset::ENTRY_LEN.max(time::ENTRY_LEN) as u64;
-        let last_offset = piece.next_offset - 1;
-        size <= config.segment_limit().min(SIZE_MAX)
-            && entries * entry_len <= u64::from(config.segment_index_bytes)
-            && last_offset - self.base_offset
-                <= if piece.size == 0 { i64::from(u32::MAX) - 1 } else { i64::from(i32::MAX) }
+    fn of(first: &Piece) -> Self {
+        let Piece { base_offset, size, offset_index, time_index, .. } = *first;
+        Self { base_offset, size, offset_index, time_index }
+    }
+
+    /// With the next one.
+    fn with(self, piece: &Piece) -> Self {
+        Self {
+            base_offset: self.base_offset,
+            size: self.size + piece.size,
+            offset_index: self.offset_index + piece.offset_index,
+            time_index: self.time_index + piece.time_index,
+        }
+    }
+
+    /// Whether a segment of this sum, of which `last` is the last piece, is not too long. What is written anew is hardly ever
+    /// longer than before.
+    fn fits(&self, last: &Piece, config: &LogConfig) -> bool {
+        let index_max = u64::from(config.segment_index_bytes);
+        let offsets = last.next_offset - 1 - self.base_offset;
+        let offsets_max = if last.size == 0 { i64::from(u32::MAX) - 1 } else { i64::from(i32::MAX) };
+        self.size <= config.segment_limit().min(SIZE_MAX)
+            && self.offset_index.max(self.time_index) <= index_max
+            && offsets <= offsets_max
     }
 }
 
 /// How many of `pieces`, oldest first, the first group has; none of none.
 pub(super) fn first_group(pieces: &[Piece], config: &LogConfig) -> usize {
     let Some(first) = pieces.first() else { return 0 };
-    let mut sum = Sum { base_offset: first.base_offset, size: first.size };
+    let mut sum = Sum::of(first);
     let follow = pieces.iter().skip(1).take_while(|piece| {
-        let takes = sum.takes(piece, config);
-        sum.size += piece.size;
-        takes
+        sum = sum.with(piece);
+        sum.fits(piece, config)
     });
     1 + follow.count()
 }
@@ -59,16 +76,11 @@ mod tests {
     use super::*;
 
     fn piece(base_offset: i64, offsets: i64, size: u64) -> Piece {
-        Piece { base_offset, next_offset: base_offset + offsets, size }
+        Piece { base_offset, next_offset: base_offset + offsets, size, offset_index: 8, time_index: 12 }
     }
 
     fn config() -> LogConfig {
-        LogConfig {
-            segment_bytes: 1000,
-            index_interval_bytes: 10,
-            segment_index_bytes: 1200,
-            ..LogConfig::default()
-        }
+        LogConfig { segment_bytes: 1000, segment_index_bytes: 120, ..LogConfig::default() }
     }
 
     fn groups(pieces: &[Piece], config: &LogConfig) -> Vec<Range<usize>> {
@@ -96,11 +108,17 @@ mod tests {
 
     #[test]
     fn an_index_that_would_be_full_ends_a_group() {
-        let config = LogConfig { segment_index_bytes: 12 * 50, ..config() };
-        assert_eq!(
-            groups(&[piece(0, 10, 300), piece(10, 10, 200), piece(20, 10, 10)], &config),
-            [0..2, 2..3]
-        );
+        let of = |offset_index, time_index| move |at| Piece { offset_index, time_index, ..piece(at, 10, 1) };
+        let three = |of: &dyn Fn(i64) -> Piece| groups(&[of(0), of(10), of(20)], &config());
+        assert_eq!(three(&of(40, 40)).len(), 1);
+        assert_eq!(three(&of(60, 12)), [0..2, 2..3]);
+        assert_eq!(three(&of(8, 60)), [0..2, 2..3]);
+    }
+
+    #[test]
+    fn what_counts_is_how_long_the_indexes_are_not_how_long_they_may_become() {
+        let config = LogConfig { index_interval_bytes: 0, ..config() };
+        assert_eq!(first_group(&[piece(0, 10, 400), piece(10, 10, 400)], &config), 2);
     }
 
     #[test]
@@ -117,7 +135,7 @@ mod tests {
 
     #[test]
     fn there_is_room_for_what_grows() {
-        let config = LogConfig { segment_bytes: u32::MAX, index_interval_bytes: u32::MAX, ..config() };
+        let config = LogConfig { segment_bytes: u32::MAX, ..config() };
         let half = 1 << 30;
         assert_eq!(groups(&[piece(0, 10, half), piece(10, 10, half)], &config), [0..1, 1..2]);
     }

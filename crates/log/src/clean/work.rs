@@ -12,7 +12,7 @@ use super::throttle::Throttle;
 use crate::config::LogConfig;
 use crate::log::Log;
 use crate::patience::Patience;
-use crate::segment::Segment;
+use crate::segment::{End, Segment, names};
 use crate::txns::index::AbortedTxn;
 
 /// One clean under way.
@@ -114,6 +114,9 @@ impl Work<'_> {
 }
 
 fn piece(segment: &Segment) -> Piece {
-    let end = segment.end();
-    Piece { base_offset: segment.base_offset, next_offset: end.next_offset, size: end.size }
+    let End { next_offset, size } = segment.end();
+    // Of one that is missing, and made anew by the first who needs it, nothing is known.
+    let len_of = |suffix| segment.len_of(suffix).unwrap_or(0);
+    let (offset_index, time_index) = (len_of(names::INDEX), len_of(names::TIME_INDEX));
+    Piece { base_offset: segment.base_offset, next_offset, size, offset_index, time_index }
 }

@@ -25,7 +25,7 @@ mod transactions;
 pub(crate) use batches::BATCH_LEN_MAX;
 pub use batches::{BadBytes, BatchWalk, Step, WalkedBatch};
 pub use entries::{Entries, Entry, OffsetEntry, TimeStamped, TxnEntry};
-pub use notes::{Noted, read_noted};
+pub use notes::{Noted, is_noted, read_noted};
 pub use producer_snapshot::{ProducerSnapshot, SnapshotDamage, SnapshotProducer};
 pub use transactions::{OpenTxn, TxnTrail};
 

@@ -34,6 +34,11 @@ pub fn read_noted(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<Noted>>
     }
 }
 
+/// Whether a file of this name is one of these.
+pub fn is_noted(name: &str) -> bool {
+    matches!(name, witness::FILE | undecided::FILE | rewritten::FILE)
+}
+
 fn named<const N: usize>(
     read: Option<Vec<Line<N>>>,
     names: [&'static str; N],

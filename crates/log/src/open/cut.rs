@@ -13,7 +13,8 @@ use std::sync::atomic::Ordering;
 
 use pagewire_disk::{DiskFile, OpenMode};
 
-use crate::answers::{Cut, RecoveryReport};
+use crate::answers::RecoveryReport;
+use crate::cuts::Cut;
 use crate::errors::LogError;
 use crate::home::Home;
 use crate::open::depth::Depth;
@@ -71,7 +72,6 @@ pub(crate) fn cut_tail(
     segment.flow.written_back.store(end.size, Ordering::Relaxed);
     let (file, offset, position) = (segment.path(), end.next_offset, end.size);
     let bytes = size.saturating_sub(end.size);
-    let good = good.map(|good| (good.first, good.upto));
     report.cuts.push(Cut { file, offset, position, bytes, reason, good, set_aside });
     Ok(())
 }
@@ -95,7 +95,7 @@ pub(crate) fn remove_from(
             Some(_) => kept(home, depth, report, || rename_aside(home, base))?,
         };
         remove_segment(home, base)?;
-        let (reason, good) = (reason.to_owned(), good.map(|good| (good.first, good.upto)));
+        let reason = reason.to_owned();
         report.cuts.push(Cut { file, offset: base, position: 0, bytes, reason, good, set_aside });
     }
     if first < listing.bases.len() {
@@ -113,13 +113,12 @@ pub(crate) fn set_aside_whole(
 ) -> Result<(), LogError> {
     let (file, bytes) = (home.path(base, names::LOG), log_size(home, base)?);
     let opened = home.open(base, names::LOG, OpenMode::Read);
-    let good = opened.and_then(|log| good_in(&*log, 0, bytes, i64::MIN)).map_err(LogError::at(&file))?;
+    let good = opened.and_then(|log| good_in(&*log, 0, bytes, base)).map_err(LogError::at(&file))?;
     remove_derived(home, base)?;
     let is_kept = bytes > 0 && !home.is_rehearsed();
     let set_aside = if is_kept { rename_aside(home, base).map_err(LogError::at(&file))? } else { None };
     remove_segment(home, base)?;
     home.disk.sync_dir(&home.dir).map_err(LogError::at(&home.dir))?;
-    let good = good.map(|good| (good.first, good.upto));
     report.cuts.push(Cut { file, offset: base, position: 0, bytes, reason, good, set_aside });
     Ok(())
 }

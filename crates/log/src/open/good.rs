@@ -14,27 +14,13 @@ use std::io;
 use pagewire_disk::DiskFile;
 use pagewire_record::{BatchError, BatchHeader};
 
+use crate::cuts::GoodBatches;
 use crate::files::{BadBytes, BatchWalk, Step};
 use crate::scrub::ends_in_its_records;
 
 /// Offsets that one byte stands for at most. A record takes seven bytes before it is compressed, and differs from the one
 /// before it in one at least.
 const OFFSETS_PER_BYTE_MAX: u64 = 64;
-
-/// Good batches among bytes that go.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Good {
-    pub(crate) first: i64,
-    pub(crate) upto: i64,
-}
-
-impl Good {
-    fn with(so_far: Option<Self>, header: &BatchHeader) -> Self {
-        let (first, upto) = (header.base_offset, header.next_offset());
-        let so_far = so_far.unwrap_or(Self { first, upto });
-        Self { first: so_far.first.min(first), upto: so_far.upto.max(upto) }
-    }
-}
 
 /// Bytes of a segment behind which nothing is known to be the log's own.
 #[derive(Debug, Clone, Copy)]
@@ -54,17 +40,28 @@ pub(crate) fn most_behind(offset: i64, bytes: u64) -> i64 {
     offset.saturating_add_unsigned(bytes.saturating_mul(OFFSETS_PER_BYTE_MAX))
 }
 
-/// The whole batches that begin at or behind `from`: those of offsets from `offset` on, or where there is none of these,
-/// whichever there are. No checksum covers an offset, and a torn write may have left all of a batch but that.
-pub(crate) fn good_in(file: &dyn DiskFile, from: u64, size: u64, offset: i64) -> io::Result<Option<Good>> {
-    let (mut fitting, mut any) = (None, None);
-    each_whole(file, from..size, i64::MIN, |header, _| {
-        any = Some(Good::with(any, header));
-        if header.base_offset >= offset {
-            fitting = Some(Good::with(fitting, header));
-        }
+/// The whole batches that begin at or behind `from`, where `offset` should. No checksum covers an offset, and a torn write may
+/// have left all of a batch but that: those that the log cannot have come to there are not believed.
+pub(crate) fn good_in(
+    file: &dyn DiskFile,
+    from: u64,
+    size: u64,
+    offset: i64,
+) -> io::Result<Option<GoodBatches>> {
+    let mut good = None;
+    each_whole(file, from..size, i64::MIN, |header, end| {
+        let (first, next) = (header.base_offset, header.next_offset());
+        let is_possible = first >= offset && next <= most_behind(offset, end - from);
+        good = Some(match good {
+            Some(GoodBatches::Offsets { first: least, next: most }) if is_possible => {
+                GoodBatches::Offsets { first: first.min(least), next: next.max(most) }
+            }
+            Some(known @ GoodBatches::Offsets { .. }) => known,
+            _ if is_possible => GoodBatches::Offsets { first, next },
+            _ => GoodBatches::Unplaced,
+        });
     })?;
-    Ok(fitting.or(any))
+    Ok(good)
 }
 
 /// Behind which offset the whole batches end that may be the log's own; `None` if there is none. The first one is whole as well
@@ -173,6 +170,20 @@ mod tests {
         assert_eq!(last_end(&[&lost[..], &own, &of_a_record].concat()), Some(19));
         assert_eq!(last_end(&[&of_a_record[..], &own].concat()), Some(19));
         assert_eq!(last_end(&lost), None);
+    }
+
+    #[test]
+    fn offsets_are_known_of_batches_that_the_log_may_have_come_to_there() {
+        let good = |bytes: &[u8]| good_in(&*file(bytes), 0, bytes.len() as u64, 9).expect("read");
+        let of = |first, next| Some(GoodBatches::Offsets { first, next });
+        let (lost, far, before) = (vec![0; 100], batch(4_886_718_345, b"torn"), batch(3, b"torn"));
+        assert_eq!(good(&lost), None);
+        assert_eq!(good(&[&lost[..], &batch(11, b"own"), &batch(12, b"own")].concat()), of(11, 13));
+        for torn in [&far, &before] {
+            assert_eq!(good(&[&torn[..], &lost].concat()), Some(GoodBatches::Unplaced));
+            assert_eq!(good(&[&torn[..], &batch(12, b"own")].concat()), of(12, 13));
+            assert_eq!(good(&[&batch(12, b"own"), &torn[..]].concat()), of(12, 13));
+        }
     }
 
     #[test]

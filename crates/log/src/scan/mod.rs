@@ -193,7 +193,7 @@ impl<'a> Scanner<'a> {
         fits(&header, left, &(self.expected..self.upto)).map_err(|what| self.bad(what))?;
         let (base, expected) = (header.base_offset, self.expected);
         if base > expected.max(self.contiguous_from) {
-            return Err(self.bad(format!("a batch of offset {base} where {expected} comes next")));
+            return Err(self.bad(format!("its header says offset {base}, where {expected} comes next")));
         }
         let found = Found { position: self.position, header };
         if found.end() > self.verify_from {

@@ -9,10 +9,9 @@ use pagewire_disk::{Disk, PartitionMetadata};
 
 use super::finding::{Fate, Finding, Severity};
 use super::job::{Job, Kept};
-use crate::files::FileKind;
+use crate::files::{FileKind, is_noted};
 use crate::open::orphans::Orphan;
 use crate::segment::names;
-use crate::{rewritten, txns};
 
 /// The names in it.
 #[derive(Debug, Default)]
@@ -68,16 +67,8 @@ pub(super) fn name_others(
         }
     }
     for name in &contents.others {
-        let known = [
-            EPOCH_CHECKPOINT_FILE,
-            PARTITION_METADATA_FILE,
-            txns::witness::FILE,
-            txns::undecided::FILE,
-            rewritten::FILE,
-            "quorum-state",
-            "remote_log_snapshot",
-        ];
-        if known.contains(&name.as_str()) || name.ends_with(".checkpoint") {
+        let known = [EPOCH_CHECKPOINT_FILE, PARTITION_METADATA_FILE, "quorum-state", "remote_log_snapshot"];
+        if known.contains(&name.as_str()) || is_noted(name) || name.ends_with(".checkpoint") {
             continue;
         }
         let (what, fate) = if name.ends_with(names::SWAP) {

@@ -18,6 +18,20 @@ use super::small_file_trouble;
 use crate::dir::{SUMS_FILE, VOUCHED_FILE};
 use crate::files::FileKind;
 
+/// Text files that can be checked by themselves.
+const SMALL: [&str; 10] = [
+    EPOCH_CHECKPOINT_FILE,
+    PARTITION_METADATA_FILE,
+    DAMAGE_FILE,
+    META_PROPERTIES_FILE,
+    RECOVERY_POINT_FILE,
+    LOG_START_FILE,
+    HIGH_WATERMARK_FILE,
+    CLEANER_FILE,
+    SUMS_FILE,
+    VOUCHED_FILE,
+];
+
 /// Checks the file at `path`, or says that nobody knows what it is.
 pub(super) fn verify(job: &mut Job<'_>, path: &Path, live: bool) -> io::Result<()> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -43,6 +57,11 @@ pub(super) fn verify(job: &mut Job<'_>, path: &Path, live: bool) -> io::Result<(
     }
 }
 
+/// Whether a file of this name can be checked by itself.
+pub(super) fn is_known(name: &str) -> bool {
+    FileKind::parse(name).is_some() || SMALL.contains(&name)
+}
+
 /// What is wrong with a small text file, if anything is.
 fn small(job: &Job<'_>, path: &Path, name: &str) -> Option<Finding> {
     let outcome = match name {
@@ -50,8 +69,7 @@ fn small(job: &Job<'_>, path: &Path, name: &str) -> Option<Finding> {
         PARTITION_METADATA_FILE => PartitionMetadata::read(&**job.disk, path).map(drop),
         DAMAGE_FILE => DamageCheckpoint::read(&**job.disk, super::parent(path)).map(drop),
         META_PROPERTIES_FILE => MetaProperties::read(&**job.disk, path).map(drop),
-        RECOVERY_POINT_FILE | LOG_START_FILE | HIGH_WATERMARK_FILE | CLEANER_FILE | SUMS_FILE
-        | VOUCHED_FILE => OffsetCheckpoint::read(&**job.disk, path).map(drop),
+        name if SMALL.contains(&name) => OffsetCheckpoint::read(&**job.disk, path).map(drop),
         _ => {
             return Some(Finding::new(
                 Severity::Doubt,

@@ -133,18 +133,37 @@ pub struct Finding {
     pub what: String,
     /// What becomes of it.
     pub fate: Fate,
+    /// When what is told of was last written to, in milliseconds since 1970: for whoever shows it to put in words.
+    pub time_ms: Option<i64>,
+    /// How many this stands for: more than one where a file has more than are told one by one.
+    pub count: u64,
 }
 
 impl Finding {
     /// Of a whole file or directory.
-    pub(crate) fn new(
-        severity: Severity,
-        path: impl Into<PathBuf>,
-        what: impl Into<String>,
-        fate: Fate,
-    ) -> Self {
+    pub fn new(severity: Severity, path: impl Into<PathBuf>, what: impl Into<String>, fate: Fate) -> Self {
         let (path, what) = (path.into(), what.into());
-        Self { severity, path, position: None, offset: None, onward: None, what, fate }
+        Self {
+            severity,
+            path,
+            position: None,
+            offset: None,
+            onward: None,
+            what,
+            fate,
+            time_ms: None,
+            count: 1,
+        }
+    }
+
+    /// Of something that was written to then, if records have times.
+    pub(crate) fn written(self, time_ms: i64) -> Self {
+        Self { time_ms: Some(time_ms).filter(|ms| *ms >= 0), ..self }
+    }
+
+    /// Standing for so many.
+    pub(crate) fn counting(self, count: u64) -> Self {
+        Self { count, ..self }
     }
 
     /// At a position in the file.

@@ -15,8 +15,9 @@ use super::finding::{Fate, Finding, Severity};
 use super::job::Kept;
 use super::partition::{Compaction, Known};
 use super::rehearsal::Rehearsal;
-use crate::answers::{Cut, OpenOptions, RecoveryReport};
+use crate::answers::{OpenOptions, RecoveryReport};
 use crate::config::LogConfig;
+use crate::cuts::Cut;
 use crate::handles::Handles;
 use crate::home::Home;
 use crate::log::Log;
@@ -150,7 +151,7 @@ impl Forecast {
         let more = self.report.rebuilt.left_out();
         if self.known && clean && more > 0 {
             let what = format!("{more} more files are not what an orderly stop left");
-            kept.push(Finding::new(Severity::Doubt, &self.dir, what, Fate::Rebuilt));
+            kept.push(Finding::new(Severity::Doubt, &self.dir, what, Fate::Rebuilt).counting(more));
         }
     }
 }

@@ -15,7 +15,7 @@ use super::job::{Again, Job, KnownTopic, Topics};
 use crate::dir::partition_dir;
 
 /// A file that only the first of several log directories has.
-const METADATA: &str = "metadata.redb";
+pub(super) const METADATA: &str = "metadata.redb";
 
 /// Names those that had records, and those that the metadata places here.
 pub(super) fn tell(

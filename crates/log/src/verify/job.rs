@@ -76,13 +76,13 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts a finding.
-    pub fn count(&mut self, severity: Severity) {
-        match severity {
-            Severity::Note => self.notes += 1,
-            Severity::Doubt => self.doubts += 1,
-            Severity::Damage => self.damage += 1,
-        }
+    /// Counts a finding, as often as it says.
+    pub fn count(&mut self, finding: &Finding) {
+        *match finding.severity {
+            Severity::Note => &mut self.notes,
+            Severity::Doubt => &mut self.doubts,
+            Severity::Damage => &mut self.damage,
+        } += finding.count;
     }
 
     /// Adds what another check came to.
@@ -134,7 +134,7 @@ impl<'j> Job<'j> {
     /// Counts a finding and passes it on.
     pub(crate) fn found(&mut self, finding: Finding) {
         let finding = if self.is_kafkas { finding.at_import() } else { finding };
-        self.tally.count(finding.severity);
+        self.tally.count(&finding);
         (self.tell)(Event::Found(finding));
     }
 
@@ -148,8 +148,8 @@ impl<'j> Job<'j> {
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     findings: Vec<Finding>,
-    more: u64,
-    worst: Option<Finding>,
+    /// Of those past the bound the first of each severity, with how many there are.
+    more: Vec<Finding>,
 }
 
 impl Kept {
@@ -158,37 +158,45 @@ impl Kept {
             self.findings.push(finding);
             return;
         }
-        self.more += 1;
-        if self.worst.as_ref().is_none_or(|worst| worst.severity < finding.severity) {
-            self.worst = Some(finding);
+        match self.more.iter_mut().find(|more| more.severity == finding.severity) {
+            Some(more) => more.count += finding.count,
+            None => self.more.push(finding),
         }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().chain(&self.more)
+    }
+
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Finding> {
+        self.findings.iter_mut().chain(&mut self.more)
     }
 
     /// The files of which something is said.
     pub(crate) fn files(&self) -> impl Iterator<Item = PathBuf> {
-        self.findings.iter().chain(&self.worst).map(|finding| finding.path.clone())
+        self.all().map(|finding| finding.path.clone())
     }
 
     /// Whether anything is said of this file.
     pub(crate) fn names(&self, file: &Path) -> bool {
-        self.findings.iter().chain(&self.worst).any(|finding| finding.path == file)
+        self.all().any(|finding| finding.path == file)
     }
 
     /// Whether it is still to be found where good records go on.
     pub(crate) fn seeks(&self) -> bool {
-        self.findings.iter().chain(&self.worst).any(Finding::seeks)
+        self.all().any(Finding::seeks)
     }
 
     /// The walk came to what follows all that is damaged so far.
     pub(crate) fn go_on(&mut self, onward: Onward) {
-        for finding in self.findings.iter_mut().chain(&mut self.worst).filter(|finding| finding.seeks()) {
+        for finding in self.all_mut().filter(|finding| finding.seeks()) {
             finding.onward = Some(onward);
         }
     }
 
     /// Says of bytes that are no batch what becomes of them.
     pub(crate) fn resolve(&mut self, forecast: &Forecast) {
-        for finding in self.findings.iter_mut().chain(&mut self.worst) {
+        for finding in self.all_mut() {
             if let Some(position) = finding.position.filter(|_| finding.fate == Fate::Refused) {
                 finding.fate = forecast.fate_of(&finding.path, position);
                 if matches!(finding.fate, Fate::Cut { .. }) {
@@ -205,12 +213,15 @@ impl Kept {
         self.findings.is_empty()
     }
 
-    /// All that were told, and one for the rest as bad as the worst of it.
+    /// All that were told, and one of each severity for the rest.
     pub(crate) fn tell(self, job: &mut Job<'_>) {
         self.findings.into_iter().for_each(|finding| job.found(finding));
-        if let Some(worst) = self.worst {
-            let what = format!("{} more findings, such as: {}", self.more, worst.what);
-            job.found(Finding { what, ..worst });
+        for more in self.more {
+            let what = match more.count {
+                1 => more.what,
+                count => format!("{count} more findings, such as: {}", more.what),
+            };
+            job.found(Finding { what, ..more });
         }
     }
 }

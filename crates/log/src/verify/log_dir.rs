@@ -14,7 +14,7 @@ use pagewire_disk::{CleanMark, DamageCheckpoint, Disk, LOCK_FILE, MetaProperties
 
 use super::checkpoints::{Checkpoints, meaning};
 use super::finding::{Fate, Finding, Severity};
-use super::gone;
+use super::gone::{self, METADATA};
 use super::job::Job;
 use super::partition::{self, Known};
 use super::small_file_trouble;
@@ -34,7 +34,10 @@ const FILES: [&str; 10] = [
     "bootstrap.checkpoint",
 ];
 /// Beginnings of names that only this broker uses.
-const OURS: [&str; 4] = ["metadata.redb", "transfer-thresholds", "pagewire", "control"];
+const OURS: [&str; 4] = [METADATA, "transfer-thresholds", "pagewire", "control"];
+
+/// What a backup has.
+const MANIFEST: &str = "backup.json";
 
 /// What only Kafka keeps.
 const KAFKAS: &str = "__cluster_metadata-0";
@@ -53,9 +56,14 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, live: bool) -> io::Result<()
     for entry in job.disk.read_dir(dir)? {
         let path = dir.join(&entry.name);
         if !entry.is_dir {
-            if !is_known(&entry.name) {
-                job.found(Finding::new(Severity::Note, path, "no file of a log directory", Fate::Stays));
-            }
+            let what = match &*entry.name {
+                name if is_known(name) => continue,
+                MANIFEST => {
+                    "a backup, which no start serves: pagewire backup verify says whether it is as it was written"
+                }
+                _ => "no file of a log directory",
+            };
+            job.found(Finding::new(Severity::Note, path, what, Fate::Stays));
             continue;
         }
         match DirName::parse(&entry.name) {
@@ -102,6 +110,11 @@ pub(super) fn known(job: &Job<'_>, dir: &Path, name: &str, live: bool) -> Known 
 /// Whether the topic's settings let it be compacted, if somebody has told.
 fn setting(job: &Job<'_>, topic: &str) -> Option<bool> {
     job.options.topics.and_then(|topics| topics.get(topic))?.compacted
+}
+
+/// Whether a file of this name is nowhere but in a log directory.
+pub(super) fn is_its_file(name: &str) -> bool {
+    FILES.contains(&name) || name == METADATA
 }
 
 fn is_known(name: &str) -> bool {

@@ -42,51 +42,21 @@ mod producers;
 mod records;
 mod rehearsal;
 mod segment;
+mod target;
 mod times;
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use pagewire_disk::{CheckpointError, Disk, LockLook, OpenMode, look_at_lock};
+use pagewire_disk::{CheckpointError, Disk, LockLook, look_at_lock};
 
 pub use finding::{Fate, Finding, Onward, Severity};
 pub use job::{Again, Event, KnownTopic, Tally, Topics, VerifyOptions};
+pub use target::is_of_a_log;
 
-use crate::dir::DirName;
 use job::Job;
-
-/// What a path is, as far as a check goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
-    /// A log directory, with partitions in it.
-    LogDir,
-    /// One partition's directory.
-    Partition,
-    /// A file of either.
-    File,
-}
-
-/// What `path` is: a partition's directory if its name or a segment in it says so.
-///
-/// # Errors
-/// What reading the directory says.
-pub fn target_of(disk: &dyn Disk, path: &Path) -> io::Result<Target> {
-    match disk.open(path, OpenMode::Read) {
-        Ok(_) => return Ok(Target::File),
-        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {}
-        Err(error) => return Err(error),
-    }
-    let named = path.file_name().and_then(|name| name.to_str()).map(DirName::parse);
-    let has_segments = || {
-        let is_log = |name: &str| {
-            matches!(crate::files::FileKind::parse(name), Some((crate::files::FileKind::Log, _)))
-        };
-        disk.read_dir(path).map(|entries| entries.iter().any(|entry| is_log(&entry.name)))
-    };
-    let found = has_segments()? || matches!(named, Some(DirName::Partition { .. }));
-    Ok(if found { Target::Partition } else { Target::LogDir })
-}
+use target::{Target, target_of};
 
 /// Checks a log directory, a partition's directory or a file of either, and tells what it finds.
 ///

@@ -117,10 +117,11 @@ impl ProducersCheck {
         for open in self.transactions.open().into_iter().filter(|_| !live) {
             let OpenTxn { producer_id, producer_epoch, first_offset, last_timestamp } = open;
             let what = format!(
-                "a transaction of producer {producer_id}, epoch {producer_epoch}, is open, its newest record of {last_timestamp}: \
-                 readers of committed records stop before it until it is ended"
+                "a transaction of producer {producer_id}, epoch {producer_epoch}, is open: readers of committed records stop \
+                 before it until it is ended"
             );
-            kept.push(Finding::new(Severity::Note, dir, what, Fate::Stays).offset(first_offset));
+            let finding = Finding::new(Severity::Note, dir, what, Fate::Stays);
+            kept.push(finding.offset(first_offset).written(last_timestamp));
         }
     }
 

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use pagewire_log::Spread;
 use pagewire_metadata::model::ConfigScope;
+use pagewire_record::DecompressLimits;
 use uuid::Uuid;
 
 use crate::error::ImportError;
@@ -33,6 +34,8 @@ pub(crate) struct PlannedTopic {
     pub(crate) partitions: usize,
     /// Its own settings let it be compacted, or those of brokers where it has none.
     is_compacted: bool,
+    /// How far its batches are decompressed.
+    decompress: DecompressLimits,
 }
 
 /// A partition whose records come along.
@@ -76,6 +79,11 @@ impl Plan {
     /// Whether a partition's topic is compacted.
     pub(crate) fn is_compacted(&self, partition: &PlannedPartition) -> bool {
         self.topics.get(partition.topic).is_some_and(|topic| topic.is_compacted)
+    }
+
+    /// How far the batches of a partition's topic are decompressed, by compaction too.
+    pub(crate) fn decompress(&self, partition: &PlannedPartition) -> DecompressLimits {
+        self.topics.get(partition.topic).map_or_else(DecompressLimits::default, |topic| topic.decompress)
     }
 }
 
@@ -183,11 +191,13 @@ impl Plan {
             );
         }
         let configs = settings::sort(&owner, own, settings, &mut self.settings_left);
+        let log = settings.log(&configs, &self.dynamic);
         self.topics.push(PlannedTopic {
             name: name.to_owned(),
             id: topic.id,
             created_ms: topic.created_ms,
-            is_compacted: settings.is_compacted(&configs, &self.dynamic),
+            is_compacted: log.cleanup_compact,
+            decompress: log.decompress,
             configs,
             partitions: numbers.len(),
         });

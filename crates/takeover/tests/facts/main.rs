@@ -12,3 +12,4 @@ mod refusals;
 mod spread;
 mod support;
 mod transactions;
+mod uncleanable;

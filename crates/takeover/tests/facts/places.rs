@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pagewire_takeover::{Dynamic, How, Options, Owner, Settings, import};
 
@@ -67,7 +68,7 @@ fn a_place_that_is_taken_stays_as_it_is() {
 }
 
 /// Fails at the last step before the metadata are written, as a process that is killed there.
-struct Dies;
+struct Dies(AtomicBool);
 
 impl Settings for Dies {
     fn refuse(&self, owner: &Owner, name: &str, value: &str) -> Option<String> {
@@ -78,19 +79,18 @@ impl Settings for Dies {
         None
     }
 
-    fn log(&self, _: &BTreeMap<String, String>, _: &Dynamic) -> pagewire_takeover::LogConfig {
-        panic!("killed")
-    }
-
-    fn is_compacted(&self, _: &BTreeMap<String, String>, _: &Dynamic) -> bool {
-        false
+    /// Asked when the plan is made, and when the logs are opened in their place.
+    fn log(&self, own: &BTreeMap<String, String>, above: &Dynamic) -> pagewire_takeover::LogConfig {
+        assert!(!self.0.swap(true, Ordering::Relaxed), "killed");
+        Known.log(own, above)
     }
 }
 
 #[test]
 fn an_import_that_was_killed_leaves_nothing_to_serve_and_the_next_one_begins_anew() {
     let (kafka, end) = filled();
-    let killed = std::panic::catch_unwind(|| import(&options(&kafka), &Dies, &|_| ()));
+    let killed =
+        std::panic::catch_unwind(|| import(&options(&kafka), &Dies(AtomicBool::new(false)), &|_| ()));
     assert!(killed.is_err() && !kafka.to().exists());
     let staging = kafka.to().with_extension("importing");
     assert!(staging.join("orders-0").exists() && !staging.join("metadata.redb").exists());

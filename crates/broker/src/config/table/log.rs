@@ -57,13 +57,13 @@ pub(super) static LOG: &[S] = &[
     S::new("log.message.timestamp.after.max.ms", Long, Some("3600000"), Min(0)).dynamic()
         .doc("Milliseconds a producer's timestamp may lie in the future."),
     S::new("message.max.bytes", Int, Some("1048588"), Min(0)).dynamic()
-        .doc("The largest record batch in bytes, after compression."),
+        .doc("The largest record batch in bytes, after compression. What compaction leaves of one may be larger."),
     S::new("compression.type", Text, Some("producer"), OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"])).dynamic()
-        .doc("The codec batches are stored with; `producer` keeps what the producer chose."),
+        .doc("The codec batches are stored with; `producer` keeps what the producer chose. A batch that passes `max.message.bytes` in that codec is refused, as in Kafka."),
     S::new("compression.gzip.level", Int, Some("-1"), GzipLevel).dynamic()
         .doc("The level when batches are stored as gzip."),
     S::new("compression.lz4.level", Int, Some("9"), Between(1, 17)).dynamic().not_yet()
-        .doc("The level when batches are stored as lz4; the encoder here has one level."),
+        .doc("The level when batches are stored as lz4; the encoder here has one level, whose batches may be a quarter larger than Kafka's."),
     S::new("compression.zstd.level", Int, Some("3"), Between(-131_072, 22)).dynamic()
         .doc("The level when batches are stored as zstd."),
     S::new("producer.id.expiration.ms", Int, Some("86400000"), Min(1)).dynamic()

@@ -36,12 +36,12 @@ pub static TOPIC: &[TopicSetting] = &[
     row(
         S::new("compression.lz4.level", Int, Some("9"), Between(1, 17))
             .not_yet()
-            .doc("The level when batches are stored as lz4; the encoder here has one level."),
+            .doc("The level when batches are stored as lz4; the encoder here has one level, whose batches may be a quarter larger than Kafka's."),
         &[("compression.lz4.level", 1)],
     ),
     row(
         S::new("compression.type", Text, Some("producer"), OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]))
-            .doc("The codec batches are stored with; `producer` keeps what the producer chose."),
+            .doc("The codec batches are stored with; `producer` keeps what the producer chose. A batch that passes `max.message.bytes` in that codec is refused, as in Kafka."),
         &[("compression.type", 1)],
     ),
     row(
@@ -106,7 +106,7 @@ pub static TOPIC: &[TopicSetting] = &[
     ),
     row(
         S::new("max.message.bytes", Int, Some("1048588"), Min(0))
-            .doc("The largest record batch in bytes, after compression."),
+            .doc("The largest record batch in bytes, after compression. What compaction leaves of one is compressed anew, and may be larger if the producer's encoder was better."),
         &[("message.max.bytes", 1)],
     ),
     row(

@@ -177,6 +177,16 @@ fn the_page_names_every_setting() {
 }
 
 #[test]
+fn the_page_has_each_heading_once() {
+    let page = markdown();
+    let mut headings: Vec<_> = page.lines().filter(|line| line.starts_with("## ")).collect();
+    let all = headings.len();
+    headings.sort_unstable();
+    headings.dedup();
+    assert_eq!(headings.len(), all, "{headings:?}");
+}
+
+#[test]
 fn thresholds_are_a_ladder_or_an_error_that_says_what_one_is() {
     let load = |text: &str| {
         let mut sources = Sources::new();

@@ -8,16 +8,16 @@ use super::values;
 use crate::args::OutputAs;
 
 /// Options of `lab calibrate`.
-///
-/// Measures for pieces of 1 KiB to 1 MiB what each route costs that may be chosen by itself, and writes down from which
-/// length on which is cheapest. `serve` reads it at its next start from the same data directory, unless the setting
-/// pagewire.transfer.thresholds is there, which wins over it; the settings are found as `serve` finds them, and that is
-/// said then. The default route stays wherever no other is at least 10 % cheaper, by the middle of the ratios within
-/// the rounds. Ctrl-C shows the figures so far and changes nothing.
 #[derive(Debug, Args)]
 #[command(
     about = "Find this machine's thresholds and write them where `serve` reads them",
-    after_help = "Examples:
+    after_help = "Measures for pieces of 1 KiB to 1 MiB what each route costs that may be chosen by itself, and writes down from which length \
+on which is cheapest. serve reads it at its next start from the same data directory, unless the setting \
+pagewire.transfer.thresholds is there, which wins over it; the settings are found as serve finds them, and that is said \
+then. The default route stays wherever no other is at least 10 % cheaper, by the middle of the ratios within the rounds. \
+Ctrl-C shows the figures so far and changes nothing.
+
+Examples:
   pagewire lab calibrate --print                        measure and show, change nothing
   pagewire lab calibrate                                for a broker whose data is in ./pagewire-data
   pagewire lab calibrate --data-dir /var/lib/pagewire

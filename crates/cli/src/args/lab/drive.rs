@@ -13,19 +13,19 @@ use crate::args::OutputAs;
 use crate::args::produce::Acks as SaidAcks;
 
 /// Options of `lab drive`.
-///
-/// Loads any Kafka broker from 2.1 on (Apache Kafka, Redpanda, Pagewire ...) over plain connections: produce, fetch of
-/// hot and of cold records, latency from producer to consumer, many connections. Several brokers take turns in every
-/// round, so that what disturbs this machine disturbs all; each is compared with the first.
-///
-/// CPU and memory are those of the broker's process, found by its listening socket, or named as PID. They are unknown
-/// for a broker on another machine. The drive makes topics of its own, named pagewire-drive-..., and removes them at
-/// the end, also after Ctrl-C or when the terminal closes (a second Ctrl-C ends it at once and leaves them: the next
-/// drive says how to remove them).
 #[derive(Debug, Args)]
 #[command(
     about = "Load Kafka brokers, several of them interleaved",
-    after_help = "Cases:
+    after_help = "Loads any Kafka broker from 2.1 on (Apache Kafka, Redpanda, Pagewire ...) over plain connections: produce, fetch of hot and \
+of cold records, latency from producer to consumer, many connections. Several brokers take turns in every round, so that \
+what disturbs this machine disturbs all; each is compared with the first.
+
+CPU and memory are those of the broker's process, found by its listening socket, or named as PID. They are unknown for a \
+broker on another machine. The drive makes topics of its own, named pagewire-drive-..., and removes them at the end, also \
+after Ctrl-C or when the terminal closes (a second Ctrl-C ends it at once and leaves them: the next drive says how to remove \
+them).
+
+Cases:
   produce      batches as fast as the broker takes them; latency from request to answer
   fetch-hot    the same records over and over, out of the page cache
   fetch-cold   everything once, after the broker's log was dropped from the page cache; needs to see the broker's open

@@ -7,15 +7,15 @@ use clap::Args;
 use crate::args::OutputAs;
 
 /// Options of `lab proof`.
-///
-/// For each route: whether the CPU copies, and how that is known. A file is sent to a peer that does not read yet, then
-/// overwritten in place, then read: what was sent by reference arrives new, what was copied arrives old. Beside it the
-/// same by a way that surely copies, the kernel's own report where there is one (MSG_ZEROCOPY), and, as root, the pages
-/// that the kernel allocated. Then other things that people say, each tried on this machine.
 #[derive(Debug, Args)]
 #[command(
     about = "Prove which routes copy, and try what people say about them",
-    after_help = "How to read it: ALIASED is the share of the bytes that changed after they had been sent; 100 % means that \
+    after_help = "For each route: whether the CPU copies, and how that is known. A file is sent to a peer that does not read yet, then \
+overwritten in place, then read: what was sent by reference arrives new, what was copied arrives old. Beside it the same by \
+a way that surely copies, the kernel's own report where there is one (MSG_ZEROCOPY), and, as root, the pages that the kernel \
+allocated. Then other things that people say, each tried on this machine.
+
+How to read it: ALIASED is the share of the bytes that changed after they had been sent; 100 % means that \
 no CPU copied them. CONTROL is the same of the copying way and must be 0 %. PAGES/BYTE is memory that the kernel took for \
 each byte sent: about 1 for a copy, 0 for none. REPORTED is what the kernel itself says of sends that it was to carry out \
 without a copy. HOW names the witnesses that decided; `path` stands there where COPIES, or a part of it (into a buffer of the \

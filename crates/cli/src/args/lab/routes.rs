@@ -10,20 +10,19 @@ use super::values;
 use crate::args::OutputAs;
 
 /// Options of `lab routes`.
-///
-/// Every way from a file to a socket that this machine has is measured against every other: the library's routes, what
-/// it chooses by itself (auto), a bare sendfile loop, and the read-write loops that most programs have. Sender and
-/// receiver are two processes on one CPU; figures are CPU time of the sending one, so that a busy machine disturbs them
-/// little. All ways are measured in turn, round by round, and compared within each round.
-///
-/// Without restrictions everything is measured: ten sizes, hot and cold, a peer that discards and one that reads, over
-/// loopback and, as root and with the program `ip`, over a pair of virtual interfaces with scatter-gather on and off.
-/// Each measurement takes about 60 ms of the sender's CPU, or sends a cold file of 256 MiB once. That takes up to
-/// an hour.
 #[derive(Debug, Args)]
 #[command(
     about = "Measure every route: size, residency, receiver, link",
-    after_help = "How to read it: CPU s/GB are seconds of CPU that the sending process takes for 10^9 bytes, and less is \
+    after_help = "Every way from a file to a socket that this machine has is measured against every other: the library's routes, what it \
+chooses by itself (auto), a bare sendfile loop, and the read-write loops that most programs have. Sender and receiver are \
+two processes on one CPU; figures are CPU time of the sending one, so that a busy machine disturbs them little. All ways are \
+measured in turn, round by round, and compared within each round.
+
+Without restrictions everything is measured: ten sizes, hot and cold, a peer that discards and one that reads, over loopback \
+and, as root and with the program ip, over a pair of virtual interfaces with scatter-gather on and off. Each measurement \
+takes about 60 ms of the sender's CPU, or sends a cold file of 256 MiB once. That takes up to an hour.
+
+How to read it: CPU s/GB are seconds of CPU that the sending process takes for 10^9 bytes, and less is \
 better. x BARE compares with a bare sendfile loop in the same rounds: 2.00 is twice as dear. BOTH ENDS adds the receiver, WHOLE \
 CPU is all that their CPU did meanwhile, whoever for, in ticks of the kernel's clock. First places are for routes that can be asked for, and open (~) where \
 the rounds do not tell them apart. A route that the kernel lacks is named once and left out. Ctrl-C prints what there is.

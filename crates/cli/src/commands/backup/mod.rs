@@ -11,7 +11,6 @@ use anyhow::Context;
 use pagewire_broker::back_up_stopped;
 use pagewire_broker::backup::{BackupOptions, BackupSummary, Limits};
 use pagewire_broker::config::BrokerConfig;
-use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +19,7 @@ use super::stop;
 use crate::Stopped;
 use crate::args::backup::{BackupArgs, BackupCommand};
 use crate::args::serve::ServeArgs;
-use crate::client::control::Control;
+use crate::client::control::{Control, Word, silence};
 use crate::output::units::{bytes, several};
 use crate::output::{Format, Out, complain};
 pub(super) use verify::resumed;
@@ -46,7 +45,9 @@ pub(crate) async fn run(args: BackupArgs) -> anyhow::Result<()> {
         None => Box::pin(stopped(config, options.clone(), stop)).await,
     };
     if summary.as_ref().is_err_and(anyhow::Error::is::<Stopped>) {
-        complain(format_args!("stopped: {} holds an unfinished backup, remove it", options.to.display()));
+        // A broker that has said nothing may begin when it goes on, and end at once.
+        let holds = if options.to.exists() { "holds" } else { "may come to hold" };
+        complain(format_args!("stopped: {} {holds} an unfinished backup, remove it", options.to.display()));
     }
     let summary = summary?;
     let mut out = Out::new();
@@ -81,11 +82,14 @@ async fn asked(
     let mut request = serde_json::to_value(options)?;
     request.as_object_mut().context("options are an object")?.insert("verb".to_owned(), "backup".into());
     let mut watching = Watching::default();
-    let show = |progress: Value| {
+    let show = |word: Word| match word {
         // One that a newer broker tells in other words is not shown.
-        if let Ok(progress) = serde_json::from_value(progress) {
-            watching.show(&progress);
+        Word::Progress(progress) => {
+            if let Ok(progress) = serde_json::from_value(progress) {
+                watching.show(&progress);
+            }
         }
+        Word::Silence(time) => watching.note(&silence(time)),
     };
     let result = tokio::select! {
         result = control.ask(&request, show) => result?,

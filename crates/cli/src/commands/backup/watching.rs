@@ -6,6 +6,7 @@ use pagewire_broker::backup::{BackupFailed, Progress};
 use tokio::sync::watch;
 
 use crate::Stopped;
+use crate::output::complain;
 use crate::output::progress::Progress as Line;
 
 /// A progress line, where a person looks at it.
@@ -19,7 +20,16 @@ impl Watching {
     pub(in crate::commands) fn show(&mut self, progress: &Progress) {
         let line = self.line.get_or_insert_with(|| Line::new(true, Some(progress.bytes_total)));
         let message = format!("{}/{} logs  {}", progress.logs, progress.logs_total, progress.now);
-        line.set(progress.bytes, message);
+        // What there is to do is known only after the first words.
+        line.set_of(progress.bytes, progress.bytes_total, &message);
+    }
+
+    /// Says something above it, or where nobody looks at it.
+    pub(in crate::commands) fn note(&self, what: &str) {
+        match &self.line {
+            Some(line) => line.note(what),
+            None => complain(what),
+        }
     }
 
     /// Shows what is told while `work` goes on. An end that was asked for is no failure.

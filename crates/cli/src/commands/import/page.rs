@@ -36,6 +36,7 @@ pub(super) fn print(report: &Report, file: Option<&Properties>, out: &mut Out) -
     let settings = report.settings_left.iter();
     told(out, setting_left, settings.map(|left| format!("{} of {}: {}", left.name, left.owner, left.why)))?;
     told(out, left, report.left.iter().map(|left| format!("{}: {}", left.path.display(), left.why)))?;
+    told(out, "cannot be compacted", report.uncleanable.iter().map(ToString::to_string))?;
     told(out, "note", report.notes.iter().cloned())?;
     let not = report.not_carried;
     if not.total() > 0 {

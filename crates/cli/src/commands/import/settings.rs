@@ -71,9 +71,10 @@ mod tests {
         let of = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
         let (tables, nothing) = (Tables::under(None), BTreeMap::new());
         let changed = Dynamic { all_brokers: of("log.cleanup.policy", "compact"), ..Dynamic::default() };
-        assert!(!tables.is_compacted(&nothing, &Dynamic::default()));
-        assert!(tables.is_compacted(&nothing, &changed));
-        assert!(!tables.is_compacted(&of("cleanup.policy", "delete"), &changed));
+        let is_compacted = |own: &BTreeMap<_, _>, above: &Dynamic| tables.log(own, above).cleanup_compact;
+        assert!(!is_compacted(&nothing, &Dynamic::default()));
+        assert!(is_compacted(&nothing, &changed));
+        assert!(!is_compacted(&of("cleanup.policy", "delete"), &changed));
     }
 
     #[test]

@@ -40,15 +40,7 @@ fn finding(id: Uuid, path: Option<&Path>, partitions: u64) -> Finding {
         several(partitions, "partition"),
         format_id(id),
     );
-    Finding {
-        severity: Severity::Damage,
-        path: known_as,
-        position: None,
-        offset: None,
-        onward: None,
-        what,
-        fate: Fate::Stays,
-    }
+    Finding::new(Severity::Damage, known_as, what, Fate::Stays)
 }
 
 /// Whether the directory of this id is at `path`, or one that has lost its identity and may be it.

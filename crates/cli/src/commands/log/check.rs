@@ -1,6 +1,6 @@
 //! `pagewire log check`: tells each finding as it comes, but those that fold (`folded`) at the end, and sums up.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -9,6 +9,7 @@ use pagewire_log::verify::{Again, Event, Fate, Finding, Onward, Severity, Tally,
 use serde::Serialize;
 
 use super::folded::Folded;
+use super::named::Named;
 use super::topics::{self, Beside};
 use crate::args::log::CheckArgs;
 use crate::output::progress::Progress;
@@ -29,6 +30,11 @@ struct Line<'a> {
     fate: &'static str,
     /// Where the log ends afterwards, if it is cut.
     ends_at: Option<i64>,
+    /// When what it tells of was last written to, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_ms: Option<i64>,
+    /// How many it stands for.
+    count: u64,
 }
 
 /// Where good records go on; none if none follow.
@@ -57,10 +63,10 @@ struct Counts {
 pub(super) async fn run(args: &CheckArgs, format: Format) -> anyhow::Result<()> {
     // What is checked holds few files open; recovery, which is rehearsed, some more.
     let _ = pagewire_broker::raise_descriptor_limit();
-    let paths = args.paths.iter().map(|path| whole(path)).collect::<anyhow::Result<Vec<_>>>()?;
+    let disk: Arc<dyn Disk> = Arc::new(OsDisk::new());
+    let Named { paths, strangers } = Named::of(&*disk, &args.paths)?;
     let Beside { topics, findings } = topics::beside(&paths).await;
     let again = || topics::again(&paths);
-    let disk: Arc<dyn Disk> = Arc::new(OsDisk::new());
     let (mut out, mut sum) = (Out::new(), Tally::default());
     let total = paths.iter().map(|path| size_of(&*disk, path, 0)).sum();
     let progress = Progress::new(true, Some(total));
@@ -72,7 +78,7 @@ pub(super) async fn run(args: &CheckArgs, format: Format) -> anyhow::Result<()> 
     };
     let (mut done, mut told, mut folded) = (0, Ok(()), Folded::default());
     for finding in findings {
-        sum.count(finding.severity);
+        sum.count(&finding);
         tell(finding, format, &mut folded, &mut out)?;
     }
     for path in &paths {
@@ -92,30 +98,31 @@ pub(super) async fn run(args: &CheckArgs, format: Format) -> anyhow::Result<()> 
     progress.clear();
     told?;
     folded.lines().try_for_each(|line| out.line(line))?;
-    sum_up(&sum, format, &mut out)?;
+    sum_up(&sum, format, args.quiet, &mut out)?;
     if sum.damage > 0 {
         bail!("{} damaged", count(sum.damage));
     }
-    Ok(())
-}
-
-/// The path from the root on: what is above it is looked at as well, and what is said of it works from anywhere.
-fn whole(path: &Path) -> anyhow::Result<PathBuf> {
-    let whole = if path.file_name().is_some() { std::path::absolute(path) } else { path.canonicalize() };
-    whole.with_context(|| format!("{} cannot be checked", path.display()))
+    strangers.map_or(Ok(()), Err)
 }
 
 /// Programs hear of each finding, people of all of one cause at the end.
 fn tell(finding: Finding, format: Format, folded: &mut Folded, out: &mut Out) -> anyhow::Result<()> {
     match format {
         Format::Json => out.json_line(&line(&finding))?,
-        Format::Table => folded.keep(finding).map_or(Ok(()), |finding| out.line(finding))?,
+        Format::Table => folded.keep(dated(finding)).map_or(Ok(()), |finding| out.line(finding))?,
     }
     out.flush()
 }
 
+/// For people a time is in the words.
+fn dated(finding: Finding) -> Finding {
+    let time = finding.time_ms.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    let Some(time) = time else { return finding };
+    Finding { what: format!("{}; it was last written to at {time}", finding.what), ..finding }
+}
+
 fn line(finding: &Finding) -> Line<'_> {
-    let Finding { severity, path, position, offset, onward, what, fate } = finding;
+    let Finding { severity, path, position, offset, onward, what, fate, time_ms, count } = finding;
     Line {
         severity: severity.name(),
         path,
@@ -128,10 +135,12 @@ fn line(finding: &Finding) -> Line<'_> {
         what,
         fate: fate.name(),
         ends_at: if let Fate::Cut { offset } = fate { Some(*offset) } else { None },
+        time_ms: *time_ms,
+        count: *count,
     }
 }
 
-fn sum_up(sum: &Tally, format: Format, out: &mut Out) -> anyhow::Result<()> {
+fn sum_up(sum: &Tally, format: Format, quiet: bool, out: &mut Out) -> anyhow::Result<()> {
     let Tally { logs, segments, bytes: size, batches, records, notes, doubts, damage } = *sum;
     match format {
         Format::Json => {
@@ -147,7 +156,8 @@ fn sum_up(sum: &Tally, format: Format, out: &mut Out) -> anyhow::Result<()> {
                 [(batches, "batch"), (records, "record")].map(|(number, thing)| several(number, thing));
             out.line(format_args!("{}, {}, {}", read.join(", "), bytes(size), held.join(", ")))?;
             let found = [several(damage, "damage"), several(doubts, "doubt"), several(notes, "note")];
-            out.line(found.join(", "))?;
+            let unsaid = if quiet && notes > 0 { " (not printed)" } else { "" };
+            out.line(format_args!("{}{unsaid}", found.join(", ")))?;
         }
     }
     out.flush()

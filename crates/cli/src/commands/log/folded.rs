@@ -34,8 +34,8 @@ struct Cause {
 impl Folded {
     /// Keeps a finding until the end; gives back one that is to be told by itself.
     pub(super) fn keep(&mut self, finding: Finding) -> Option<Finding> {
-        let Finding { severity, position, offset, fate, .. } = finding;
-        let has_its_own_place = position.is_some() || offset.is_some();
+        let Finding { severity, position, offset, fate, count, .. } = finding;
+        let has_its_own_place = position.is_some() || offset.is_some() || count != 1;
         if severity == Severity::Damage || has_its_own_place {
             return Some(finding);
         }
@@ -88,8 +88,7 @@ mod tests {
     use super::*;
 
     fn finding(severity: Severity, path: &str, what: &str) -> Finding {
-        let (path, what) = (PathBuf::from(path), what.to_owned());
-        Finding { severity, path, position: None, offset: None, onward: None, what, fate: Fate::Removed }
+        Finding::new(severity, path, what, Fate::Removed)
     }
 
     fn told(findings: impl IntoIterator<Item = Finding>) -> (usize, Vec<String>) {

@@ -4,7 +4,9 @@ mod away;
 mod check;
 mod dump;
 mod folded;
+mod named;
 mod online;
+mod special;
 mod topics;
 
 use crate::args::log::{LogArgs, LogCommand};

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::args::log::OnlineArgs;
 use crate::args::serve::ServeArgs;
-use crate::client::control::Control;
+use crate::client::control::{Control, Word, silence};
 use crate::commands::serve::settings;
 use crate::output::units::{bytes, several};
 use crate::output::{Format, Out, complain};
@@ -30,7 +30,7 @@ pub(super) async fn run(args: OnlineArgs, format: Format) -> anyhow::Result<()> 
     if args.empty {
         request["empty"] = true.into();
     }
-    let result = control.ask(&request, |progress| show(&progress)).await?;
+    let result = control.ask(&request, |word| show(&word)).await?;
     let mut out = Out::new();
     match format {
         Format::Json => out.json(&result)?,
@@ -70,7 +70,11 @@ fn print(dir: &str, result: &Value, out: &mut Out) -> anyhow::Result<()> {
 }
 
 /// How far the broker is, on standard error.
-fn show(progress: &Value) {
+fn show(word: &Word) {
+    let progress = match word {
+        Word::Progress(progress) => progress,
+        Word::Silence(time) => return complain(silence(*time)),
+    };
     let number = |name: &str| progress.get(name).and_then(Value::as_u64).unwrap_or_default();
     let (logs, logs_total) = (number("logs"), number("logs_total"));
     let checked = match number("bytes_total") {

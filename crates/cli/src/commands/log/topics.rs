@@ -86,15 +86,7 @@ fn refused(dir: &Path, error: &anyhow::Error) -> Option<Finding> {
 }
 
 fn finding(severity: Severity, dir: &Path, what: &str) -> Finding {
-    Finding {
-        severity,
-        path: dir.join(FILE_NAME),
-        position: None,
-        offset: None,
-        onward: None,
-        what: what.to_owned(),
-        fate: Fate::Stays,
-    }
+    Finding::new(severity, dir.join(FILE_NAME), what, Fate::Stays)
 }
 
 /// What metadata says.

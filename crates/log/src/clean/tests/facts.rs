@@ -214,6 +214,27 @@ fn small_segments_become_one_and_their_files_go_after_a_while() {
 }
 
 #[test]
+fn small_segments_with_an_index_entry_for_each_batch_become_one_while_the_entries_fit() {
+    let segments_of = |segment_index_bytes| {
+        let mut bench = Bench::with(LogConfig {
+            index_interval_bytes: 0,
+            segment_index_bytes,
+            segment_bytes: 5000,
+            ..config()
+        });
+        for _ in 0..6 {
+            bench.put(&[("a", Some("1")), ("b", Some("1"))]);
+            bench.roll();
+        }
+        bench.put(&[("c", Some("1"))]);
+        bench.clean(100).stats.segments_written
+    };
+    // An entry of the time index each.
+    let entry = crate::index::time::ENTRY_LEN as u32;
+    assert_eq!((segments_of(6 * entry), segments_of(3 * entry)), (1, 2));
+}
+
+#[test]
 fn a_map_that_holds_one_key_still_gets_through_step_by_step() {
     let mut bench = Bench::new();
     bench.cleaner = cleaner(0);

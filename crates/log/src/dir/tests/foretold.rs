@@ -3,8 +3,8 @@
 use pagewire_disk::checkpoint::RECOVERY_POINT_FILE;
 
 use super::*;
-use crate::RecoveryReport;
 use crate::verify::Fate;
+use crate::{GoodBatches, RecoveryReport};
 
 const LOG: &str = "a-0/00000000000000000000.log";
 
@@ -81,7 +81,11 @@ fn zeros_with_good_batches_behind_them_are_damage_and_it_is_said_that_those_are_
     assert_eq!(of_the_log(&world), [(Severity::Damage, Fate::Cut { offset: 10 })]);
     let (dir, report) = opened(&world);
     assert_eq!(log_end(&dir, "a", 0), 10);
-    assert_eq!(report.cuts.first().and_then(|cut| cut.good), Some((13, 20)), "{report:?}");
+    assert_eq!(
+        report.cuts.first().and_then(|cut| cut.good),
+        Some(GoodBatches::Offsets { first: 13, next: 20 }),
+        "{report:?}"
+    );
 }
 
 #[test]

@@ -17,8 +17,9 @@ use std::path::Path;
 
 use anyhow::bail;
 use pagewire_disk::{Disk, DiskFile, OpenMode, OsDisk};
-use pagewire_log::files::FileKind;
+use pagewire_log::files::{FileKind, is_noted};
 
+use super::special::special;
 use crate::Usage;
 use crate::args::log::DumpArgs;
 use crate::commands::failures::Failures;
@@ -35,19 +36,24 @@ const SEGMENT: &str = ".log";
 /// Of an offset in a name.
 const OFFSET_DIGITS: usize = 20;
 
+/// What can be printed.
+const TAKEN: &str = "log dump prints logs (.log, .checkpoint, .cut), their .index, .timeindex, .txnindex and .snapshot, the text \
+                     files of brokers (checkpoints, meta.properties, partition.metadata), metadata.redb and pagewire-* files of numbers";
+
 /// Prints all of the files. An error, and so exit code 1, if anything in them is damaged, or one of them cannot be printed: the
-/// others are, all the same. One of this program's own that nothing here decodes is wrong usage.
+/// others are, all the same. What is none of them is wrong usage.
 pub(super) fn run(args: &DumpArgs, format: Format) -> anyhow::Result<()> {
     let (disk, mut out) = (OsDisk::new(), Out::new());
     let mut page = Page::new(format, &mut out);
-    let (mut failures, mut without_decoder) = (Failures::of(args.files.len()), Vec::new());
-    for path in &args.files {
+    let files: Vec<_> = args.files.iter().chain(&args.listed).collect();
+    let (mut failures, mut strangers) = (Failures::of(files.len()), Vec::new());
+    for path in files {
         let printed = readable(&disk, path).and_then(|()| {
             page.file(path)?;
             dump(&disk, path, args, &mut page)
         });
         match printed {
-            Err(error) if error.is::<Usage>() => without_decoder.push(format!("{}: {error}", path.display())),
+            Err(error) if error.is::<Usage>() => strangers.push(format!("{} is {error}", path.display())),
             Err(error) if !error.is::<ClosedPipe>() => {
                 failures.note(error.context(format!("{} cannot be printed", path.display())), "");
             }
@@ -60,26 +66,45 @@ pub(super) fn run(args: &DumpArgs, format: Format) -> anyhow::Result<()> {
     if damaged > 0 {
         bail!("{damaged} damaged");
     }
-    if without_decoder.is_empty() {
+    if strangers.is_empty() {
         return Ok(());
     }
-    Err(Usage(without_decoder.join("; ")).into())
+    Err(Usage(format!("{}. {TAKEN}", strangers.join("; "))).into())
 }
 
-/// Refuses what is no file, before anything is said of it.
+/// Refuses what is no file of a kind that is printed, before anything is said of it.
 fn readable(disk: &dyn Disk, path: &Path) -> anyhow::Result<()> {
-    match disk.open(path, OpenMode::Read) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::IsADirectory => {
-            bail!("it is a directory: name files in it, such as {}/*.log", path.display())
-        }
+    match special(path) {
+        Ok(Some(what)) => return Err(Usage(what.to_owned()).into()),
         Err(error) if error.kind() == ErrorKind::NotFound => bail!("there is no such file"),
+        _ => {}
+    }
+    match disk.open(path, OpenMode::Read) {
+        Ok(_) if is_printed(name_of(path)) => Ok(()),
+        Ok(_) => Err(Usage("no file that is printed here".to_owned()).into()),
+        Err(error) if error.kind() == ErrorKind::IsADirectory => {
+            Err(Usage(format!("a directory: name files in it, such as {}/*.log", path.display())).into())
+        }
         Err(error) => Err(error.into()),
     }
 }
 
+fn name_of(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}
+
+/// Whether a file of this name is of a kind that is printed.
+fn is_printed(name: &str) -> bool {
+    FileKind::parse(name).is_some()
+        || name.ends_with(METADATA_SNAPSHOT)
+        || set_aside_from(name).is_some()
+        || name == pagewire_metadata::FILE_NAME
+        || is_noted(name)
+        || small::is_text(name)
+}
+
 fn dump(disk: &dyn Disk, path: &Path, args: &DumpArgs, page: &mut Page<'_>) -> anyhow::Result<()> {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = name_of(path);
     match FileKind::parse(name) {
         Some((FileKind::Log, base)) => {
             page.text(|| format!("Log starting offset: {base}"))?;

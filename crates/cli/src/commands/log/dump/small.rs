@@ -9,7 +9,7 @@ use pagewire_disk::checkpoint::{
     META_PROPERTIES_FILE, PARTITION_METADATA_FILE, RECOVERY_POINT_FILE,
 };
 use pagewire_disk::{
-    CheckpointError, DamageCheckpoint, Disk, EpochCheckpoint, LOCK_FILE, MetaProperties, OffsetCheckpoint,
+    CheckpointError, DamageCheckpoint, Disk, EpochCheckpoint, MetaProperties, OffsetCheckpoint,
     PartitionMetadata, read_small,
 };
 use pagewire_log::files::{Entries, Entry, ProducerSnapshot, SnapshotDamage, SnapshotProducer, TxnEntry};
@@ -18,11 +18,23 @@ use serde::Serialize;
 
 use super::batches::optional;
 use super::page::Page;
-use crate::Usage;
-use crate::output::complain;
 
-/// Beginnings of names that only this program uses, and of locks.
-const OURS: [&str; 4] = ["pagewire-", "metadata.redb", ".pagewire", LOCK_FILE];
+/// Text files of brokers.
+const TEXTS: [&str; 13] = [
+    EPOCH_CHECKPOINT_FILE,
+    PARTITION_METADATA_FILE,
+    META_PROPERTIES_FILE,
+    DAMAGE_FILE,
+    RECOVERY_POINT_FILE,
+    LOG_START_FILE,
+    HIGH_WATERMARK_FILE,
+    CLEANER_FILE,
+    SUMS_FILE,
+    VOUCHED_FILE,
+    SCRUB_FILE,
+    CLEAN_MARK_FILE,
+    THRESHOLDS_FILE,
+];
 /// The longest text that is printed.
 const TEXT_MAX: u64 = 1 << 20;
 
@@ -138,25 +150,20 @@ struct TextLine<'a> {
     line: &'a str,
 }
 
-/// A text file of a broker's, as it is; any other is passed over, as Kafka's tool does.
+/// Whether a file of this name is a text file of a broker's.
+pub(super) fn is_text(name: &str) -> bool {
+    TEXTS.contains(&name)
+}
+
+/// One of them, as it is.
 pub(super) fn text(disk: &dyn Disk, path: &Path, name: &str, page: &mut Page<'_>) -> anyhow::Result<()> {
     let judged = match name {
         EPOCH_CHECKPOINT_FILE => EpochCheckpoint::read(disk, path).map(drop),
         PARTITION_METADATA_FILE => PartitionMetadata::read(disk, path).map(drop),
         META_PROPERTIES_FILE => MetaProperties::read(disk, path).map(drop),
-        RECOVERY_POINT_FILE | LOG_START_FILE | HIGH_WATERMARK_FILE | CLEANER_FILE | SUMS_FILE
-        | VOUCHED_FILE | SCRUB_FILE => OffsetCheckpoint::read(disk, path).map(drop),
         DAMAGE_FILE => DamageCheckpoint::read(disk, path.parent().unwrap_or(Path::new("."))).map(drop),
         CLEAN_MARK_FILE | THRESHOLDS_FILE => Ok(()),
-        name if OURS.iter().any(|beginning| name.starts_with(beginning)) => {
-            let what = "it is a file of this program's that nothing here decodes: log dump prints logs, their indexes and \
-                        snapshots, checkpoints, meta.properties, partition.metadata, metadata.redb and pagewire-* files of numbers";
-            return Err(Usage(what.to_owned()).into());
-        }
-        _ => {
-            complain(format_args!("Ignoring unknown file {}", path.display()));
-            return Ok(());
-        }
+        _ => OffsetCheckpoint::read(disk, path).map(drop),
     };
     let bytes =
         read_small(disk, path, TEXT_MAX)?.ok_or(std::io::Error::from(std::io::ErrorKind::NotFound))?;
