@@ -81,6 +81,7 @@ mod marks;
 mod online;
 mod open;
 mod patience;
+mod probe;
 mod producers;
 mod read;
 mod rebuild;
