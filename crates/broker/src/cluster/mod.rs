@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Changes are made one at a time, each by a task of its own (change.rs): into the store first, then onto disk, then into
-//! the image. A topic is usable before its creation is answered.
+//! the image. While one waits for a disk, others that are about other topics go on. A topic is usable before its creation is
+//! answered.
 
 mod change;
 mod features;
@@ -63,6 +64,10 @@ pub(crate) struct Cluster {
     /// Held while a change goes through store, disk and image. Only tasks of changes wait for it, which always run on: a
     /// future that a connection drives may not be polled for as long as its client does not read.
     changing: Arc<Mutex<()>>,
+    /// Topics that are being changed by somebody who works on a disk, without the turn.
+    claims: Arc<change::Claims>,
+    /// Partitions that have their directory and no log yet.
+    placing: Arc<placement::Placing>,
     /// The tasks of changes.
     changes: TaskTracker,
     producer_ids: Arc<producer_ids::ProducerIds>,
@@ -80,6 +85,8 @@ impl Cluster {
             image: ArcSwap::default(),
             features: ArcSwap::default(),
             changing: Arc::default(),
+            claims: Arc::default(),
+            placing: Arc::default(),
             changes: TaskTracker::new(),
             producer_ids: Arc::default(),
             traces: traces::Traces::default(),
