@@ -24,6 +24,7 @@ use tokio::{
 };
 
 use crate::{
+    cluster::change,
     coordinators::OFFSETS_TOPIC,
     described::describe,
     hang_tests::{HANGING, HELD, PATIENCE, THREADS, Two, WELL, offset_for_time},
@@ -134,6 +135,21 @@ async fn while_a_topic_is_made_in_a_directory_that_hangs_all_else_is_changed_and
     let key = FindCoordinatorRequest { key: "group".to_owned().into(), ..Default::default() };
     ask(&two.bench, key, 3, |answer| answer.error_code).await;
     assert!(homes(&two.bench, OFFSETS_TOPIC).iter().all(|home| home == ROOT));
+    let listed = change(&two.bench.broker, |change| async move { Ok(change.metadata().await) });
+    let listed = listed.await.expect("a turn").expect("a store");
+    let topics: Vec<_> = listed.entries.iter().filter_map(|row| row.key.strip_prefix("topics/")).collect();
+    assert_eq!(topics, [OFFSETS_TOPIC, "t"], "a backup knows nothing of what is half made");
+    let looked = change(&two.bench.broker, |change| async move { change.make_missing().await });
+    assert_eq!(looked.await.expect("made"), (0, false));
+    let catalog = two.bench.broker.cluster().catalog();
+    let noted = async {
+        while catalog.unmade_topics().await.expect("a store").len() > 1 {
+            yield_now().await;
+        }
+    };
+    timeout(PATIENCE, noted).await.expect("notes of what is made go");
+    let unmade = catalog.unmade_topics().await.expect("a store");
+    assert_eq!(unmade.first().map(|topic| &*topic.name), Some("hangs"), "a start would make it");
     assert!(!making.is_finished());
     let busy = ErrorCode::RequestTimedOut.code();
     assert_eq!(

@@ -203,7 +203,7 @@ impl Change {
         let (cluster, none) = (self.cluster(), HashSet::new());
         let topics = cluster.topic_records().await?;
         let shown = self.show(&topics, &none, cluster.identity.leader_epoch).await;
-        cluster.note_all_made(unmade(&cluster.catalog).await?);
+        self.forget_notes().await?;
         Ok(shown.partitions.len())
     }
 
@@ -215,8 +215,24 @@ impl Change {
         let failed = cluster.log_dirs.unopened().into_iter().collect();
         let Shown { partitions, wants, .. } =
             self.show(&topics, &failed, cluster.identity.leader_epoch).await;
-        cluster.note_all_made(unmade(&cluster.catalog).await?);
+        self.forget_notes().await?;
         Ok((partitions.len(), wants))
+    }
+
+    /// Drops the notes of topics whose logs are all there by now, but not of those that somebody is making.
+    async fn forget_notes(&self) -> Result<(), Refused> {
+        let (cluster, mut unmade) = (self.cluster(), unmade(&self.cluster().catalog).await?);
+        if unmade.is_empty() {
+            return Ok(());
+        }
+        let image = cluster.image();
+        for topic in cluster.topic_records().await? {
+            if image.topic_by_id(topic.topic_id).is_none() {
+                unmade.remove(&topic.topic_id);
+            }
+        }
+        cluster.note_all_made(unmade);
+        Ok(())
     }
 
     /// Of `opened` partitions those of topics that were deleted while nobody could reach them.
@@ -339,7 +355,9 @@ impl Change {
         let (name, now) = (record.name.clone(), Cluster::partition_settings(record, &self.config()));
         let opened: Vec<Arc<LogDir>> = log_dirs.here().filter(|dir| has_unshown(dir, topic)).collect();
         let hosted = to_its_end(move || {
-            opened.iter().for_each(|dir| dir.set_settings(&name, &now));
+            for dir in &opened {
+                dir.set_settings(&name, &now);
+            }
             let config: Arc<TopicConfig> = config;
             let dirs = (&*log_dirs, &*lanes);
             let (partitions, error) = host(dirs, &wanted, &config, 0..count, &failed, least_epoch);

@@ -80,12 +80,11 @@ impl LogDirs {
         }
         let mut all = Vec::with_capacity(by_directory.len());
         for (directory, partitions) in by_directory {
-            match self.named(directory) {
-                Some(dir) => all.push(ToMake { dir, partitions }),
-                None => {
-                    let directory = directory.unwrap_or_default();
-                    first_error = first_error.or(Some(CreateError::Away { directory }));
-                }
+            if let Some(dir) = self.named(directory) {
+                all.push(ToMake { dir, partitions });
+            } else {
+                let directory = directory.unwrap_or_default();
+                first_error = first_error.or(Some(CreateError::Away { directory }));
             }
         }
         Ok((all, first_error))
