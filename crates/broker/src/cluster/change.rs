@@ -8,9 +8,9 @@
 //! As the turn belongs to the task, at most one change has it, however many callers came and went; and as only
 //! tasks wait for it, a caller that is not polled (its client does not read what was sent before) keeps nobody waiting.
 //!
-//! A disk may not answer, and nobody else is to wait for that. So a change [claims](Change::claim) the topics that it is about and
-//! [leaves](Change::aside) the turn to others for as long as it works on a disk: meanwhile nothing of these topics changes, and all
-//! else may.
+//! A disk may not answer, and nobody else is to wait for that. So a change [claims](Change::claim) the topics that it is
+//! about and [leaves](Change::aside) the turn to others for as long as it works on a disk: meanwhile nothing of these
+//! topics changes, and all else may.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -112,8 +112,8 @@ impl Change {
         self.broker.config()
     }
 
-    /// Claims topics by their names, when no other change is about them any more, nor about any that they would collide with. If it
-    /// waited for that, what was read before may be old. An error: another one has waited for a disk for long.
+    /// Claims topics by their names, when no other change is about them any more, nor about any that they would collide
+    /// with. If it waited for that, what was read before may be old. An error: another one has waited for a disk for long.
     pub(super) async fn claim<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Result<Claim, Refused> {
         self.claim_until(names, Instant::now() + CLAIMED_WITHIN).await.ok_or_else(|| {
             let message =

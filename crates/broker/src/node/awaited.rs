@@ -1,5 +1,5 @@
-//! For which log directory a start waits: said when that takes long, and once more when it is over. A disk that does not answer holds
-//! up the start, and who looks at it should know which one it is.
+//! For which log directory a start waits: said when that takes long, and once more when it is over. A disk that does not
+//! answer holds up the start, and who looks at it should know which one it is.
 
 use std::{
     path::{Path, PathBuf},

@@ -27,8 +27,8 @@ impl InOrder {
         Self(dirs.filter(|dir| was_left_in_order(&*disk, dir).unwrap_or(false)).collect())
     }
 
-    /// The start is stopped. A disk that does not answer keeps nobody from that, nor the other directories from their notes: one that
-    /// takes longer is done without.
+    /// The start is stopped. A disk that does not answer keeps nobody from that, nor the other directories from their
+    /// notes: one that takes longer is done without.
     pub(super) fn note_stopped(self) {
         let all = self.0.len();
         if self.note_on(&disk(), PATIENCE).len() < all {

@@ -51,8 +51,8 @@ impl LogDirs {
         first_error.map_or(Ok(()), Err)
     }
 
-    /// Which of a topic's partitions have no log and can have one, by the directories in which each is to be made or found; and why
-    /// another one cannot. Waits for no disk.
+    /// Which of a topic's partitions have no log and can have one, by the directories in which each is to be made or found;
+    /// and why another one cannot. Waits for no disk.
     pub fn to_make(
         &self,
         topic: &str,

@@ -1,8 +1,9 @@
 //! Writes the markers that end a transaction into its partitions, once the decision is stable, and hands back what became of
-//! them. One task per transaction, and one for its markers in each log directory, so many of them at the same time: a transaction
-//! that waits for a slow disk holds no other up, and a directory that hangs none of the markers in another one. A marker that
-//! waits for its disk is not written a second time meanwhile: the later one might end the producer's next transaction. What markers
-//! wait for, syncs, is shared by all who wait in a partition, and bounded where it is done; so are those that wait to be appended.
+//! them. One task per transaction, and one for its markers in each log directory, so many of them at the same time: a
+//! transaction that waits for a slow disk holds no other up, and a directory that hangs none of the markers in another one.
+//! A marker that waits for its disk is not written a second time meanwhile: the later one might end the producer's next
+//! transaction. What markers wait for, syncs, is shared by all who wait in a partition, and bounded where it is done; so are
+//! those that wait to be appended.
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
