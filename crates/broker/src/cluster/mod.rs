@@ -12,6 +12,7 @@
 //! answered.
 
 mod change;
+mod deleting;
 mod features;
 mod image;
 mod known;
@@ -27,6 +28,7 @@ mod reopened;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod topic_settings;
 mod topics;
 mod traces;
 

@@ -219,22 +219,6 @@ impl Change {
         Ok((partitions.len(), wants))
     }
 
-    /// Drops the notes of topics whose logs are all there by now, but not of those that somebody is making.
-    async fn forget_notes(&self) -> Result<(), Refused> {
-        let (cluster, mut unmade) = (self.cluster(), unmade(&self.cluster().catalog).await?);
-        if unmade.is_empty() {
-            return Ok(());
-        }
-        let image = cluster.image();
-        for topic in cluster.topic_records().await? {
-            if image.topic_by_id(topic.topic_id).is_none() {
-                unmade.remove(&topic.topic_id);
-            }
-        }
-        cluster.note_all_made(unmade);
-        Ok(())
-    }
-
     /// Of `opened` partitions those of topics that were deleted while nobody could reach them.
     pub(super) async fn drop_deleted(&self, dir: &Arc<LogDir>, topics: &[TopicRecord], opened: &[LoadedLog]) {
         let known: HashMap<&str, (Uuid, usize)> = topics

@@ -1,10 +1,10 @@
-//! Creating, growing, changing and deleting topics.
+//! Creating and growing topics; deleting.rs and topic_settings.rs have the rest.
 //!
 //! ```text
 //!   create   store (its name is taken from here on), with a note that its logs are to be made ─ logs on disk ─ image:
 //!            usable, and only then answered ─ the note goes (missing.rs)
-//!   delete   store, with a note of what is left ─ image (nobody finds it) ─ logs renamed `-delete`, unlinked later, all of it
-//!            when the disk answers ─ offsets forgotten ─ the note goes (traces.rs)
+//!   delete   store, with a note of what is left ─ image (nobody finds it) ─ when the disk answers: logs renamed `-delete`,
+//!            unlinked later ─ offsets forgotten ─ the note goes (traces.rs)
 //!   start    store ─ logs, missing ones made where a note says so: a stop in the middle of a creation heals ─ image ─
 //!            what notes tell of goes
 //! ```
@@ -17,19 +17,17 @@ use std::{
     ops::Range,
     path::Path,
     sync::Arc,
-    time::Duration,
 };
 
 use pagewire_log::{CreateError, FailedLog, PartitionSettings};
 use pagewire_metadata::{
     Catalog, CatalogError, Revision,
-    model::{DeletedTopicRecord, PartitionRecord, TopicRecord},
+    model::{PartitionRecord, TopicRecord},
 };
 use pagewire_wire::ErrorCode;
-use uuid::Uuid;
 
 use super::{
-    Change, Cluster, Image, OwnConfigs, PartitionEntry, Refused, TopicEntry,
+    Change, Cluster, Image, PartitionEntry, Refused, TopicEntry,
     logs::{Unnamed, host, settings},
     names,
     placement::Placed,
@@ -38,9 +36,6 @@ use crate::{clock::now_ms, config::BrokerConfig, config::TopicConfig};
 
 /// Partitions one request may create, as in Kafka.
 pub(crate) const PARTITIONS_PER_REQUEST_MAX: usize = 10_000;
-
-/// A deletion is answered when its logs are gone, or after this: they go when the disk answers.
-const REMOVED_WITHIN: Duration = Duration::from_secs(1);
 
 /// A topic to be.
 #[derive(Debug, Clone)]
@@ -359,95 +354,6 @@ impl Change {
         if kept < count {
             self.aside(self.cluster().remove_logs(&topic.name, kept..count)).await;
         }
-    }
-
-    /// Replaces a topic's own settings by what `wish` makes of them, and puts them in force.
-    pub(crate) async fn topic_configs(
-        &self,
-        name: &str,
-        wish: impl FnOnce(&OwnConfigs, &BrokerConfig) -> Result<OwnConfigs, Refused>,
-    ) -> Result<(), Refused> {
-        let _claim = self.claim([name]).await?;
-        let (cluster, config, unknown) = (self.cluster(), self.config(), || Refused::unknown_topic(name));
-        let (mut record, version) = cluster.catalog.topic(name).await?.ok_or_else(unknown)?;
-        let topic = cluster.image().topic(name).cloned().ok_or_else(unknown)?;
-        record.configs = wish(&record.configs, &config)?;
-        let stored = cluster.catalog.replace_topic(&record, version).await;
-        stored.map_err(|error| Refused::from(error).if_too_large(ErrorCode::InvalidConfig))?;
-        let resolved = Arc::new(TopicConfig::resolve(&record.configs, &config));
-        let topic = TopicEntry { own_configs: record.configs, ..TopicEntry::clone(&topic) };
-        self.put_in_force(&topic, resolved).await;
-        self.broker.tell_settings_changed();
-        Ok(())
-    }
-
-    /// Resolves all topics' settings again: a broker default changed.
-    pub(super) async fn refresh_topics(&self) -> Result<(), Refused> {
-        let cluster = self.cluster();
-        for (mut record, _) in cluster.catalog.topics().await?.0 {
-            // One that is being made is shown as it has to be by then.
-            if cluster.image().topic(&record.name).is_none() {
-                continue;
-            }
-            let claim = self.claim_at_last(&record.name).await;
-            if claim.waited {
-                let Some((found, _)) = cluster.catalog.topic(&record.name).await? else { continue };
-                record = found;
-            }
-            if let Some(topic) = cluster.image().topic(&record.name).cloned() {
-                let resolved = Arc::new(TopicConfig::resolve(&record.configs, &self.config()));
-                self.put_in_force(&topic, resolved).await;
-            }
-            tokio::task::consume_budget().await;
-        }
-        self.broker.tell_settings_changed();
-        Ok(())
-    }
-
-    /// Of a topic that is claimed.
-    async fn put_in_force(&self, topic: &TopicEntry, resolved: Arc<TopicConfig>) {
-        self.set_settings(&topic.name, &settings(topic.id, &resolved)).await;
-        for partition in topic.partitions.iter().filter_map(|entry| entry.hosted.as_ref()) {
-            partition.set_config(Arc::clone(&resolved));
-        }
-        self.cluster().publish(TopicEntry { config: resolved, ..topic.clone() });
-    }
-
-    /// Deletes a topic, by its name and id, so that a namesake created meanwhile is left alone. It is gone when this returns; where
-    /// a disk does not answer, its logs there go when it does.
-    pub(crate) async fn delete_topic(&self, name: &str, id: Uuid) -> Result<(), Refused> {
-        let claim = self.claim([name]).await?;
-        let cluster = self.cluster();
-        let image = cluster.image();
-        let topic =
-            image.topic(name).filter(|topic| topic.id == id).ok_or_else(|| Refused::unknown_topic(name))?;
-        let mut partitions = topic.partitions.len();
-        if let Some((record, version)) = cluster.catalog.topic(name).await?
-            && record.topic_id == id
-        {
-            partitions = partitions.max(record.partitions.len());
-            cluster.catalog.delete_topic(&record, version).await?;
-        }
-        cluster.image.store(Arc::new(cluster.image().without(name)));
-        let hosted = || topic.partitions.iter().filter_map(|entry| entry.hosted.as_ref());
-        hosted().for_each(|partition| partition.wake_all());
-        let is_silent = hosted().any(|partition| partition.lane().is_silent());
-        let deleted = DeletedTopicRecord { name: name.to_owned(), topic_id: id };
-        let is_remembered = cluster.remember_deleted(deleted.clone(), false);
-        let broker = Arc::clone(&self.broker);
-        let removed = cluster.changes.spawn(async move {
-            // Nothing of this name is made before.
-            let _claim = claim;
-            let cluster = broker.cluster();
-            if cluster.remove_logs(&deleted.name, 0..partitions).await && is_remembered {
-                cluster.note_logs_gone(&deleted).await;
-            }
-        });
-        if !is_silent {
-            // What is not done by then is done later.
-            let _ = self.aside(tokio::time::timeout(REMOVED_WITHIN, removed)).await;
-        }
-        Ok(())
     }
 }
 
