@@ -60,7 +60,7 @@ pub(crate) fn start(broker: &Arc<Broker>, tasks: &TaskTracker, stop: &Cancellati
         FLUSH_EVERY.min(config.log_flush_scheduler_interval),
         Round { wanted: has_timed_flushes, ..Round::by_the_clock(flush) },
     );
-    every(LOOK_EVERY, Round::by_the_clock(look));
+    every(LOOK_EVERY, Round { is_one_call: true, ..Round::by_the_clock(look) });
     every(CLOSE_FILES_EVERY, Round { wanted: has_too_many_files, ..Round::by_the_clock(close_files) });
     tasks.spawn(trim_memory(Arc::clone(broker), Slack::default(), stop.clone()));
     tasks.spawn(note_offline_dirs(Arc::clone(broker), stop.clone()));
@@ -109,11 +109,13 @@ struct Round {
     early: Option<fn(&Broker) -> &Notify>,
     /// What follows each directory's turn.
     after: fn(&Broker),
+    /// It is over at once, unless the disk does not answer.
+    is_one_call: bool,
 }
 
 impl Round {
     fn by_the_clock(run: fn(&LogDir, i64)) -> Self {
-        Self { run, wanted: always, early: None, after: |_| () }
+        Self { run, wanted: always, early: None, after: |_| (), is_one_call: false }
     }
 
     /// Ends when the round is to run before its time.
@@ -175,7 +177,9 @@ async fn repeat(
         if !(round.wanted)(&broker) {
             continue;
         }
-        for dir in broker.cluster().log_dirs().here() {
+        let here: Vec<Arc<LogDir>> = broker.cluster().log_dirs().here().collect();
+        turns.keep(&here.iter().map(|dir| dir.path().to_path_buf()).collect::<Vec<_>>());
+        for dir in here {
             if why != Why::Owed || turns.owes(dir.path()) {
                 give_turn(&broker, &tasks, &round, &mut turns, why, dir);
             }
@@ -207,7 +211,8 @@ fn give_turn(
         run(&dir, now_ms());
         after(&of);
     };
-    let is_full = broker.cluster().lanes().of(&path).io().submit(job).is_err();
+    let lane = broker.cluster().lanes().of(&path);
+    let is_full = if round.is_one_call { lane.submit(job) } else { lane.io().submit(job) }.is_err();
     if is_full && turns.owe(&path) && why != Why::Owed {
         let dir = path.display();
         warn!(%dir, "the directory's I/O pool is full; a background round is put off until there is room");

@@ -12,6 +12,7 @@ use crate::{
     cluster::{Cluster, Image},
     config::BrokerConfig,
     coordinators::Coordinators,
+    described::Descriptions,
     handlers::{fetch::FetchSessions, produce},
     loggers::Loggers,
     memory::{Budget, Load},
@@ -25,7 +26,7 @@ pub(crate) struct Broker {
     cluster: Cluster,
     coordinators: Coordinators,
     sessions: FetchSessions,
-    produce_turns: produce::Turns,
+    produce_pipelines: produce::Pipelines,
     transfer: Transfer,
     buffers: BufferPool,
     memory: Arc<Budget>,
@@ -33,6 +34,7 @@ pub(crate) struct Broker {
     metrics: Metrics,
     loggers: Loggers,
     cleaners: Cleaners,
+    descriptions: Descriptions,
     settings_changed: Notify,
 }
 
@@ -51,7 +53,7 @@ impl Broker {
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
             sessions: FetchSessions::new(parts.config.max_incremental_fetch_session_cache_slots),
-            produce_turns: produce::Turns::default(),
+            produce_pipelines: produce::Pipelines::default(),
             memory: Arc::new(Budget::new(Load {
                 bytes: parts.config.request_memory_bytes,
                 files: net::answer_files_max(),
@@ -65,6 +67,7 @@ impl Broker {
             io: parts.io,
             loggers: parts.loggers,
             metrics: Metrics::default(),
+            descriptions: Descriptions::default(),
             settings_changed: Notify::new(),
         }
     }
@@ -119,8 +122,8 @@ impl Broker {
     }
 
     /// The order of produce requests that have to wait for a check.
-    pub(crate) fn produce_turns(&self) -> &produce::Turns {
-        &self.produce_turns
+    pub(crate) fn produce_pipelines(&self) -> &produce::Pipelines {
+        &self.produce_pipelines
     }
 
     pub(crate) fn transfer(&self) -> &Transfer {
@@ -157,6 +160,11 @@ impl Broker {
     /// What is logged at which level.
     pub(crate) fn loggers(&self) -> &Loggers {
         &self.loggers
+    }
+
+    /// What is known of the log directories where their disks do not answer.
+    pub(crate) fn descriptions(&self) -> &Descriptions {
+        &self.descriptions
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

@@ -36,31 +36,31 @@ use crate::{
 };
 
 /// Nobody waits longer for what must come.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// Looks for what comes by itself.
 const LOOKS_MAX: u32 = 1_000_000;
 /// Calls that are held in the second directory, more than its threads.
-const HELD: usize = 8;
+pub(crate) const HELD: usize = 8;
 /// I/O threads of a directory.
-const THREADS: usize = 2;
+pub(crate) const THREADS: usize = 2;
 /// KAFKA_STORAGE_ERROR.
 const STORAGE_ERROR: i16 = 56;
 /// ListOffsets.
 const LIST_OFFSETS: i16 = 7;
 
 /// A partition in the first directory, and those in the second.
-const WELL: i32 = 0;
-const HANGING: [i32; THREADS] = [2, 3];
+pub(crate) const WELL: i32 = 0;
+pub(crate) const HANGING: [i32; THREADS] = [2, 3];
 
 /// A broker on two directories whose disk can be held, with a topic that has partitions in both.
-struct Two {
-    disk: FailingDisk,
-    bench: Arc<Bench>,
-    partitions: Vec<Arc<Partition>>,
+pub(crate) struct Two {
+    pub(crate) disk: FailingDisk,
+    pub(crate) bench: Arc<Bench>,
+    pub(crate) partitions: Vec<Arc<Partition>>,
 }
 
 impl Two {
-    async fn with(io: IoPool) -> Self {
+    pub(crate) async fn with(io: IoPool) -> Self {
         let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));
         let bench = Arc::new(Bench::on_two(Arc::new(disk.clone()), io));
         let configs = [("internal.segment.bytes", "200"), ("retention.bytes", "1"), ("retention.ms", "-1")];
@@ -71,13 +71,13 @@ impl Two {
         Self { disk, bench, partitions }
     }
 
-    async fn produce(&self, partition: i32, acks: i16) -> i16 {
+    pub(crate) async fn produce(&self, partition: i32, acks: i16) -> i16 {
         let answer = self.bench.produce("t", partition, acks).await.expect("an answer");
         answer.error_code
     }
 
     /// Enough for some segments to be removable.
-    async fn fill(&self, partition: i32) {
+    pub(crate) async fn fill(&self, partition: i32) {
         for _ in 0..4 {
             assert_eq!(self.produce(partition, 1).await, 0);
         }
@@ -94,7 +94,7 @@ impl Two {
     }
 }
 
-async fn offset_for_time(bench: Arc<Bench>, partition_index: i32) -> ListOffsetsPartitionResponse {
+pub(crate) async fn offset_for_time(bench: Arc<Bench>, partition_index: i32) -> ListOffsetsPartitionResponse {
     let asked = ListOffsetsPartition {
         partition_index,
         current_leader_epoch: -1,
@@ -108,7 +108,7 @@ async fn offset_for_time(bench: Arc<Bench>, partition_index: i32) -> ListOffsets
 }
 
 /// Lets others go on until it is so.
-async fn until(is_so: impl Fn() -> bool, what: &str) {
+pub(crate) async fn until(is_so: impl Fn() -> bool, what: &str) {
     for _ in 0..LOOKS_MAX {
         if is_so() {
             return;

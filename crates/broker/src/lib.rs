@@ -22,10 +22,13 @@ mod cluster;
 pub mod config;
 pub mod control;
 mod coordinators;
+mod described;
 mod dispatch;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod handlers;
+#[cfg(test)]
+mod hang_changes_tests;
 #[cfg(test)]
 mod hang_tests;
 mod lanes;

@@ -52,6 +52,11 @@ impl Turns {
         self.owed.contains(dir)
     }
 
+    /// Directories that are not among these went away: nothing is owed to them any more.
+    pub(crate) fn keep(&mut self, here: &[PathBuf]) {
+        self.owed.retain(|dir| here.contains(dir));
+    }
+
     /// Whether any does.
     pub(crate) fn owes_any(&self) -> bool {
         !self.owed.is_empty()
@@ -73,5 +78,16 @@ mod tests {
         assert!(turns.owes(two) && !turns.owes(one) && turns.owes_any());
         drop(held);
         assert!(turns.begin(two).is_some() && !turns.owes_any());
+    }
+
+    #[test]
+    fn what_is_owed_to_a_directory_that_went_away_is_struck_out() {
+        let (here, away) = (Path::new("/here"), Path::new("/away"));
+        let mut turns = Turns::default();
+        assert!(turns.owe(here) && turns.owe(away));
+        turns.keep(&[here.to_path_buf()]);
+        assert!(turns.owes(here) && !turns.owes(away));
+        turns.keep(&[]);
+        assert!(!turns.owes_any());
     }
 }

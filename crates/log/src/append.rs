@@ -220,7 +220,7 @@ impl Log {
         }
         match active.cut_back(file) {
             Ok(()) => {
-                self.fail(&error, "write failed");
+                self.shut(&error, "write failed");
                 AppendError::Write(error)
             }
             Err(cut) => {

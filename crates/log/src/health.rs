@@ -11,8 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use pagewire_disk::Disk;
+
 use crate::Offline;
 use crate::online::online;
+use crate::probe::probe;
+use crate::sick::is_lasting;
 
 /// Shared by a log directory and all its logs.
 #[derive(Debug, Default)]
@@ -66,6 +70,20 @@ impl Health {
                 "log directory is offline for writes; what can be read is served. {}",
                 self.way_back()
             );
+        }
+    }
+
+    /// Something could not be written, for a reason that lasts and may be that of one file. Where nothing can be written in the
+    /// directory, no writes from now on.
+    pub(crate) fn look(&self, disk: &dyn Disk) {
+        if self.dir.as_os_str().is_empty() || self.sick().is_some() {
+            return;
+        }
+        if let Err(error) = probe(disk, &self.dir)
+            && is_lasting(&error)
+        {
+            let reason = format!("nothing can be written in it: {error}");
+            self.fail(Offline { reason: reason.into(), kind: error.kind() });
         }
     }
 

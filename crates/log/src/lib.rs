@@ -82,6 +82,7 @@ mod marks;
 mod online;
 mod open;
 mod patience;
+mod probe;
 mod producers;
 mod read;
 mod rebuild;
@@ -117,7 +118,7 @@ pub use dir::{
     Survey, Suspicion, Uncleanable, Unmarked, VOUCHED_FILE, note_restored, note_start_stopped, survey,
     was_left_in_order,
 };
-pub use dirs::{Coming, Homeless, Locked, LogDirs, Placed, Spread, TakeInError, TakenIn};
+pub use dirs::{Coming, Homeless, Locked, LogDirs, Placed, Spread, TakeInError, TakenIn, ToMake};
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use few::Few;
 pub use handles::Handles;

@@ -21,7 +21,7 @@ use crate::home::{Home, Vouched};
 use crate::marks::{MarkCells, Marks};
 use crate::retention::doomed::Doomed;
 use crate::segment::Segment;
-use crate::sick::{is_full, is_sick};
+use crate::sick::{is_full, is_lasting, is_sick};
 use crate::txns::undecided::Undecided;
 use crate::writer::Writer;
 
@@ -305,9 +305,19 @@ impl Log {
         }
     }
 
-    /// As [`fail`](Self::fail), and what an append that changed nothing is told.
+    /// What keeps records from being taken. Unless it may pass by itself, the log takes none from now on, and that is said; nor
+    /// does its directory where nothing else can be written either.
+    pub(crate) fn shut(&self, error: &io::Error, what: &str) {
+        if is_sick(error) || !is_lasting(error) || self.home.is_gone() {
+            return self.fail(error, what);
+        }
+        self.poison(error, what);
+        self.home.health.look(&*self.home.disk);
+    }
+
+    /// As [`shut`](Self::shut), and what an append that changed nothing is told.
     pub(crate) fn refuse(&self, error: io::Error, what: &str) -> AppendError {
-        self.fail(&error, what);
+        self.shut(&error, what);
         self.online().map_or_else(AppendError::Offline, |()| AppendError::Write(error))
     }
 

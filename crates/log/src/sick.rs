@@ -7,7 +7,8 @@ use pagewire_disk::Errno;
 /// The errors of a device or file system that is sick, or gone: what one file lost, others may have lost too.
 ///
 /// Not among them are those that are about one name or one request. A file that is missing (ENOENT) or that may not be
-/// opened (EACCES, EPERM, ELOOP) is that log's trouble. Where the log directory itself is missing, ENOENT and ENOTDIR
+/// opened (EACCES, EPERM, ELOOP) is that log's trouble, unless nothing can be written in the directory at all, which whoever
+/// was refused [looks for](crate::probe). Where the log directory itself is missing, ENOENT and ENOTDIR
 /// become ESTALE: [`Anchored`](pagewire_disk::Anchored) looks. ENOSPC and EDQUOT are [full](is_full); EMFILE, ENFILE
 /// and ENOMEM a [shortage](is_shortage).
 const SICK: &[Errno] = &[
@@ -61,6 +62,14 @@ pub(crate) fn is_shortage(error: &io::Error) -> bool {
     [Errno::MFILE, Errno::NFILE, Errno::NOMEM].iter().any(|errno| is(error, *errno))
 }
 
+/// Nothing says that it will pass by itself: neither [full](is_full) nor a [shortage](is_shortage), nor a call that was
+/// interrupted.
+pub(crate) fn is_lasting(error: &io::Error) -> bool {
+    let passes =
+        matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::ResourceBusy);
+    !passes && !is_full(error.kind()) && !is_shortage(error)
+}
+
 /// No more can be written. What is there is as it was, and can be removed.
 pub(crate) fn is_full(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
@@ -90,6 +99,18 @@ mod tests {
         for errno in SICK {
             let error = io::Error::from(*errno);
             assert!(is_sick(&error) && !is_shortage(&error) && !is_full(error.kind()), "{errno}");
+        }
+    }
+
+    #[test]
+    fn what_passes_by_itself_does_not_last() {
+        for errno in
+            [Errno::NOSPC, Errno::DQUOT, Errno::MFILE, Errno::NOMEM, Errno::INTR, Errno::AGAIN, Errno::BUSY]
+        {
+            assert!(!is_lasting(&errno.into()), "{errno}");
+        }
+        for errno in [Errno::ACCESS, Errno::PERM, Errno::NOENT, Errno::IO] {
+            assert!(is_lasting(&errno.into()), "{errno}");
         }
     }
 

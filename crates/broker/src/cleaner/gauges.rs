@@ -46,8 +46,13 @@ pub struct CleanerGauges {
 /// Looks at every compacted log. Blocks.
 pub(crate) fn gauges(broker: &Broker) -> CleanerGauges {
     let now_ms = now_ms();
-    let all = broker.cluster().log_dirs().here().map(|dir| dir.cleaning(now_ms));
-    let report = all.fold(CleaningReport::default(), together);
+    gauges_of(broker, broker.cluster().log_dirs().here().map(|dir| dir.cleaning(now_ms)))
+}
+
+/// The same of log directories that were looked at.
+pub(crate) fn gauges_of(broker: &Broker, all: impl IntoIterator<Item = CleaningReport>) -> CleanerGauges {
+    let now_ms = now_ms();
+    let report = all.into_iter().fold(CleaningReport::default(), together);
     let (cleaners, read) = (broker.cleaners(), |counter: &AtomicU64| counter.load(Relaxed));
     let (counts, last) = (&cleaners.counts, *cleaners.counts.last.lock());
     let enabled = broker.config().cleaner.enable;

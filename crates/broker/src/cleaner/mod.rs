@@ -27,7 +27,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use gauges::CleanerGauges;
-pub(crate) use gauges::gauges;
+pub(crate) use gauges::{gauges, gauges_of};
 
 use crate::{broker::Broker, config::CleanerConfig};
 use counts::Counts;

@@ -5,21 +5,70 @@
 //! each change has a task of its own, which waits for its turn and then runs to its end: whoever hangs up before the
 //! turn came takes the change back, whoever hangs up after that loses the answer and nothing else.
 //!
-//! As the turn belongs to the task, at most one change is under way, however many callers came and went; and as only
+//! As the turn belongs to the task, at most one change has it, however many callers came and went; and as only
 //! tasks wait for it, a caller that is not polled (its client does not read what was sent before) keeps nobody waiting.
+//!
+//! A disk may not answer, and nobody else is to wait for that. So a change [claims](Change::claim) the topics that it is
+//! about and [leaves](Change::aside) the turn to others for as long as it works on a disk: meanwhile nothing of these
+//! topics changes, and all else may.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use pagewire_wire::ErrorCode;
-use tokio::sync::{OwnedMutexGuard, oneshot};
+use parking_lot::Mutex;
+use tokio::{
+    sync::{Notify, OwnedMutexGuard, oneshot},
+    time::{Duration, Instant, timeout_at},
+};
 
-use super::{Cluster, Refused};
+use super::{Cluster, Refused, names};
 use crate::{broker::Broker, config::BrokerConfig};
+
+/// Who wants a topic that another change is about waits for so long.
+const CLAIMED_WITHIN: Duration = Duration::from_millis(if cfg!(test) { 500 } else { 5000 });
 
 /// The right to change the cluster, until it is dropped. What is read through it does not change meanwhile.
 pub(crate) struct Change {
     pub(super) broker: Arc<Broker>,
-    _turn: OwnedMutexGuard<()>,
+    /// `None` while it works on a disk.
+    turn: Mutex<Option<OwnedMutexGuard<()>>>,
+}
+
+/// Topics that a change is about which may not have the turn at the moment.
+#[derive(Default)]
+pub(super) struct Claims {
+    names: Mutex<HashSet<String>>,
+    given_back: Notify,
+}
+
+/// They are that of nobody else until this is dropped.
+pub(super) struct Claim {
+    claims: Arc<Claims>,
+    names: BTreeSet<String>,
+    /// Another change was about one of them just before.
+    pub(super) waited: bool,
+}
+
+impl Claims {
+    /// All of them, or none if one is another's.
+    fn try_claim(self: &Arc<Self>, names: &BTreeSet<String>, waited: bool) -> Option<Claim> {
+        let mut claimed = self.names.lock();
+        if names.iter().any(|name| claimed.contains(name)) {
+            return None;
+        }
+        claimed.extend(names.iter().cloned());
+        Some(Claim { claims: Arc::clone(self), names: names.clone(), waited })
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.claims.names.lock().retain(|name| !self.names.contains(name));
+        self.claims.given_back.notify_waiters();
+    }
 }
 
 /// Makes a change in a task of its own, which runs to its end even if the caller is dropped. The node waits for it when
@@ -45,7 +94,7 @@ where
         if cluster.changes.is_closed() {
             return Err(Refused::new(ErrorCode::RequestTimedOut, "the broker is stopping"));
         }
-        work(Change { broker, _turn: turn }).await
+        work(Change { broker, turn: Mutex::new(Some(turn)) }).await
     });
     task.await.unwrap_or_else(|error| {
         tracing::error!(%error, "a change of the cluster broke off");
@@ -61,6 +110,57 @@ impl Change {
     /// The broker's settings, which nobody else changes now.
     pub(crate) fn config(&self) -> Arc<BrokerConfig> {
         self.broker.config()
+    }
+
+    /// Claims topics by their names, when no other change is about them any more, nor about any that they would collide
+    /// with. If it waited for that, what was read before may be old. An error: another one has waited for a disk for long.
+    pub(super) async fn claim<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Result<Claim, Refused> {
+        self.claim_until(names, Instant::now() + CLAIMED_WITHIN).await.ok_or_else(|| {
+            let message =
+                "another change of the topic waits for a disk that does not answer: try again later";
+            Refused::new(ErrorCode::RequestTimedOut, message)
+        })
+    }
+
+    /// The same, however long it takes.
+    pub(super) async fn claim_at_last(&self, name: &str) -> Claim {
+        let mut waited = false;
+        loop {
+            if let Some(mut claim) = self.claim_until([name], Instant::now() + CLAIMED_WITHIN).await {
+                claim.waited |= waited;
+                return claim;
+            }
+            waited = true;
+        }
+    }
+
+    async fn claim_until<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n str>,
+        until: Instant,
+    ) -> Option<Claim> {
+        let names: BTreeSet<String> = names.into_iter().map(names::folded).collect();
+        let claims = &self.cluster().claims;
+        let mut waited = false;
+        loop {
+            let mut given_back = std::pin::pin!(claims.given_back.notified());
+            // Listens first and looks then: one that is given back in between is heard of.
+            given_back.as_mut().enable();
+            if let Some(claim) = claims.try_claim(&names, waited) {
+                return Some(claim);
+            }
+            waited = true;
+            self.aside(timeout_at(until, given_back)).await.ok()?;
+        }
+    }
+
+    /// Leaves the turn to others until `work` is done, which may wait for a disk.
+    pub(super) async fn aside<T>(&self, work: impl Future<Output = T>) -> T {
+        drop(self.turn.lock().take());
+        let done = work.await;
+        let turn = Arc::clone(&self.cluster().changing).lock_owned().await;
+        *self.turn.lock() = Some(turn);
+        done
     }
 
     /// Lets the next change begin, for a task that has more to do.

@@ -26,6 +26,7 @@ pub(crate) struct Image {
 }
 
 /// One topic.
+#[derive(Clone)]
 pub(crate) struct TopicEntry {
     pub(crate) name: Arc<str>,
     pub(crate) id: Uuid,

@@ -11,7 +11,7 @@ use pagewire_log::{FailedLog, LogDirs, Placed};
 use pagewire_metadata::{Catalog, CatalogError, model::TopicRecord};
 use uuid::Uuid;
 
-use super::Cluster;
+use super::{Change, Cluster, Refused};
 
 /// What is missing in the directories that are here.
 #[derive(Default)]
@@ -62,5 +62,23 @@ impl Cluster {
             topic.is_none_or(|topic| topic.partitions.iter().all(|entry| entry.hosted.is_some()))
         };
         self.note_made(unmade.into_iter().filter(is_made).collect());
+    }
+}
+
+impl Change {
+    /// Drops the notes of topics whose logs are all there by now, but not of those that somebody is making.
+    pub(super) async fn forget_notes(&self) -> Result<(), Refused> {
+        let (cluster, mut unmade) = (self.cluster(), unmade(&self.cluster().catalog).await?);
+        if unmade.is_empty() {
+            return Ok(());
+        }
+        let image = cluster.image();
+        for topic in cluster.topic_records().await? {
+            if image.topic_by_id(topic.topic_id).is_none() {
+                unmade.remove(&topic.topic_id);
+            }
+        }
+        cluster.note_all_made(unmade);
+        Ok(())
     }
 }

@@ -8,9 +8,11 @@
 //! ```
 //!
 //! Changes are made one at a time, each by a task of its own (change.rs): into the store first, then onto disk, then into
-//! the image. A topic is usable before its creation is answered.
+//! the image. While one waits for a disk, others that are about other topics go on. A topic is usable before its creation is
+//! answered.
 
 mod change;
+mod deleting;
 mod features;
 mod image;
 mod known;
@@ -26,6 +28,7 @@ mod reopened;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod topic_settings;
 mod topics;
 mod traces;
 
@@ -63,6 +66,10 @@ pub(crate) struct Cluster {
     /// Held while a change goes through store, disk and image. Only tasks of changes wait for it, which always run on: a
     /// future that a connection drives may not be polled for as long as its client does not read.
     changing: Arc<Mutex<()>>,
+    /// Topics that are being changed by somebody who works on a disk, without the turn.
+    claims: Arc<change::Claims>,
+    /// Partitions that have their directory and no log yet.
+    placing: Arc<placement::Placing>,
     /// The tasks of changes.
     changes: TaskTracker,
     producer_ids: Arc<producer_ids::ProducerIds>,
@@ -80,6 +87,8 @@ impl Cluster {
             image: ArcSwap::default(),
             features: ArcSwap::default(),
             changing: Arc::default(),
+            claims: Arc::default(),
+            placing: Arc::default(),
             changes: TaskTracker::new(),
             producer_ids: Arc::default(),
             traces: traces::Traces::default(),

@@ -50,6 +50,11 @@ pub(crate) fn collide(one: &str, other: &str) -> bool {
         && one.bytes().zip(other.bytes()).all(|(a, b)| plain(a) == plain(b))
 }
 
+/// The same for all names that collide with each other.
+pub(crate) fn folded(name: &str) -> String {
+    name.replace('.', "_")
+}
+
 /// Whether there can be a name that this one collides with.
 pub(crate) fn may_collide(name: &str) -> bool {
     name.bytes().any(|byte| plain(byte) == b'_')

@@ -4,14 +4,15 @@
 //! directory. What is left to do in the turn is to compare what was loaded with what there is by then.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use pagewire_log::{
-    Coming, CreateError, LoadMeter, LoadReport, LoadedLog, LogDir, LogDirOptions, LogDirs, LogError, Offline,
-    SettingsOf, TakeInError, TakenIn,
+    Coming, CreateError, LoadMeter, LoadReport, LoadedLog, Log, LogDir, LogDirOptions, LogDirs, LogError,
+    Offline, SettingsOf, TakeInError, TakenIn,
 };
 use pagewire_metadata::{
     CatalogError,
@@ -185,7 +186,8 @@ impl Change {
         self.remember(&dir).await;
         if let Some(unmade) = unmade {
             let (log_dirs, topics) = (Arc::clone(&cluster.log_dirs), Arc::clone(&topics));
-            let missing = to_its_end(move || look_for_missing(&log_dirs, &topics, &unmade)).await;
+            let look = to_its_end(move || look_for_missing(&log_dirs, &topics, &unmade));
+            let missing = self.aside(look).await;
             report.failed.extend(missing.unwrap_or_default().gone);
         }
         // Those of other directories wait until somebody opens these: recovering them would keep the turn.
@@ -201,7 +203,7 @@ impl Change {
         let (cluster, none) = (self.cluster(), HashSet::new());
         let topics = cluster.topic_records().await?;
         let shown = self.show(&topics, &none, cluster.identity.leader_epoch).await;
-        cluster.note_all_made(unmade(&cluster.catalog).await?);
+        self.forget_notes().await?;
         Ok(shown.partitions.len())
     }
 
@@ -213,7 +215,7 @@ impl Change {
         let failed = cluster.log_dirs.unopened().into_iter().collect();
         let Shown { partitions, wants, .. } =
             self.show(&topics, &failed, cluster.identity.leader_epoch).await;
-        cluster.note_all_made(unmade(&cluster.catalog).await?);
+        self.forget_notes().await?;
         Ok((partitions.len(), wants))
     }
 
@@ -242,11 +244,11 @@ impl Change {
                 }
             }
         });
-        if deleted.await.is_none() {
+        if self.aside(deleted).await.is_none() {
             tracing::error!("logs of deleted topics are left for the next start");
             return;
         }
-        self.cluster().clean_up_again().await;
+        self.aside(self.cluster().clean_up_again()).await;
     }
 
     /// Of `shown` partitions those that take records, and those that do not. Of a directory that is held they do so by themselves.
@@ -291,22 +293,28 @@ impl Change {
         failed: &HashSet<(String, i32)>,
         least_epoch: i32,
     ) -> Shown {
-        let mut all = Shown::default();
+        let (mut all, cluster) = (Shown::default(), self.cluster());
+        let is_unshown = |topic: &TopicEntry, (index, entry): (i32, &PartitionEntry)| match &entry.hosted {
+            Some(hosted) => {
+                let log = cluster.log_dirs.get(&topic.name, index);
+                !log.is_some_and(|log| Arc::ptr_eq(&log, &hosted.log))
+            }
+            None => entry.leader == NO_LEADER,
+        };
         for record in topics {
-            let image = self.cluster().image();
-            let Some(topic) = image.topic(&record.name).filter(|topic| topic.id == record.topic_id) else {
+            let found = |id| cluster.image().topic(&record.name).filter(|topic| topic.id == id).cloned();
+            let is_due = |topic: &TopicEntry| (0..).zip(&topic.partitions).any(|one| is_unshown(topic, one));
+            if !found(record.topic_id).is_some_and(|topic| is_due(&topic)) {
                 continue;
-            };
-            let log_dirs = &self.cluster().log_dirs;
-            log_dirs.set_settings(&record.name, &Cluster::partition_settings(record, &self.config()));
-            let is_as_shown = |(index, entry): (i32, &PartitionEntry)| match &entry.hosted {
-                Some(hosted) => {
-                    log_dirs.get(&record.name, index).is_some_and(|log| Arc::ptr_eq(&log, &hosted.log))
-                }
-                None => entry.leader != NO_LEADER,
-            };
-            if !(0..).zip(&topic.partitions).all(is_as_shown) {
-                let one = self.show_one(record, topic, failed, least_epoch).await;
+            }
+            let claim = self.claim_at_last(&record.name).await;
+            let mut record = Cow::Borrowed(record);
+            if claim.waited {
+                let Ok(Some((now, _))) = cluster.catalog.topic(&record.name).await else { continue };
+                record = Cow::Owned(now);
+            }
+            if let Some(topic) = found(record.topic_id) {
+                let one = self.show_one(&record, &topic, failed, least_epoch).await;
                 all.partitions.extend(one.partitions);
                 all.wants |= one.wants;
                 all.error = all.error.or(one.error);
@@ -327,14 +335,20 @@ impl Change {
         let failed: Vec<i32> =
             failed.iter().filter(|(name, _)| *name == record.name).map(|(_, index)| *index).collect();
         let count = topic.partitions.len();
+        // What was opened meanwhile is as it was when that began.
+        let (name, now) = (record.name.clone(), Cluster::partition_settings(record, &self.config()));
+        let opened: Vec<Arc<LogDir>> = log_dirs.here().filter(|dir| has_unshown(dir, topic)).collect();
         let hosted = to_its_end(move || {
+            for dir in &opened {
+                dir.set_settings(&name, &now);
+            }
             let config: Arc<TopicConfig> = config;
             let dirs = (&*log_dirs, &*lanes);
             let (partitions, error) = host(dirs, &wanted, &config, 0..count, &failed, least_epoch);
             // Those that cannot be named take no record until they are.
             (partitions, error.or(log_dirs.name_made().err()))
         });
-        let Some((mut partitions, error)) = hosted.await else {
+        let Some((mut partitions, error)) = self.aside(hosted).await else {
             tracing::error!(topic = record.name, "logs are not served until the next start");
             return Shown::default();
         };
@@ -371,6 +385,16 @@ impl Change {
         let wants = error.as_ref().is_some_and(CreateError::is_for_want);
         Shown { partitions: shown, error, wants }
     }
+}
+
+/// Whether a directory has a log of the topic that is not the one which is shown.
+fn has_unshown(dir: &LogDir, topic: &TopicEntry) -> bool {
+    let is_unshown = |(index, entry): (i32, &PartitionEntry)| {
+        let hosted = entry.hosted.as_ref();
+        let is_shown = |log: &Arc<Log>| hosted.is_some_and(|hosted| Arc::ptr_eq(log, &hosted.log));
+        dir.get(&topic.name, index).is_some_and(|log| !is_shown(&log))
+    };
+    (0..).zip(&topic.partitions).any(is_unshown)
 }
 
 /// Does what blocks, and must not be refused because the I/O pool is full. `None` if it panicked, which is said.

@@ -1,8 +1,51 @@
-//! Where partitions may be placed. Pure.
+//! Where partitions may be placed, and how many have their place and no log yet.
+
+use std::{collections::HashMap, sync::Arc};
 
 use pagewire_wire::ErrorCode;
+use parking_lot::Mutex;
+use uuid::Uuid;
 
 use super::Refused;
+
+/// Partitions that are being made, by the directories that they are placed in.
+#[derive(Debug, Default)]
+pub(super) struct Placing(Mutex<HashMap<Option<Uuid>, usize>>);
+
+/// Some of them, until they have their logs.
+#[derive(Debug)]
+pub(super) struct Placed {
+    placing: Arc<Placing>,
+    directories: Vec<Option<Uuid>>,
+}
+
+impl Placing {
+    /// How many a directory is getting.
+    pub(super) fn of(&self, directory: Option<Uuid>) -> usize {
+        self.0.lock().get(&directory).copied().unwrap_or(0)
+    }
+
+    pub(super) fn begin(self: &Arc<Self>, directories: Vec<Option<Uuid>>) -> Placed {
+        let mut all = self.0.lock();
+        for directory in &directories {
+            *all.entry(*directory).or_default() += 1;
+        }
+        drop(all);
+        Placed { placing: Arc::clone(self), directories }
+    }
+}
+
+impl Drop for Placed {
+    fn drop(&mut self) {
+        let mut all = self.placing.0.lock();
+        for directory in &self.directories {
+            if let Some(count) = all.get_mut(directory) {
+                *count -= 1;
+            }
+        }
+        all.retain(|_, count| *count > 0);
+    }
+}
 
 /// How many copies are asked for; -1 stands for the broker's default.
 pub(crate) fn replication(factor: i16, default: i16) -> Result<i16, Refused> {
@@ -53,6 +96,18 @@ pub(crate) fn misplaced(broker_ids: &[i32], node_id: i32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn partitions_count_for_their_directories_until_they_have_their_logs() {
+        let (placing, second) = (Arc::<Placing>::default(), Some(Uuid::from_u128(2)));
+        let one = placing.begin(vec![None, second, second]);
+        let other = placing.begin(vec![second]);
+        assert_eq!((placing.of(None), placing.of(second)), (1, 3));
+        drop(one);
+        assert_eq!((placing.of(None), placing.of(second)), (0, 1));
+        drop(other);
+        assert!(placing.0.lock().is_empty());
+    }
 
     #[test]
     fn one_broker_keeps_one_copy_whoever_says_how_many() {

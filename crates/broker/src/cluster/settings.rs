@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use pagewire_metadata::{
     Catalog, CatalogError, Listing, StoreError,
-    model::{ConfigRecord, ConfigScope},
+    model::{ConfigRecord, ConfigScope, keys},
 };
 use pagewire_wire::ErrorCode;
 use tracing::warn;
@@ -77,9 +77,14 @@ impl Change {
         Ok(configs)
     }
 
-    /// All that is stored, which nobody changes now.
+    /// All that is stored, but for topics whose logs are being made: nobody has seen those yet.
     pub(crate) async fn metadata(&self) -> Result<Listing, StoreError> {
-        self.cluster().catalog.store().list("").await
+        let mut all = self.cluster().catalog.store().list("").await?;
+        let image = self.cluster().image();
+        let is_shown =
+            |key: &str| key.strip_prefix(keys::TOPICS).is_none_or(|name| image.topic(name).is_some());
+        all.entries.retain(|row| is_shown(&row.key));
+        Ok(all)
     }
 
     /// Puts the broker's settings in force, for all topics too.

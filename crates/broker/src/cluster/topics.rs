@@ -1,10 +1,10 @@
-//! Creating, growing, changing and deleting topics.
+//! Creating and growing topics; deleting.rs and topic_settings.rs have the rest.
 //!
 //! ```text
 //!   create   store (its name is taken from here on), with a note that its logs are to be made ─ logs on disk ─ image:
 //!            usable, and only then answered ─ the note goes (missing.rs)
-//!   delete   store, with a note of what is left ─ image (nobody finds it) ─ logs renamed `-delete`, unlinked later ─
-//!            offsets forgotten ─ the note goes (traces.rs)
+//!   delete   store, with a note of what is left ─ image (nobody finds it) ─ when the disk answers: logs renamed `-delete`,
+//!            unlinked later ─ offsets forgotten ─ the note goes (traces.rs)
 //!   start    store ─ logs, missing ones made where a note says so: a stop in the middle of a creation heals ─ image ─
 //!            what notes tell of goes
 //! ```
@@ -14,6 +14,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    ops::Range,
     path::Path,
     sync::Arc,
 };
@@ -21,15 +22,15 @@ use std::{
 use pagewire_log::{CreateError, FailedLog, PartitionSettings};
 use pagewire_metadata::{
     Catalog, CatalogError, Revision,
-    model::{DeletedTopicRecord, PartitionRecord, TopicRecord},
+    model::{PartitionRecord, TopicRecord},
 };
 use pagewire_wire::ErrorCode;
-use uuid::Uuid;
 
 use super::{
-    Change, Cluster, Image, OwnConfigs, PartitionEntry, Refused, TopicEntry,
-    logs::{host, settings, takes_records},
+    Change, Cluster, Image, PartitionEntry, Refused, TopicEntry,
+    logs::{Unnamed, host, settings},
     names,
+    placement::Placed,
 };
 use crate::{clock::now_ms, config::BrokerConfig, config::TopicConfig};
 
@@ -133,6 +134,15 @@ enum Creation {
     Done(Result<Arc<TopicEntry>, Refused>),
 }
 
+impl Creation {
+    fn partitions(&self) -> &[PartitionEntry] {
+        match self {
+            Self::Begun(begun) => &begun.entry.partitions,
+            Self::Done(_) => &[],
+        }
+    }
+}
+
 impl Change {
     /// Creates a topic; when this returns it takes records.
     pub(crate) async fn create_topic(&self, new: NewTopic) -> Result<Arc<TopicEntry>, Refused> {
@@ -143,6 +153,11 @@ impl Change {
     /// Creates topics, in order; when this returns they take records. All logs that are made for them are written down at once,
     /// before the first of them is seen.
     pub(crate) async fn create_topics(&self, all: Vec<NewTopic>) -> Vec<Result<Arc<TopicEntry>, Refused>> {
+        let _claim = match self.claim(all.iter().map(|new| new.name.as_str())).await {
+            Ok(claim) => claim,
+            Err(refused) => return all.iter().map(|_| Err(refused.clone())).collect(),
+        };
+        let config = self.config();
         let mut begun: Vec<Creation> = Vec::with_capacity(all.len());
         for new in all {
             let twin = begun.iter().find_map(|one| match one {
@@ -157,12 +172,12 @@ impl Change {
             };
             begun.push(creation);
         }
-        let named = self.name_logs().await;
+        let unnamed = self.name_logs(begun.iter().flat_map(Creation::partitions)).await;
         let (mut created, mut shown) = (Vec::with_capacity(begun.len()), Vec::new());
         for one in begun {
             created.push(match one {
                 Creation::Begun(begun) => {
-                    let kept = self.keep_begun(*begun, &named).await;
+                    let kept = self.keep_begun(*begun, &unnamed).await;
                     shown.extend(kept.iter().cloned());
                     kept
                 }
@@ -172,7 +187,18 @@ impl Change {
         let ids = shown.iter().map(|topic: &Arc<TopicEntry>| topic.id).collect();
         self.cluster().publish_all(shown);
         self.cluster().note_made(ids);
+        if !Arc::ptr_eq(&config, &self.config()) {
+            self.catch_up(&created).await;
+        }
         created
+    }
+
+    /// Broker defaults changed while the logs of these were made.
+    async fn catch_up(&self, created: &[Result<Arc<TopicEntry>, Refused>]) {
+        for topic in created.iter().filter_map(|one| one.as_ref().ok()) {
+            let resolved = Arc::new(TopicConfig::resolve(&topic.own_configs, &self.config()));
+            self.put_in_force(topic, resolved).await;
+        }
     }
 
     /// Stores a topic and makes its logs.
@@ -190,7 +216,8 @@ impl Change {
         }
         let node = cluster.identity.node_id;
         let mut record = TopicRecord::on_one_node(&new.name, new.partitions, node, now_ms());
-        record.partitions = self.placed(new.partitions)?;
+        let (partitions, _until_made) = self.placed(new.partitions)?;
+        record.partitions = partitions;
         record.configs = new.configs;
         let version = match cluster.catalog.create_topic(&record).await {
             Ok(version) => version,
@@ -209,13 +236,9 @@ impl Change {
     }
 
     /// A topic whose logs are `named` is to be shown, another is dropped.
-    async fn keep_begun(
-        &self,
-        begun: Begun,
-        named: &Result<(), Refused>,
-    ) -> Result<Arc<TopicEntry>, Refused> {
+    async fn keep_begun(&self, begun: Begun, unnamed: &Unnamed) -> Result<Arc<TopicEntry>, Refused> {
         let Begun { record, version, entry } = begun;
-        if let Err(refused) = takes_records(&entry.partitions, named) {
+        if let Err(refused) = unnamed.refuse(&entry.partitions) {
             self.drop_begun(&record, version).await?;
             return Err(refused);
         }
@@ -226,7 +249,7 @@ impl Change {
     async fn drop_begun(&self, record: &TopicRecord, version: Revision) -> Result<(), Refused> {
         let cluster = self.cluster();
         let deleted = cluster.catalog.delete_topic(record, version).await?;
-        let logs_gone = self.remove_logs(&record.name, 0..record.partitions.len()).await;
+        let logs_gone = self.aside(cluster.remove_logs(&record.name, 0..record.partitions.len())).await;
         // Nobody ever saw it, so no group has committed anything for it: a client that tries again and again on a full
         // disk leaves nothing behind.
         if logs_gone {
@@ -244,7 +267,7 @@ impl Change {
         let found = self.cluster().catalog.topic(name).await?;
         let (record, _) = found.ok_or_else(|| Refused::already_there(name))?;
         let entry = self.bring_up(&record).await?;
-        takes_records(&entry.partitions, &self.name_logs().await)?;
+        self.name_logs(entry.partitions.iter()).await.refuse(&entry.partitions)?;
         let entry = self.cluster().publish(entry);
         self.cluster().note_made(vec![record.topic_id]);
         tracing::warn!(topic = %name, "a topic whose creation had broken off was finished");
@@ -254,14 +277,16 @@ impl Change {
 
     /// New partitions of this node, each in the directory it shall be in. The record says so before anything is made, so
     /// that none is ever made a second time elsewhere.
-    fn placed(&self, count: usize) -> Result<Vec<PartitionRecord>, Refused> {
+    fn placed(&self, count: usize) -> Result<(Vec<PartitionRecord>, Placed), Refused> {
         let cluster = self.cluster();
-        // Nothing new waits for a disk that does not answer, and with it all changes.
-        let hangs = |dir: &Path| cluster.lanes.of(dir).hanging().is_some();
-        let (node, directories) = (cluster.identity.node_id, cluster.log_dirs.place_sparing(count, hangs));
+        // What is new waits for no disk that does not answer, as long as there is another.
+        let (is_silent, coming) = (|dir: &Path| cluster.is_silent(dir), |dir| cluster.placing.of(dir));
+        let (node, directories) =
+            (cluster.identity.node_id, cluster.log_dirs.place_beside(count, is_silent, coming));
         let directories =
             directories.map_err(|none| Refused::new(ErrorCode::KafkaStorageError, none.to_string()))?;
-        Ok(directories.into_iter().map(|directory| PartitionRecord::on(node, directory)).collect())
+        let records = directories.iter().map(|directory| PartitionRecord::on(node, *directory)).collect();
+        Ok((records, cluster.placing.begin(directories)))
     }
 
     /// From the store to what the image is to say.
@@ -274,6 +299,7 @@ impl Change {
     /// Gives a topic more partitions, `count` in all.
     pub(crate) async fn add_partitions(&self, name: &str, count: usize) -> Result<Arc<TopicEntry>, Refused> {
         let (cluster, unknown) = (self.cluster(), || Refused::unknown_topic(name));
+        let _claim = self.claim([name]).await?;
         let (mut record, version) = cluster.catalog.topic(name).await?.ok_or_else(unknown)?;
         let topic = cluster.image().topic(name).cloned().ok_or_else(unknown)?;
         let there = topic.partitions.len();
@@ -285,12 +311,11 @@ impl Change {
         }
         // The store may know of more already, if it failed after it had written.
         let count = count.max(record.partitions.len());
-        record.partitions.extend(self.placed(count - record.partitions.len())?);
+        let (new, _until_made) = self.placed(count - record.partitions.len())?;
+        record.partitions.extend(new);
         Catalog::check_size(&record)
             .map_err(|error| Refused::from(error).if_too_large(ErrorCode::InvalidPartitions))?;
-        let made = self.make_logs(&record, &topic.config, there..count).await;
-        let named = self.name_logs().await;
-        let added = match made.and_then(|added| takes_records(&added, &named).map(|()| added)) {
+        let added = match self.make_named(&record, &topic.config, there..count).await {
             Ok(added) => {
                 cluster.catalog.replace_topic(&record, version).await.map(|_| added).map_err(Refused::from)
             }
@@ -308,6 +333,18 @@ impl Change {
         }
     }
 
+    /// Makes logs that take records.
+    async fn make_named(
+        &self,
+        record: &TopicRecord,
+        resolved: &Arc<TopicConfig>,
+        range: Range<usize>,
+    ) -> Result<Vec<PartitionEntry>, Refused> {
+        let made = self.make_logs(record, resolved, range).await?;
+        self.name_logs(made.iter()).await.refuse(&made)?;
+        Ok(made)
+    }
+
     /// Removes the logs of partitions that were to be added, but for those that the store knows of after all: it may have
     /// failed after it had written.
     async fn take_back(&self, topic: &TopicEntry, count: usize) {
@@ -315,70 +352,8 @@ impl Change {
         let stored = stored.filter(|(record, _)| record.topic_id == topic.id);
         let kept = stored.map_or(0, |(record, _)| record.partitions.len()).max(topic.partitions.len());
         if kept < count {
-            self.remove_logs(&topic.name, kept..count).await;
+            self.aside(self.cluster().remove_logs(&topic.name, kept..count)).await;
         }
-    }
-
-    /// Replaces a topic's own settings by what `wish` makes of them, and puts them in force.
-    pub(crate) async fn topic_configs(
-        &self,
-        name: &str,
-        wish: impl FnOnce(&OwnConfigs, &BrokerConfig) -> Result<OwnConfigs, Refused>,
-    ) -> Result<(), Refused> {
-        let (cluster, config, unknown) = (self.cluster(), self.config(), || Refused::unknown_topic(name));
-        let (mut record, version) = cluster.catalog.topic(name).await?.ok_or_else(unknown)?;
-        let topic = cluster.image().topic(name).cloned().ok_or_else(unknown)?;
-        record.configs = wish(&record.configs, &config)?;
-        let stored = cluster.catalog.replace_topic(&record, version).await;
-        stored.map_err(|error| Refused::from(error).if_too_large(ErrorCode::InvalidConfig))?;
-        self.put_in_force(&record, &topic, &config);
-        self.broker.tell_settings_changed();
-        Ok(())
-    }
-
-    /// Resolves all topics' settings again: a broker default changed.
-    pub(super) async fn refresh_topics(&self) -> Result<(), Refused> {
-        let (cluster, config) = (self.cluster(), self.config());
-        for (record, _) in cluster.catalog.topics().await?.0 {
-            if let Some(topic) = cluster.image().topic(&record.name).cloned() {
-                self.put_in_force(&record, &topic, &config);
-            }
-            tokio::task::consume_budget().await;
-        }
-        self.broker.tell_settings_changed();
-        Ok(())
-    }
-
-    fn put_in_force(&self, record: &TopicRecord, topic: &TopicEntry, config: &BrokerConfig) {
-        let resolved = Arc::new(TopicConfig::resolve(&record.configs, config));
-        self.cluster().log_dirs.set_settings(&record.name, &settings(record.topic_id, &resolved));
-        for partition in topic.partitions.iter().filter_map(|entry| entry.hosted.as_ref()) {
-            partition.set_config(Arc::clone(&resolved));
-        }
-        self.cluster().publish(entry(record, resolved, topic.partitions.clone()));
-    }
-
-    /// Deletes a topic, by its name and id, so that a namesake created meanwhile is left alone.
-    pub(crate) async fn delete_topic(&self, name: &str, id: Uuid) -> Result<(), Refused> {
-        let cluster = self.cluster();
-        let image = cluster.image();
-        let topic =
-            image.topic(name).filter(|topic| topic.id == id).ok_or_else(|| Refused::unknown_topic(name))?;
-        let mut partitions = topic.partitions.len();
-        if let Some((record, version)) = cluster.catalog.topic(name).await?
-            && record.topic_id == id
-        {
-            partitions = partitions.max(record.partitions.len());
-            cluster.catalog.delete_topic(&record, version).await?;
-        }
-        cluster.image.store(Arc::new(image.without(name)));
-        for partition in topic.partitions.iter().filter_map(|entry| entry.hosted.as_ref()) {
-            partition.wake_all();
-        }
-        let logs_gone = self.remove_logs(name, 0..partitions).await;
-        let deleted = DeletedTopicRecord { name: name.to_owned(), topic_id: id };
-        cluster.remember_deleted(deleted, logs_gone);
-        Ok(())
     }
 }
 

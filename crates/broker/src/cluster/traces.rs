@@ -76,11 +76,25 @@ impl Cluster {
         self.forget_deleted(deleted.iter().filter(|topic| !waiting.contains(&topic.topic_id))).await;
     }
 
-    /// A topic is gone from store and image; its offsets are not.
-    pub(super) fn remember_deleted(&self, topic: DeletedTopicRecord, logs_gone: bool) {
+    /// A topic is gone from store and image; its offsets are not. Says whether it is remembered until they are.
+    pub(super) fn remember_deleted(&self, topic: DeletedTopicRecord, logs_gone: bool) -> bool {
         let mut topics = self.traces.topics.lock();
-        if topics.len() < REMEMBERED_MAX {
+        let has_room = topics.len() < REMEMBERED_MAX;
+        if has_room {
             topics.push(Trace { topic, logs_gone });
+        }
+        has_room
+    }
+
+    /// No directory of a topic that is [remembered](Self::remember_deleted) has its name any more.
+    pub(super) async fn note_logs_gone(&self, topic: &DeletedTopicRecord) {
+        let are_offsets_gone = {
+            let mut topics = self.traces.topics.lock();
+            let trace = topics.iter_mut().find(|trace| trace.topic.topic_id == topic.topic_id);
+            trace.map(|trace| trace.logs_gone = true).is_none()
+        };
+        if are_offsets_gone {
+            self.forget_deleted(std::iter::once(topic)).await;
         }
     }
 

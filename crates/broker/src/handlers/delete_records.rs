@@ -69,7 +69,7 @@ async fn make_durable(ctx: &Context, moved: &[(Arc<Lane>, Arc<str>, i32)]) -> Ve
             continue;
         }
         let log_dirs = Arc::clone(ctx.broker.cluster().log_dirs());
-        match lane.io().run(move || log_dirs.write_checkpoints_of(&its)).await {
+        match lane.run(move || log_dirs.write_checkpoints_of(&its)).await {
             Ok(some) => {
                 let at = some.into_iter().filter_map(|at| places.get(at).copied());
                 failed.extend(at.map(|at| (at, ErrorCode::KafkaStorageError)));
@@ -94,7 +94,7 @@ async fn delete(
         return Err(ErrorCode::PolicyViolation);
     }
     let (log, offset) = (Arc::clone(&partition.log), asked.offset);
-    let moved = partition.io().run(move || log.delete_records_before(offset)).await;
+    let moved = partition.lane().run(move || log.delete_records_before(offset)).await;
     let moved = moved.map_err(|_| ErrorCode::RequestTimedOut)?;
     partition.wake_all();
     let done = |log_start| (Arc::clone(partition.lane()), Arc::clone(&topic.name), log_start);

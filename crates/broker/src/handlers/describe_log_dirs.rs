@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, HashSet},
     io::ErrorKind,
-    sync::Arc,
 };
 
 use pagewire_log::{DirDescription, LogDescription};
@@ -17,17 +16,11 @@ use pagewire_wire::{
     },
 };
 
-use crate::request::Context;
+use crate::{described::describe, request::Context};
 
 pub(crate) async fn handle(ctx: Context, request: DescribeLogDirsRequest) -> DescribeLogDirsResponse {
-    let log_dirs = Arc::clone(ctx.broker.cluster().log_dirs());
-    let Ok(dirs) = ctx.broker.io().run(move || log_dirs.describe()).await else {
-        return DescribeLogDirsResponse {
-            error_code: ErrorCode::RequestTimedOut.code(),
-            ..Default::default()
-        };
-    };
-    let results = dirs.iter().map(|dir| result(dir, request.topics.as_deref())).collect();
+    let dirs = describe(&ctx.broker).await;
+    let results = dirs.iter().map(|(dir, _)| result(dir, request.topics.as_deref())).collect();
     DescribeLogDirsResponse { results, ..Default::default() }
 }
 

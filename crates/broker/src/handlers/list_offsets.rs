@@ -130,7 +130,7 @@ async fn search(partition: &Arc<Partition>, timestamp: Option<i64>, end: i64) ->
         None => log.max_timestamp_offset(),
     };
     let found: Result<Option<TimestampOffset>, ReadError> =
-        partition.io().run(look).await.map_err(|_| ErrorCode::RequestTimedOut)?;
+        partition.lane().run(look).await.map_err(|_| ErrorCode::RequestTimedOut)?;
     match found {
         Ok(Some(found)) if found.offset < end => {
             Ok(Found { offset: found.offset, timestamp: found.timestamp, leader_epoch: found.leader_epoch })

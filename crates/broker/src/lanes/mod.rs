@@ -14,6 +14,7 @@
 //! Invariant: what may wait for the disk of a directory waits on the threads of that directory, and never on those of
 //! another, but for cold reads, which one set of threads sends; appends never take the last worker.
 
+mod in_flight;
 mod stall;
 mod told;
 mod watch;
@@ -29,17 +30,21 @@ use std::{
 };
 
 use pagewire_log::{Log, LogDirs};
-use pagewire_zcopy::IoPool;
+use pagewire_zcopy::{IoPool, PoolFull};
 use tracing::{error, info};
 
+pub(crate) use in_flight::Operation;
 #[cfg(test)]
 pub(crate) use stall::ASIDE_MAX;
+pub(crate) use stall::PATIENCE;
 use stall::{ALL_ASIDE_MAX, Aside, Kind, Stall};
-pub(crate) use stall::{PATIENCE, Wait};
 use told::News;
-use watch::{Place, Seated, Watch};
+use watch::{Seated, Seating, Watch};
 
 use crate::aside::aside;
+
+/// A disk that answers nothing for longer is given nothing new.
+const SILENT_AFTER: Duration = Duration::from_secs(1);
 
 /// Threads of a runtime that may wait aside at a time, on a broker with so many log directories: of each those who may, and
 /// besides each of them, where it is a coordinator's append, what that coordinator does by itself.
@@ -62,7 +67,7 @@ pub(crate) struct Lane {
 }
 
 /// Where an append may run.
-pub(crate) enum Entry<'l> {
+pub(crate) enum Admission<'l> {
     /// In place, watched if there is anybody that it could hold up.
     Here(Option<Seated<'l>>),
     /// Where it holds up no other connection.
@@ -74,27 +79,32 @@ impl Lane {
     /// are quick, else where it holds up no other connection. An error: so many wait for the disk already that this one was not
     /// begun.
     pub(crate) fn write<T>(&self, bytes: usize, write: impl FnOnce() -> T) -> io::Result<T> {
-        let entry = self.find_place(Kind::Own).ok_or_else(|| self.refusal())?;
-        Ok(self.write_at(entry, bytes, write))
+        let admission = self.admit_as(Kind::Own).ok_or_else(|| self.refusal())?;
+        Ok(self.write_admitted(admission, bytes, write))
     }
 
-    /// The same of who has a place for it.
-    pub(crate) fn write_at<T>(&self, entry: Entry<'_>, bytes: usize, write: impl FnOnce() -> T) -> T {
-        match entry {
-            Entry::Here(_until_done) => self.stall.in_place(bytes, write),
-            Entry::Aside(_until_done) => aside(true, || self.stall.aside(write)),
+    /// The same of who is admitted.
+    pub(crate) fn write_admitted<T>(
+        &self,
+        admission: Admission<'_>,
+        bytes: usize,
+        write: impl FnOnce() -> T,
+    ) -> T {
+        match admission {
+            Admission::Here(_until_done) => self.stall.in_place(bytes, write),
+            Admission::Aside(_until_done) => aside(true, || self.stall.aside(write)),
         }
     }
 
-    /// A place for a client's batch, if there is one now.
-    pub(crate) fn enter(&self) -> Option<Entry<'_>> {
-        self.find_place(Kind::Batch)
+    /// Admits a client's batch, if there is a place for it now.
+    pub(crate) fn admit(&self) -> Option<Admission<'_>> {
+        self.admit_as(Kind::Batch)
     }
 
-    /// Waits for one until then. An error: so many wait for the disk already that it is better to come again later.
-    pub(crate) async fn come(&self, until: tokio::time::Instant) -> io::Result<Entry<'_>> {
-        let entry = self.stall.come(until, || self.enter()).await;
-        entry.ok_or_else(|| self.refusal())
+    /// Waits for that until then. An error: so many wait for the disk already that it is better to come again later.
+    pub(crate) async fn admit_until(&self, until: tokio::time::Instant) -> io::Result<Admission<'_>> {
+        let admission = self.stall.until_admitted(until, || self.admit()).await;
+        admission.ok_or_else(|| self.refusal())
     }
 
     /// What is told where there is no place.
@@ -102,15 +112,21 @@ impl Lane {
         stall::refused(&self.path)
     }
 
-    fn find_place(&self, kind: Kind) -> Option<Entry<'_>> {
+    fn admit_as(&self, kind: Kind) -> Option<Admission<'_>> {
         if !self.stall.is_wary() {
-            match self.watch.place(self.number) {
-                Place::Seat(seat) => return Some(Entry::Here(Some(seat))),
-                Place::Alone => return Some(Entry::Here(None)),
-                Place::None => {}
+            match self.watch.seat(self.number) {
+                Seating::Seat(seat) => return Some(Admission::Here(Some(seat))),
+                Seating::Alone => return Some(Admission::Here(None)),
+                Seating::Full => {}
             }
         }
-        self.stall.step_aside(kind).map(Entry::Aside)
+        self.stall.step_aside(kind).map(Admission::Aside)
+    }
+
+    /// As after an append that hung.
+    #[cfg(test)]
+    pub(crate) fn be_wary(&self) {
+        self.stall.be_wary();
     }
 
     /// Waits for somebody who may be waiting for its disk, where that holds up no other connection; `None` if as many wait
@@ -120,23 +136,51 @@ impl Lane {
         Some(aside(true, wait))
     }
 
-    /// Something waits for its disk until what is answered is dropped.
-    pub(crate) fn wait(&self) -> Wait {
-        self.stall.wait()
+    /// A sync waits for its disk until what is answered is dropped.
+    pub(crate) fn begin_sync(&self) -> Operation {
+        self.stall.in_flight.begin_of_disk()
+    }
+
+    /// Does on its threads what may wait for its disk. An error: as many jobs wait for a thread as may.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PoolFull> {
+        let in_flight = Arc::clone(&self.stall.in_flight);
+        let watched = move || {
+            let _until_done = in_flight.begin();
+            job()
+        };
+        self.io.run(watched).await
+    }
+
+    /// The same for nobody who waits.
+    pub(crate) fn submit(&self, job: impl FnOnce() + Send + 'static) -> Result<(), PoolFull> {
+        let in_flight = Arc::clone(&self.stall.in_flight);
+        let watched = move || {
+            let _until_done = in_flight.begin();
+            job();
+        };
+        self.io.submit(watched)
     }
 
     /// For how long its disk has not answered, if it has not for long.
     pub(crate) fn hanging(&self) -> Option<Duration> {
-        told::hanging(self.stall.waits_for())
+        told::hanging(self.stall.in_flight.silent_for())
+    }
+
+    /// Whether its disk has answered nothing for a moment, though something waits for it: what can be done elsewhere is.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.stall.in_flight.silent_for().is_some_and(|silent_for| silent_for >= SILENT_AFTER)
     }
 
     /// Says so when that is news, and when it is over.
     pub(crate) fn tell_hanging(&self) {
         let (dir, hanging) = (self.path.display(), self.hanging());
         match told::news(self.is_told.swap(hanging.is_some(), Relaxed), hanging) {
-            Some(News::Hangs(waits_for)) => error!(
+            Some(News::Hangs(silent_for)) => error!(
                 %dir,
-                seconds = waits_for.as_secs(),
+                seconds = silent_for.as_secs(),
                 "the disk of the log directory does not answer: who writes there waits, or is told to come again; other \
                  directories are served. It goes on by itself when the disk answers; if it is broken, end the broker (a second \
                  Ctrl-C does not wait for it) and start it without that directory"

@@ -12,7 +12,6 @@
 //! place waits without a thread until there is one, for so long and no longer; what cannot wait so is refused.
 
 use std::{
-    collections::BTreeMap,
     io,
     sync::{
         Arc,
@@ -21,11 +20,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// A write that takes longer has been held by the kernel.
-const SLOW: Duration = Duration::from_millis(2);
+use super::in_flight::{InFlight, SLOW};
+
 /// Quick writes after a slow one before appends are trusted again.
 const WARY_APPENDS: u32 = 256;
 /// Smaller appends are timed only when wary: reading the clock twice costs as much as their bookkeeping.
@@ -36,7 +34,7 @@ pub(crate) const ASIDE_MAX: usize = 16;
 pub(super) const ALL_ASIDE_MAX: usize = KINDS * ASIDE_MAX;
 const KINDS: usize = 3;
 /// A batch waits for a place for so long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 10 });
+pub(crate) const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 10_000 });
 
 /// Who waits aside. No kind takes the places of another: a coordinator that appends keeps those waiting who ask it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,27 +56,8 @@ pub(super) struct Stall {
     aside: [AtomicUsize; KINDS],
     /// Told when one of them is done.
     room: Notify,
-    /// Since when what waits for the disk has waited, by numbers.
-    waits: Mutex<Waits>,
-}
-
-#[derive(Debug, Default)]
-struct Waits {
-    next: u64,
-    since: BTreeMap<u64, Instant>,
-}
-
-/// Something waits for the disk of a directory until this is dropped.
-#[derive(Debug)]
-pub(crate) struct Wait {
-    stall: Arc<Stall>,
-    number: u64,
-}
-
-impl Drop for Wait {
-    fn drop(&mut self) {
-        self.stall.waits.lock().since.remove(&self.number);
-    }
+    /// What waits for the disk.
+    pub(super) in_flight: Arc<InFlight>,
 }
 
 /// A place aside.
@@ -122,36 +101,21 @@ impl Stall {
         taken.ok().map(|_| Aside(self, kind))
     }
 
-    /// Waits until `enter` finds a place for a batch. `None`: it did not until then.
-    pub(super) async fn come<T>(
+    /// Waits until `admit` finds a place for a batch. `None`: it did not until then.
+    pub(super) async fn until_admitted<T>(
         &self,
         until: tokio::time::Instant,
-        enter: impl Fn() -> Option<T>,
+        admit: impl Fn() -> Option<T>,
     ) -> Option<T> {
         loop {
             let mut room = std::pin::pin!(self.room.notified());
             // Listens first and looks then: a place that is left in between is heard of.
             room.as_mut().enable();
-            if let Some(place) = enter() {
-                return Some(place);
+            if let Some(admitted) = admit() {
+                return Some(admitted);
             }
             tokio::time::timeout_at(until, room).await.ok()?;
         }
-    }
-
-    /// Something begins to wait for the disk.
-    pub(super) fn wait(self: &Arc<Self>) -> Wait {
-        let mut waits = self.waits.lock();
-        let number = waits.next;
-        waits.next += 1;
-        waits.since.insert(number, Instant::now());
-        Wait { stall: Arc::clone(self), number }
-    }
-
-    /// How long the one that waits longest has waited.
-    pub(super) fn waits_for(&self) -> Option<Duration> {
-        // Who came first has the lowest number.
-        self.waits.lock().since.first_key_value().map(|(_, since)| since.elapsed())
     }
 
     /// Runs a write in place.
@@ -168,12 +132,12 @@ impl Stall {
     }
 
     /// Runs a write for which the thread was cleared.
-    pub(super) fn aside<T>(self: &Arc<Self>, write: impl FnOnce() -> T) -> T {
-        let wait = self.wait();
+    pub(super) fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
+        let operation = self.in_flight.begin();
         let started = Instant::now();
         let done = write();
-        drop(wait);
-        if self.waits_for().is_some_and(|waits_for| waits_for > SLOW) {
+        drop(operation);
+        if self.in_flight.longest().is_some_and(|longest| longest > SLOW) {
             // Others still wait for the disk: that it was quick here says nothing of what they wait for.
             self.be_wary();
             return done;
@@ -219,10 +183,10 @@ mod tests {
 
     #[test]
     fn a_directory_is_not_trusted_again_while_something_waits_for_it() {
-        let stall = Arc::new(Stall::default());
+        let stall = Stall::default();
         stall.be_wary();
-        let hangs = stall.wait();
-        while stall.waits_for().is_some_and(|waits_for| waits_for <= SLOW) {
+        let hangs = stall.in_flight.begin();
+        while stall.in_flight.longest().is_some_and(|longest| longest <= SLOW) {
             std::thread::yield_now();
         }
         (0..2 * WARY_APPENDS).for_each(|_| stall.aside(|| ()));
@@ -238,17 +202,17 @@ mod tests {
     async fn who_finds_no_place_waits_until_one_is_left() {
         let stall = Stall::default();
         let now = tokio::time::Instant::now();
-        assert!(stall.come(now, || None::<()>).await.is_none(), "patience ends");
+        assert!(stall.until_admitted(now, || None::<()>).await.is_none(), "patience ends");
         let place = stall.step_aside(Kind::Batch).expect("free");
         let looks = std::cell::Cell::new(0);
-        let enter = || {
+        let admit = || {
             looks.set(looks.get() + 1);
             // Left while it looks for the first time.
             if looks.get() == 1 { None } else { stall.step_aside(Kind::Batch).map(drop) }
         };
         let leave = async { drop(place) };
-        let (come, ()) = tokio::join!(stall.come(now + Duration::from_hours(1), enter), leave);
-        assert!(come.is_some() && looks.get() == 2);
+        let (admitted, ()) = tokio::join!(stall.until_admitted(now + Duration::from_hours(1), admit), leave);
+        assert!(admitted.is_some() && looks.get() == 2);
     }
 
     #[test]
@@ -259,15 +223,5 @@ mod tests {
             (0, WARY_APPENDS, WARY_APPENDS)
         );
         assert_eq!((0..WARY_APPENDS).fold(WARY_APPENDS, |wary, _| wary_after(wary, SLOW)), 0);
-    }
-
-    #[test]
-    fn something_waits_for_the_disk_until_the_last_wait_is_over() {
-        let stall = Arc::new(Stall::default());
-        let (first, second) = (stall.wait(), stall.wait());
-        drop(first);
-        assert!(stall.waits_for().is_some());
-        drop(second);
-        assert!(stall.waits_for().is_none());
     }
 }

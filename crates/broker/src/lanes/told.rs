@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Who has waited for so long waits for a disk that hangs rather than for a slow one.
+/// A disk that has answered nothing for so long hangs rather than being slow.
 pub(super) const HANGS_AFTER: Duration = Duration::from_secs(30);
 
 /// What is to be said now.
@@ -14,15 +14,15 @@ pub(super) enum News {
     Answers,
 }
 
-/// For how long a directory hangs, of which something has waited for so long.
-pub(super) fn hanging(waits_for: Option<Duration>) -> Option<Duration> {
-    waits_for.filter(|waits_for| *waits_for >= HANGS_AFTER)
+/// For how long a directory hangs, which was silent for so long.
+pub(super) fn hanging(silent_for: Option<Duration>) -> Option<Duration> {
+    silent_for.filter(|silent_for| *silent_for >= HANGS_AFTER)
 }
 
 /// The news, if `was_told` was said before.
 pub(super) fn news(was_told: bool, hanging: Option<Duration>) -> Option<News> {
     match (was_told, hanging) {
-        (false, Some(waits_for)) => Some(News::Hangs(waits_for)),
+        (false, Some(silent_for)) => Some(News::Hangs(silent_for)),
         (true, None) => Some(News::Answers),
         _ => None,
     }
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_hangs_when_something_has_waited_for_long_and_that_is_said_once() {
+    fn a_directory_hangs_when_its_disk_was_silent_for_long_and_that_is_said_once() {
         let nearly = HANGS_AFTER.saturating_sub(Duration::from_nanos(1));
         assert_eq!((hanging(None), hanging(Some(nearly))), (None, None));
         let hangs = hanging(Some(HANGS_AFTER));

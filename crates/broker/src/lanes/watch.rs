@@ -25,7 +25,7 @@ use std::{
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tracing::warn;
 
-use super::stall::{Stall, Wait};
+use super::{in_flight::Operation, stall::Stall};
 
 /// An append that is in its seat at two looks has been there for as long.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -77,13 +77,13 @@ pub(super) struct Watch {
 }
 
 /// How an append may run in place.
-pub(super) enum Place<'w> {
+pub(super) enum Seating<'w> {
     /// Watched, until this is dropped.
     Seat(Seated<'w>),
     /// There is nobody that it could hold up.
     Alone,
     /// All seats are taken.
-    None,
+    Full,
 }
 
 /// Leaves the seat when dropped.
@@ -120,21 +120,21 @@ impl Watch {
         self.directories.get(number).map(Arc::clone).unwrap_or_default()
     }
 
-    /// A place for an append of directory `whose`.
-    pub(super) fn place(self: &Arc<Self>, whose: usize) -> Place<'_> {
+    /// Seats an append of directory `whose`.
+    pub(super) fn seat(self: &Arc<Self>, whose: usize) -> Seating<'_> {
         if self.runtime.is_none() {
-            return Place::Alone;
+            return Seating::Alone;
         }
         let (whose, count) = ((whose as u64).min(WHOSE - 1), self.seats.len());
         let first = FIRST.with(|first| *first);
         let mut seats = (0..count).filter_map(|step| self.seats.get(first.wrapping_add(step) % count));
-        let Some(seat) = seats.find(|seat| seat.take(whose)) else { return Place::None };
+        let Some(seat) = seats.find(|seat| seat.take(whose)) else { return Seating::Full };
         let seated = Seated(seat);
         // After the seat was taken: a watchdog that ends looks at the seats once more after it has said so.
         if !self.is_watched.load(SeqCst) {
             self.begin();
         }
-        Place::Seat(seated)
+        Seating::Seat(seated)
     }
 
     /// Starts the watchdog, unless somebody else did.
@@ -155,16 +155,16 @@ impl Watch {
 
     fn run(&self) {
         let mut before: Vec<Option<u64>> = vec![None; self.seats.len()];
-        let mut waits: Vec<Option<Wait>> = self.seats.iter().map(|_| None).collect();
+        let mut operations: Vec<Option<Operation>> = self.seats.iter().map(|_| None).collect();
         let mut idle_looks = 0;
         loop {
             let mut is_idle = true;
-            for ((seat, before), wait) in self.seats.iter().zip(&mut before).zip(&mut waits) {
+            for ((seat, before), operation) in self.seats.iter().zip(&mut before).zip(&mut operations) {
                 let now = seat.look();
                 is_idle &= now.is_none();
                 match now {
-                    Some((seen, whose)) if *before == Some(seen) => self.hangs(whose, wait),
-                    _ => *wait = None,
+                    Some((seen, whose)) if *before == Some(seen) => self.hangs(whose, operation),
+                    _ => *operation = None,
                 }
                 *before = now.map(|(seen, _)| seen);
             }
@@ -177,10 +177,10 @@ impl Watch {
     }
 
     /// An append of this directory is where it was at the last look.
-    fn hangs(&self, whose: usize, wait: &mut Option<Wait>) {
+    fn hangs(&self, whose: usize, operation: &mut Option<Operation>) {
         if let Some(stall) = self.directories.get(whose) {
             stall.be_wary();
-            wait.get_or_insert_with(|| stall.wait());
+            operation.get_or_insert_with(|| stall.in_flight.begin());
         }
         if let Some(runtime) = &self.runtime {
             runtime.spawn(async {});
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn without_other_workers_nothing_is_watched() {
-        assert!(matches!(Watch::new(1).place(0), Place::Alone));
+        assert!(matches!(Watch::new(1).seat(0), Seating::Alone));
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -224,7 +224,7 @@ mod tests {
         let directories = 5;
         for hanging in 0..directories {
             let watch = Watch::new(directories);
-            let _hangs = watch.place(hanging);
+            let _hangs = watch.seat(hanging);
             let told = |number: &usize| watch.directories[*number].is_wary();
             while !(0..directories).any(|number| told(&number)) {
                 tokio::task::yield_now().await;
@@ -236,10 +236,10 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
     async fn there_is_one_seat_fewer_than_workers() {
         let watch = Watch::new(1);
-        let taken: Vec<_> = (0..3).map(|_| watch.place(0)).collect();
-        let seats = taken.iter().filter(|place| matches!(place, Place::Seat(_))).count();
+        let taken: Vec<_> = (0..3).map(|_| watch.seat(0)).collect();
+        let seats = taken.iter().filter(|seating| matches!(seating, Seating::Seat(_))).count();
         assert_eq!(seats, 2);
         drop(taken);
-        assert!(matches!(watch.place(0), Place::Seat(_)));
+        assert!(matches!(watch.seat(0), Seating::Seat(_)));
     }
 }

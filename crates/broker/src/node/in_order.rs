@@ -1,8 +1,14 @@
 //! Directories that the last stop left in order, for a start that is stopped before it serves: loading took the marks away that say
 //! so, and the next start would take that for a kill. They get a note instead, which changes nothing of what is checked.
 
-use std::{path::PathBuf, sync::mpsc, thread, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
 
+use pagewire_disk::Disk;
 use pagewire_log::{note_start_stopped, was_left_in_order};
 use tracing::warn;
 
@@ -21,23 +27,62 @@ impl InOrder {
         Self(dirs.filter(|dir| was_left_in_order(&*disk, dir).unwrap_or(false)).collect())
     }
 
-    /// The start is stopped. A disk that does not answer keeps nobody from that: a note that takes longer is done without.
+    /// The start is stopped. A disk that does not answer keeps nobody from that, nor the other directories from their
+    /// notes: one that takes longer is done without.
     pub(super) fn note_stopped(self) {
-        let (done, is_done) = mpsc::channel();
-        let note = move || {
-            let disk = disk();
-            for dir in &self.0 {
-                if let Err(error) = note_start_stopped(&*disk, dir) {
-                    let dir = dir.display();
-                    warn!(%dir, %error, "that the start was stopped could not be noted: the next one takes it for a kill");
-                }
-            }
-            // Nobody may be waiting any more.
-            let _ = done.send(());
-        };
-        let noting = thread::Builder::new().name("pagewire-note".into()).spawn(note);
-        if noting.is_err() || is_done.recv_timeout(PATIENCE).is_err() {
+        let all = self.0.len();
+        if self.note_on(&disk(), PATIENCE).len() < all {
             warn!("that the start was stopped was not noted everywhere: the next one may take it for a kill");
         }
+    }
+
+    /// Where it was noted in time.
+    fn note_on(self, disk: &Arc<dyn Disk>, patience: Duration) -> Vec<PathBuf> {
+        let (done, is_done) = mpsc::channel();
+        for dir in self.0 {
+            let (disk, done) = (Arc::clone(disk), done.clone());
+            let note = move || {
+                match note_start_stopped(&*disk, &dir) {
+                    // Nobody may be waiting any more.
+                    Ok(()) => _ = done.send(dir),
+                    Err(error) => {
+                        let dir = dir.display();
+                        warn!(%dir, %error, "that the start was stopped could not be noted: the next one takes it for a kill");
+                    }
+                }
+            };
+            // Without a thread it is not noted.
+            let _ = thread::Builder::new().name("pagewire-note".into()).spawn(note);
+        }
+        drop(done);
+        let until = Instant::now() + patience;
+        let left = || until.saturating_duration_since(Instant::now());
+        std::iter::from_fn(|| is_done.recv_timeout(left()).ok()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use pagewire_disk::{Call, FailingDisk, MemoryDisk};
+
+    use super::*;
+
+    #[test]
+    fn a_directory_whose_disk_does_not_answer_keeps_no_other_from_its_note() {
+        let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
+        let dirs = ["/held", "/well"].map(PathBuf::from);
+        for dir in &dirs {
+            failing.create_dir_all(dir).expect("made");
+        }
+        let disk: Arc<dyn Disk> = Arc::new(failing.clone());
+        let held = failing.hold("/held", Call::Open);
+        let noted = InOrder(dirs.to_vec()).note_on(&disk, Duration::from_millis(500));
+        assert_eq!(noted, [Path::new("/well")]);
+        assert!(held.is_reached());
+        drop(held);
+        let noted = InOrder(dirs.to_vec()).note_on(&disk, Duration::from_mins(1));
+        assert_eq!(noted.len(), 2, "where all disks answer nobody waits for the end of the time");
     }
 }

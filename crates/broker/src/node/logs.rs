@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use tracing::{error, warn};
 
 use super::traces::{self, Served};
-use super::{StartError, blocking, progress, unnamed::Unnamed};
+use super::{StartError, awaited::Awaited, blocking, progress, unnamed::Unnamed};
 use crate::{
     backup,
     clock::now_ms,
@@ -29,9 +29,11 @@ use crate::{
 pub(super) fn lock_home(
     dirs: &[PathBuf],
     new_cluster_allowed: bool,
+    awaited: &Awaited,
 ) -> Result<(LockedDir, bool), StartError> {
     let (home, others) = dirs.split_first().ok_or_else(|| io::Error::other("log.dirs names no directory"))?;
     for dir in dirs {
+        let _until_done = awaited.look(dir);
         if backup::holds_a_backup(dir) {
             return Err(StartError::Backup(dir.clone()));
         }
@@ -39,6 +41,7 @@ pub(super) fn lock_home(
             return Err(StartError::Unfinished(dir.clone()));
         }
     }
+    let _until_locked = awaited.look(home);
     if has_metadata(home) {
         let home = LockedDir::lock(disk(), home)?;
         let is_bare = home.is_bare()?;
@@ -87,10 +90,13 @@ pub(super) fn has_metadata(dir: &Path) -> bool {
 }
 
 /// Locks those of the others that can be; `served` tells which of them are none of the new ones.
-pub(super) fn lock_others(dirs: &[PathBuf], served: &LogDirsRecord) -> Vec<Locked> {
-    let lock = |dir: &PathBuf| match known_id(served, dir) {
-        Some(id) => LockedDir::lock_known(disk(), dir, id),
-        None => LockedDir::lock(disk(), dir),
+pub(super) fn lock_others(dirs: &[PathBuf], served: &LogDirsRecord, awaited: &Awaited) -> Vec<Locked> {
+    let lock = |dir: &PathBuf| {
+        let _until_done = awaited.look(dir);
+        match known_id(served, dir) {
+            Some(id) => LockedDir::lock_known(disk(), dir, id),
+            None => LockedDir::lock(disk(), dir),
+        }
     };
     let Some((home, others)) = dirs.split_first() else { return Vec::new() };
     others.iter().map(|dir| (dir.clone(), lock(dir).map_err(|error| error.beside(home)))).collect()

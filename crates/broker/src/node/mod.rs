@@ -9,6 +9,7 @@
 //! takes the clean mark away and a start that fails for its port shall leave it; nobody listens on them before everything
 //! can be served, so that clients are refused at once and try elsewhere, or again. Kafka opens its port as late.
 
+mod awaited;
 mod complete;
 mod error;
 mod found;

@@ -20,7 +20,9 @@ use tracing::{error, warn};
 use uuid::Uuid;
 
 use super::{
-    StartError, blocking,
+    StartError,
+    awaited::Awaited,
+    blocking,
     complete::complete,
     found,
     in_order::InOrder,
@@ -65,13 +67,23 @@ pub(super) struct Opened {
 
 impl Opening {
     pub(super) async fn begin(config: BrokerConfig, io: &IoPool) -> Result<Self, StartError> {
-        let (dirs, may_be_new) = (config.log_dirs.clone(), config.new_cluster_allowed);
-        let (home, bare) = blocking(io, move || logs::lock_home(&dirs, may_be_new)).await??;
-        let catalog = open_catalog(&config, io).await?;
-        let config = with_stored(&catalog, config).await?;
-        let served = catalog.log_dirs(config.node_id).await?;
-        let (dirs, record) = (config.log_dirs.clone(), served.0.clone());
-        let others = blocking(io, move || logs::lock_others(&dirs, &record)).await?;
+        let awaited = Awaited::default();
+        let (dirs, may_be_new, on_pool) =
+            (config.log_dirs.clone(), config.new_cluster_allowed, awaited.clone());
+        let locked = blocking(io, move || logs::lock_home(&dirs, may_be_new, &on_pool));
+        let (home, bare) = awaited.told(locked).await??;
+        let (catalog, config, served) = awaited
+            .told(async {
+                let _until_done = awaited.look(config.data_dir());
+                let catalog = open_catalog(&config, io).await?;
+                let config = with_stored(&catalog, config.clone()).await?;
+                let served = catalog.log_dirs(config.node_id).await?;
+                Ok::<_, StartError>((catalog, config, served))
+            })
+            .await?;
+        let (dirs, record, on_pool) = (config.log_dirs.clone(), served.0.clone(), awaited.clone());
+        let locked = blocking(io, move || logs::lock_others(&dirs, &record, &on_pool));
+        let others = awaited.told(locked).await?;
         let locked = [(config.data_dir().to_path_buf(), Ok(home))].into_iter().chain(others).collect();
         Ok(Self { config, catalog, locked, served, bare })
     }

@@ -7,7 +7,7 @@ use tokio::{
     select,
     time::{Instant, MissedTickBehavior, interval_at},
 };
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::plural::counted;
 
@@ -21,10 +21,17 @@ pub(super) async fn told<T>(meters: &[Arc<LoadMeter>], loading: impl Future<Outp
     let mut every = interval_at(began + EVERY, EVERY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut loading = pin!(loading);
+    let mut before: Vec<Option<Loading>> = meters.iter().map(|_| None).collect();
     let loaded = loop {
         select! {
             loaded = &mut loading => break loaded,
-            _ = every.tick() => meters.iter().for_each(|meter| info!("{}", so_far(meter))),
+            _ = every.tick() => {
+                for (meter, before) in meters.iter().zip(&mut before) {
+                    let now = meter.look();
+                    tell(meter, &now, before.as_ref());
+                    *before = Some(now);
+                }
+            }
         }
     };
     for meter in meters {
@@ -33,10 +40,22 @@ pub(super) async fn told<T>(meters: &[Arc<LoadMeter>], loading: impl Future<Outp
     loaded
 }
 
-fn so_far(meter: &LoadMeter) -> String {
-    let (path, at) = (meter.path().display(), meter.look());
-    let Loading { logs, logs_total, .. } = at;
-    format!("{path}: {logs} of {logs_total} logs loaded{}", checked(&at))
+fn tell(meter: &LoadMeter, now: &Loading, before: Option<&Loading>) {
+    let path = meter.path().display();
+    if is_waited_for(now, before) {
+        warn!("{path}: {}, and nothing since the last line: the start waits for its disk", so_far(now));
+    } else {
+        info!("{path}: {}", so_far(now));
+    }
+}
+
+/// Whether it is worked on and nothing came of that since the last look.
+fn is_waited_for(now: &Loading, before: Option<&Loading>) -> bool {
+    now.is_at_it && before == Some(now)
+}
+
+fn so_far(at: &Loading) -> String {
+    format!("{} of {} logs loaded{}", at.logs, at.logs_total, checked(at))
 }
 
 /// After a crash: how much of what must be checked has been.
@@ -62,6 +81,14 @@ fn summary(meter: &LoadMeter, took: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_at_which_nothing_goes_on_is_said_to_be_waited_for() {
+        let at = |logs, is_at_it| Loading { logs, logs_total: 3, is_at_it, ..Loading::default() };
+        assert!(is_waited_for(&at(1, true), Some(&at(1, true))));
+        assert!(!is_waited_for(&at(1, true), None) && !is_waited_for(&at(2, true), Some(&at(1, true))));
+        assert!(!is_waited_for(&at(3, false), Some(&at(3, false))), "another one is");
+    }
 
     #[test]
     fn what_must_be_checked_is_said_in_parts_of_all() {

@@ -31,7 +31,7 @@ impl SyncTarget for LogTarget {
     }
 
     fn sync(&self) -> Result<u64, SyncFailure> {
-        let _until_done = self.1.wait();
+        let _until_done = self.1.begin_sync();
         self.0.sync().map(mark).map_err(|error| {
             let failed = self.0.offline().is_some() || error.kind() == io::ErrorKind::Other;
             if failed { SyncFailure::Failed(error) } else { SyncFailure::NotBegun(error) }

@@ -32,7 +32,7 @@ pub(crate) use wait::{Ticket, Waker};
 
 use crate::{
     config::TopicConfig,
-    lanes::{Entry, Lane},
+    lanes::{Admission, Lane},
 };
 
 /// Places that are told of one partition.
@@ -160,12 +160,12 @@ impl Partition {
         batch: &Checked,
         origin: Origin,
         now_ms: i64,
-        (entry, io): (Entry<'_>, &IoPool),
+        (admission, io): (Admission<'_>, &IoPool),
     ) -> Result<Appended, AppendError> {
         let context = AppendContext { leader_epoch: self.leader_epoch(), origin, now_ms };
         let header = batch.header.appended_at(now_ms);
         let write = || self.log.append_batch(&header, &batch.payload, context);
-        let appended = self.lane.write_at(entry, batch.size_in_bytes(), write)?;
+        let appended = self.lane.write_admitted(admission, batch.size_in_bytes(), write)?;
         self.tell(&appended, io);
         Ok(appended)
     }

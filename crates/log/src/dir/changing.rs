@@ -11,8 +11,10 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 /// The right to change what a log directory holds.
 #[derive(Debug, Default)]
 pub(super) struct Changing {
-    opening: Mutex<Names>,
+    right: Mutex<()>,
     opened: Condvar,
+    /// Changed by whoever has the right, and read by anybody: never held while something waits for the disk.
+    opening: Mutex<Names>,
 }
 
 /// Partitions whose logs are being opened.
@@ -21,7 +23,7 @@ type Names = BTreeSet<(String, i32)>;
 /// The right, while it is held.
 pub(super) struct Change<'c> {
     changing: &'c Changing,
-    opening: MutexGuard<'c, Names>,
+    right: MutexGuard<'c, ()>,
 }
 
 impl Changing {
@@ -35,7 +37,7 @@ impl Changing {
     /// The same for somebody who cannot wait: `None` while one of them is being opened.
     pub(super) fn of_free(&self, topic: &str, partitions: &[i32]) -> Option<Change<'_>> {
         let change = self.of_others();
-        let is_taken = partitions.iter().any(|&partition| change.is_being_opened(topic, partition));
+        let is_taken = partitions.iter().any(|&partition| self.is_being_opened(topic, partition));
         (!is_taken).then_some(change)
     }
 
@@ -49,17 +51,22 @@ impl Changing {
         self.when(BTreeSet::is_empty)
     }
 
+    /// Whether somebody opens it at the moment. Waits for nobody.
+    pub(super) fn is_being_opened(&self, topic: &str, partition: i32) -> bool {
+        self.opening.lock().iter().any(|(name, other)| name == topic && *other == partition)
+    }
+
     fn when(&self, may: impl Fn(&Names) -> bool) -> Change<'_> {
-        let mut opening = self.opening.lock();
-        self.opened.wait_while(&mut opening, |opening| !may(opening));
-        Change { changing: self, opening }
+        let mut right = self.right.lock();
+        self.opened.wait_while(&mut right, |()| !may(&self.opening.lock()));
+        Change { changing: self, right }
     }
 }
 
 impl Change<'_> {
     /// Whether somebody opens it at the moment.
     pub(super) fn is_being_opened(&self, topic: &str, partition: i32) -> bool {
-        self.opening.iter().any(|(name, other)| name == topic && *other == partition)
+        self.changing.is_being_opened(topic, partition)
     }
 
     /// Others may change the rest while `open` works on these.
@@ -70,9 +77,9 @@ impl Change<'_> {
         open: impl FnOnce() -> R,
     ) -> R {
         let names: Vec<_> = partitions.iter().map(|&partition| (topic.to_owned(), partition)).collect();
-        self.opening.extend(names.iter().cloned());
+        self.changing.opening.lock().extend(names.iter().cloned());
         let taken = Taken { change: self, names };
-        MutexGuard::unlocked(&mut taken.change.opening, open)
+        MutexGuard::unlocked(&mut taken.change.right, open)
     }
 }
 
@@ -84,10 +91,14 @@ struct Taken<'t, 'c> {
 
 impl Drop for Taken<'_, '_> {
     fn drop(&mut self) {
-        for name in &self.names {
-            self.change.opening.remove(name);
+        let changing = self.change.changing;
+        {
+            let mut opening = changing.opening.lock();
+            for name in &self.names {
+                opening.remove(name);
+            }
         }
-        self.change.changing.opened.notify_all();
+        changing.opened.notify_all();
     }
 }
 
@@ -111,6 +122,17 @@ mod tests {
         });
         drop(change);
         assert!(!changing.of_all().is_being_opened("t", 0), "it is given back");
+    }
+
+    #[test]
+    fn who_only_asks_what_is_being_opened_waits_for_no_change() {
+        let changing = Changing::default();
+        let mut change = changing.of("t", &[0]);
+        assert!(!changing.is_being_opened("t", 0));
+        change.while_opening("t", &[0], || {
+            let _other = changing.of_others();
+            assert!(changing.is_being_opened("t", 0) && !changing.is_being_opened("t", 1));
+        });
     }
 
     #[test]

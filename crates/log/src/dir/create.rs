@@ -80,9 +80,9 @@ impl LogDir {
         done.map(|()| opened.pop())
     }
 
-    /// Whether a log of this name is being opened again at the moment.
+    /// Whether a log of this name is being opened again at the moment. Waits for nobody.
     pub(crate) fn is_being_opened(&self, topic: &str, partition: i32) -> bool {
-        self.changing.of_others().is_being_opened(topic, partition)
+        self.changing.is_being_opened(topic, partition)
     }
 
     /// Opens logs, or makes those that are not there. What opening them found, and the first error.

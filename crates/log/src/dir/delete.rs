@@ -65,6 +65,29 @@ impl LogDir {
         first_error.map_or(Ok(deleted), Err)
     }
 
+    /// [`delete_all`](Self::delete_all) of a topic that is no more. Says whether none of its directories has its name here any
+    /// more; that of a log that could not be opened, is being opened, or was put back, has it.
+    pub fn take_away(&self, topic: &str, partitions: &[i32], now_ms: i64) -> io::Result<bool> {
+        let is_one = |(name, partition): &(String, i32)| name == topic && partitions.contains(partition);
+        // One that was gone and was put back is nobody's log yet.
+        let is_back = |name: &(String, i32)| is_one(name) && !self.is_absent(&name.0, name.1);
+        let some_are_back = self.gone_names().iter().any(is_back);
+        let is_being_opened = |&partition: &i32| self.is_being_opened(topic, partition);
+        let some_are_being_opened = partitions.iter().any(is_being_opened);
+        self.delete_all(topic, partitions, now_ms)?;
+        Ok(!some_are_back && !some_are_being_opened && !self.unopened().iter().any(is_one))
+    }
+
+    /// Whether any of these is or should be here, as far as that is known without looking at the disk.
+    pub fn knows_any(&self, topic: &str, partitions: &[i32]) -> bool {
+        let is_one = |(name, partition): &(String, i32)| name == topic && partitions.contains(partition);
+        self.gone_names().iter().any(is_one)
+            || self.unopened().iter().any(is_one)
+            || partitions
+                .iter()
+                .any(|&one| self.topic_id(topic, one).is_some() || self.is_being_opened(topic, one))
+    }
+
     /// Unlinks what is due: deleted partitions, and files that retention renamed. Answers how many names went.
     ///
     /// What cannot be unlinked is tried again at the next call; the first error is returned after all were tried.

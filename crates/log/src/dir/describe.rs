@@ -64,6 +64,16 @@ pub struct LogDescription {
 impl LogDir {
     /// Sizes of the directory and everything open in it.
     pub fn describe(&self) -> DirDescription {
+        DirDescription {
+            space: self.disk.space(&self.path).ok(),
+            missing: self.missing_logs(),
+            scrub: self.scrub_counts(),
+            ..self.outline()
+        }
+    }
+
+    /// The same without what may wait for the disk.
+    pub(crate) fn outline(&self) -> DirDescription {
         let is_sick = self.is_sick();
         let describe = |entry: &Arc<Entry>| LogDescription {
             topic: Arc::clone(entry.log.topic()),
@@ -74,17 +84,15 @@ impl LogDir {
             held_back: entry.log.held_back(),
             offline: entry.log.offline_alone().filter(|_| !is_sick),
         };
-        let logs = self.table.read().entries().map(describe).collect();
-        let space = self.disk.space(&self.path).ok();
         DirDescription {
             path: self.path.clone(),
             away: false,
             opening: None,
             offline: self.offline(),
-            space,
-            logs,
-            missing: self.missing_logs(),
-            scrub: self.scrub_counts(),
+            space: None,
+            logs: self.entries().iter().map(describe).collect(),
+            missing: Vec::new(),
+            scrub: ScrubCounts::default(),
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::RecoveryReport;
 
@@ -22,6 +22,7 @@ pub struct LoadMeter {
     cuts: AtomicU64,
     cut_bytes: AtomicU64,
     rebuilt: AtomicU64,
+    is_at_it: AtomicBool,
 }
 
 /// What the counters said at one moment.
@@ -43,6 +44,8 @@ pub struct Loading {
     pub cut_bytes: u64,
     /// Derived files that were rebuilt.
     pub rebuilt: u64,
+    /// Its disk is being worked on at the moment.
+    pub is_at_it: bool,
 }
 
 impl LoadMeter {
@@ -57,6 +60,7 @@ impl LoadMeter {
             cuts: AtomicU64::default(),
             cut_bytes: AtomicU64::default(),
             rebuilt: AtomicU64::default(),
+            is_at_it: AtomicBool::default(),
         })
     }
 
@@ -78,6 +82,7 @@ impl LoadMeter {
             cuts: get(&self.cuts),
             cut_bytes: get(&self.cut_bytes),
             rebuilt: get(&self.rebuilt),
+            is_at_it: self.is_at_it.load(Ordering::Relaxed),
         }
     }
 
@@ -90,6 +95,14 @@ impl LoadMeter {
     pub(super) fn begin(&self, logs: usize, bytes: u64) {
         self.logs_total.store(logs as u64, Ordering::Relaxed);
         self.bytes_total.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Its disk is worked on as long as `work` lasts.
+    pub(crate) fn at_it<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.is_at_it.store(true, Ordering::Relaxed);
+        let done = work();
+        self.is_at_it.store(false, Ordering::Relaxed);
+        done
     }
 
     /// A log of which `estimated` bytes had to be checked is done; `report`, if it was opened.
@@ -118,6 +131,12 @@ mod tests {
         assert_eq!((meter.look().bytes, meter.look().checked), (200, 50));
         meter.done(100, None);
         assert_eq!((meter.look().bytes, meter.look().logs), (300, 2));
+    }
+
+    #[test]
+    fn a_directory_is_worked_on_from_the_beginning_to_the_end() {
+        let meter = LoadMeter::new(Path::new("/d"));
+        assert!(!meter.look().is_at_it && meter.at_it(|| meter.look().is_at_it) && !meter.look().is_at_it);
     }
 
     #[test]

@@ -202,6 +202,11 @@ impl LogDir {
         self.table.read().get(topic, partition).map(|entry| entry.topic_id)
     }
 
+    /// Whether any log of a topic is open.
+    pub fn has_topic(&self, topic: &str) -> bool {
+        self.table.read().of_topic(topic).next().is_some()
+    }
+
     /// All logs, sorted by topic and partition.
     pub fn logs(&self) -> Vec<Arc<Log>> {
         self.table.read().entries().map(|entry| Arc::clone(&entry.log)).collect()

@@ -11,7 +11,7 @@ use std::time::Duration;
 use pagewire_disk::LOCK_FILE;
 
 use super::LogDir;
-use crate::sick::{is_full, is_sick, is_stale};
+use crate::sick::{is_full, is_lasting, is_sick, is_stale};
 use crate::{LogConfig, Offline};
 
 /// With less left than this, in bytes, a batch or an index page does not fit.
@@ -67,8 +67,8 @@ impl LogDir {
             Ok(false) => {
                 self.take_offline(ErrorKind::NotFound, "it is gone: removed, moved away or unmounted");
             }
-            Err(error) if is_sick(&error) => self.note(&self.path, &error),
-            _ => self.look_for_room(),
+            Err(error) => self.note(&self.path, &error),
+            Ok(true) => self.look_for_room(),
         }
     }
 
@@ -99,8 +99,13 @@ impl LogDir {
             self.take_offline(error.kind(), &format!("{}: {}", path.display(), told(error)));
         } else if is_full(error.kind()) {
             self.health.note_full(&self.path, error, self.delete_delay_ms());
-        } else if !self.behind.swap(true, Ordering::AcqRel) {
-            tracing::warn!(path = %path.display(), %error, "a log directory's file could not be written; tried again");
+        } else {
+            if !self.behind.swap(true, Ordering::AcqRel) {
+                tracing::warn!(path = %path.display(), %error, "a log directory's file could not be written; tried again");
+            }
+            if is_lasting(error) {
+                self.health.look(&*self.disk);
+            }
         }
     }
 

@@ -12,6 +12,15 @@ use super::LogDirs;
 use super::twice::Torn;
 use crate::{CloseReport, CreateError, LogDir, LogError, PartitionSettings};
 
+/// Partitions of a topic whose logs are to be in a directory.
+#[derive(Debug)]
+pub struct ToMake {
+    /// The directory.
+    pub dir: Arc<LogDir>,
+    /// The partitions.
+    pub partitions: Vec<i32>,
+}
+
 impl LogDirs {
     /// Makes or finds the logs of a topic's partitions, each in the directory that [`place`](Self::place) named for it.
     /// One that is open in another directory is left there. After an error the others were made all the same.
@@ -35,10 +44,25 @@ impl LogDirs {
         settings: &PartitionSettings,
         now_ms: i64,
     ) -> Result<(), CreateError> {
+        let (all, mut first_error) = self.to_make(topic, partitions, settings.topic_id)?;
+        for one in all {
+            first_error = first_error.or(one.dir.make_all(topic, &one.partitions, settings, now_ms).err());
+        }
+        first_error.map_or(Ok(()), Err)
+    }
+
+    /// Which of a topic's partitions have no log and can have one, by the directories in which each is to be made or found;
+    /// and why another one cannot. Waits for no disk.
+    pub fn to_make(
+        &self,
+        topic: &str,
+        partitions: &[(i32, Option<Uuid>)],
+        topic_id: Uuid,
+    ) -> Result<(Vec<ToMake>, Option<CreateError>), CreateError> {
         let mut by_directory: BTreeMap<Option<Uuid>, Vec<i32>> = BTreeMap::new();
         let mut first_error = None;
         for &(partition, directory) in partitions {
-            if let Some(error) = self.torn(topic, partition, settings.topic_id) {
+            if let Some(error) = self.torn(topic, partition, topic_id) {
                 first_error = first_error.or(Some(error.into()));
                 continue;
             }
@@ -49,19 +73,21 @@ impl LogDirs {
                 continue;
             }
             match self.topic_id(topic, partition) {
-                Some(found) if found != settings.topic_id => return Err(CreateError::OtherTopic { found }),
+                Some(found) if found != topic_id => return Err(CreateError::OtherTopic { found }),
                 Some(_) => {}
                 None => by_directory.entry(directory).or_default().push(partition),
             }
         }
+        let mut all = Vec::with_capacity(by_directory.len());
         for (directory, partitions) in by_directory {
-            let made = match self.named(directory) {
-                Some(dir) => dir.make_all(topic, &partitions, settings, now_ms),
-                None => Err(CreateError::Away { directory: directory.unwrap_or_default() }),
-            };
-            first_error = first_error.or(made.err());
+            if let Some(dir) = self.named(directory) {
+                all.push(ToMake { dir, partitions });
+            } else {
+                let directory = directory.unwrap_or_default();
+                first_error = first_error.or(Some(CreateError::Away { directory }));
+            }
         }
-        first_error.map_or(Ok(()), Err)
+        Ok((all, first_error))
     }
 
     /// Names what was made, with one write to each directory that has something new; the first error. What could not be named
@@ -84,18 +110,12 @@ impl LogDirs {
     /// any more, which of a directory that is away cannot be known; that of a log that could not be opened, is being opened, or was
     /// put back, has it.
     pub fn delete_all(&self, topic: &str, partitions: &[i32], now_ms: i64) -> io::Result<bool> {
-        let waits = |(name, partition): &(String, i32)| name == topic && partitions.contains(partition);
-        // One that was gone and was put back is nobody's log yet.
-        let is_back = |dir: Arc<LogDir>| {
-            dir.gone_names().iter().any(|name| waits(name) && !dir.is_absent(&name.0, name.1))
-        };
-        let some_are_back = self.here().any(is_back);
-        let is_being_opened =
-            |dir: Arc<LogDir>| partitions.iter().any(|&partition| dir.is_being_opened(topic, partition));
-        let some_are_being_opened = self.here().any(is_being_opened);
-        let deleted = self.each(|dir| dir.delete_all(topic, partitions, now_ms).map(drop));
-        let some_are_left = some_are_back || some_are_being_opened;
-        deleted.map(|()| !some_are_left && self.away().is_empty() && !self.unopened().iter().any(waits))
+        let mut all_gone = true;
+        let deleted = self.each(|dir| {
+            all_gone &= dir.take_away(topic, partitions, now_ms)?;
+            Ok(())
+        });
+        deleted.map(|()| all_gone && self.away().is_empty())
     }
 
     /// Removes what deleted topics left; see [`LogDir::delete_leftovers`]. What was removed, by the names it had, and

@@ -108,7 +108,8 @@ fn without_unreadable(
     settings: &(dyn Fn(&str, i32) -> Option<PartitionSettings> + Sync),
 ) -> (Vec<Locked>, Twice) {
     for (_, dir) in &mut locked {
-        if let Some(error) = dir.as_ref().ok().and_then(|dir| dir.holder().partitions().err()) {
+        let listed = dir.as_ref().ok().map(|dir| dir.meter().at_it(|| dir.holder().partitions()));
+        if let Some(Err(error)) = listed {
             *dir = Err(error);
         }
     }

@@ -34,6 +34,7 @@ use arc_swap::ArcSwap;
 use parking_lot::RwLock;
 use uuid::Uuid;
 
+pub use change::ToMake;
 pub use gone::Placed;
 pub use load::Locked;
 pub use place::Homeless;
@@ -82,9 +83,9 @@ impl Place {
         }
     }
 
-    fn describe(&self) -> DirDescription {
+    fn describe(&self, how: fn(&LogDir) -> DirDescription) -> DirDescription {
         match &**self.state.load() {
-            State::Here(dir) => DirDescription { opening: self.opening(), ..dir.describe() },
+            State::Here(dir) => DirDescription { opening: self.opening(), ..how(dir) },
             State::Away(why) => DirDescription {
                 path: self.path.clone(),
                 away: true,
@@ -177,13 +178,24 @@ impl LogDirs {
 
     /// Sizes of all directories and of everything open in them. Blocks.
     pub fn describe(&self) -> Vec<DirDescription> {
+        self.paths().filter_map(|path| self.describe_at(path)).collect()
+    }
+
+    /// The same of one directory, of whose disk alone it waits for an answer.
+    pub fn describe_at(&self, path: &Path) -> Option<DirDescription> {
+        let mut described = self.described(path, LogDir::describe)?;
         let torn = self.torn.read();
-        let describe = |place: &Place| {
-            let mut described = place.describe();
-            described.missing.extend(torn.iter().filter(|torn| torn.is_in(&place.path)).map(Torn::missing));
-            described
-        };
-        self.places.iter().map(describe).collect()
+        described.missing.extend(torn.iter().filter(|torn| torn.is_in(path)).map(Torn::missing));
+        Some(described)
+    }
+
+    /// What can be said of it without its disk: neither how much room there is, nor what is missing, nor what the scrub did.
+    pub fn outline_at(&self, path: &Path) -> Option<DirDescription> {
+        self.described(path, LogDir::outline)
+    }
+
+    fn described(&self, path: &Path, how: fn(&LogDir) -> DirDescription) -> Option<DirDescription> {
+        self.places.iter().find(|place| place.path == path).map(|place| place.describe(how))
     }
 
     /// Whether one of them [has stable records of which no checkpoint knows](LogDir::has_unnoted).

@@ -18,22 +18,25 @@ impl LogDirs {
     /// Where `count` new partitions go, for each the id of its directory, or none for home. Those of one directory
     /// follow each other, so that what remembers them stays short.
     pub fn place(&self, count: usize) -> Result<Vec<Option<Uuid>>, Homeless> {
-        self.place_sparing(count, |_| false)
+        self.place_beside(count, |_| false, |_| 0)
     }
 
-    /// As [`place`](Self::place), but to none of the directories that are to be spared, as long as there is another.
-    pub fn place_sparing(
+    /// As [`place`](Self::place), but to none of the directories that are to be spared, as long as there is another; `coming`
+    /// says how many partitions a directory is getting that have no log yet.
+    pub fn place_beside(
         &self,
         count: usize,
         spared: impl Fn(&Path) -> bool,
+        coming: impl Fn(Option<Uuid>) -> usize,
     ) -> Result<Vec<Option<Uuid>>, Homeless> {
         let (mut names, mut loads, mut sick) = (Vec::new(), Vec::new(), None);
         let are_all_spared = !self.here().any(|dir| dir.offline().is_none() && !spared(dir.path()));
         for (at, dir) in self.here().enumerate() {
             match dir.offline() {
                 None if are_all_spared || !spared(dir.path()) => {
-                    names.push(if at == 0 { None } else { dir.directory_id() });
-                    loads.push(dir.log_count());
+                    let name = if at == 0 { None } else { dir.directory_id() };
+                    names.push(name);
+                    loads.push(dir.log_count() + coming(name));
                 }
                 None => {}
                 Some(why) => sick = sick.or(Some(why)),

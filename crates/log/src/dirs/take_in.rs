@@ -14,20 +14,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use pagewire_disk::{Disk, OpenMode, create_dir_durably};
+use pagewire_disk::{Disk, create_dir_durably};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::twice::{Torn, Twice};
 use super::{LogDirs, Place, State};
 use crate::dir::{
-    LoadMeter, LoadReport, Loading, LockedDir, LogDirError, LogDirOptions, Notice, PROBE_FILE,
-    PartitionSettings, identity_of, must_be_bare, must_hold_something, partition_dir,
+    LoadMeter, LoadReport, Loading, LockedDir, LogDirError, LogDirOptions, Notice, PartitionSettings,
+    identity_of, must_be_bare, must_hold_something, partition_dir,
 };
+use crate::probe::probe;
 use crate::{LogDir, Offline};
-
-/// More than a file system keeps in an inode.
-const PROBE: [u8; 8192] = [0; 8192];
 
 /// What the directory is.
 #[derive(Debug, Clone, Copy)]
@@ -160,7 +158,8 @@ impl LogDirs {
             create_dir_durably(disk.as_ref(), path).map_err(LogDirError::at(path))?;
         }
         if let Some(dir) = &before {
-            probe(disk.as_ref(), path)?;
+            // Where it cannot be written, what is open of it goes on being read.
+            probe(disk.as_ref(), path).map_err(LogDirError::at(path))?;
             dir.give_up();
         }
         let locked = match coming {
@@ -312,15 +311,4 @@ fn look(
         }
     };
     Ok(identity_of(disk, path, options)?.or(known))
-}
-
-/// Sees whether the directory can be written again. Where it cannot, what is open of it goes on being read.
-fn probe(disk: &dyn Disk, path: &Path) -> Result<(), LogDirError> {
-    let file = path.join(format!("{PROBE_FILE}{}", Uuid::new_v4().simple()));
-    let probed = disk.open(&file, OpenMode::CreateNew).and_then(|open| {
-        let written = open.write_at(0, &PROBE).and_then(|()| open.sync_all());
-        let removed = disk.remove_file(&file);
-        written.and(removed).and_then(|()| disk.sync_dir(path))
-    });
-    probed.map_err(LogDirError::at(path))
 }

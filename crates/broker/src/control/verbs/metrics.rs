@@ -1,14 +1,15 @@
 //! `{"verb":"metrics"}`: everything that is counted, as the text that Prometheus reads.
 
-use std::sync::Arc;
-
+use pagewire_log::{CleaningReport, DirDescription};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Call, Work, fields};
 use crate::{
+    aside::aside,
     broker::Broker,
     cleaner,
+    described::describe,
     metrics::{Seen, exposition},
 };
 
@@ -20,16 +21,14 @@ struct Nothing {}
 pub(super) fn begin(request: Map<String, Value>, call: Call) -> Result<Work, String> {
     let Nothing {} = fields(request)?;
     Ok(Box::pin(async move {
-        let broker = Arc::clone(&call.broker);
-        // Asks the file systems for their space, so it blocks.
-        let asked = call.broker.io().run(move || text(&broker));
-        let text = asked.await.map_err(|_| "the broker is busy: try again".to_owned())?;
-        Ok(json!({ "text": text }))
+        let described = describe(&call.broker).await;
+        Ok(json!({ "text": aside(true, || text(&call.broker, described)) }))
     }))
 }
 
-fn text(broker: &Broker) -> String {
-    let (dirs, cleaner) = (broker.cluster().log_dirs().describe(), cleaner::gauges(broker));
+fn text(broker: &Broker, described: Vec<(DirDescription, CleaningReport)>) -> String {
+    let (dirs, cleaning): (Vec<_>, Vec<_>) = described.into_iter().unzip();
+    let cleaner = cleaner::gauges_of(broker, cleaning);
     let offline_partitions = broker.image().offline_partitions();
     let hanging_dirs = broker.cluster().lanes().hanging_count();
     let (metrics, sent) = (broker.metrics(), &broker.transfer().stats().snapshot());

@@ -1,12 +1,16 @@
 //! Writes the markers that end a transaction into its partitions, once the decision is stable, and hands back what became of
-//! them. One task per transaction, so many markers of one at the same time: a transaction that waits for a slow disk holds no
-//! other up. What markers wait for, syncs, is shared by all who wait in a partition, and bounded where it is done.
+//! them. One task per transaction, and one for its markers in each log directory, so many of them at the same time: a
+//! transaction that waits for a slow disk holds no other up, and a directory that hangs none of the markers in another one.
+//! A marker that waits for its disk is not written a second time meanwhile: the later one might end the producer's next
+//! transaction. What markers wait for, syncs, is shared by all who wait in a partition, and bounded where it is done; so are
+//! those that wait to be appended.
 
-use std::sync::Arc;
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use pagewire_coordinate::txn::{self, Marked};
 use pagewire_wire::ErrorCode;
+use tokio::{task::JoinSet, time::sleep};
 use tracing::{debug, error, warn};
 
 use super::{
@@ -15,8 +19,10 @@ use super::{
 };
 use crate::{broker::Broker, partition::Marker};
 
-/// Markers of one transaction that are written at the same time.
+/// Markers of one transaction that are written at the same time in a directory.
 const AT_ONCE: usize = 256;
+/// A shard that waits for its disk, and for which as many wait already as may, is looked at again after this.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Writes what is due. The shard hears of it unless it ends first: whoever takes its place reads the decision and begins again.
 pub(super) async fn write(
@@ -41,17 +47,55 @@ async fn write_all(
 ) {
     // Before it is stable a power failure could undo the decision, but not the markers.
     if let Err(error) = shard.stable(broker, written_to).await {
-        return shard.marked(broker, &markers.of, Err(error));
+        return tell(shard, broker, markers, Err(error)).await;
     }
-    let all =
-        markers.topics.iter().flat_map(|(topic, partitions)| partitions.iter().map(move |at| (topic, *at)));
-    let all: Vec<_> = all.collect();
+    let (mut writing, tasks) = (JoinSet::new(), &shard.running.tasks);
+    for its in by_directory(broker, markers).into_values() {
+        writing.spawn(tasks.track_future(write_some(Arc::clone(broker), markers.clone(), its)));
+    }
+    let mut marked = Vec::new();
+    while let Some(some) = writing.join_next().await {
+        // What a task that broke off had to write is written again.
+        marked.extend(some.unwrap_or_default());
+    }
+    tell(shard, broker, markers, Ok(&marked)).await;
+}
+
+/// The shard may wait for its own disk, and with it any number of transactions: they take turns to wait on a thread.
+async fn tell(
+    shard: &Arc<Shard>,
+    broker: &Arc<Broker>,
+    markers: &txn::Markers,
+    marked: Result<&[Verdict], txn::Error>,
+) {
+    while !shard.marked(broker, &markers.of, marked) {
+        sleep(AGAIN).await;
+    }
+}
+
+/// Partitions that get a marker, by the log directories that they are in.
+fn by_directory(broker: &Broker, markers: &txn::Markers) -> HashMap<Option<PathBuf>, Vec<(Arc<str>, i32)>> {
+    let image = broker.image();
+    let directory = |topic: &str, partition| {
+        let partition = image.topic(topic)?.served(partition).ok()?;
+        Some(partition.lane().path().to_path_buf())
+    };
+    let mut all: HashMap<_, Vec<_>> = HashMap::new();
+    for (topic, partitions) in &markers.topics {
+        for &partition in partitions {
+            all.entry(directory(topic, partition)).or_default().push((Arc::clone(topic), partition));
+        }
+    }
+    all
+}
+
+async fn write_some(broker: Arc<Broker>, markers: txn::Markers, all: Vec<(Arc<str>, i32)>) -> Vec<Verdict> {
     let mut marked = Vec::with_capacity(all.len());
     for some in all.chunks(AT_ONCE) {
-        let each = some.iter().map(|(topic, partition)| write_one(broker, markers, topic, *partition));
+        let each = some.iter().map(|(topic, partition)| write_one(&broker, &markers, topic, *partition));
         marked.extend(join_all(each).await);
     }
-    shard.marked(broker, &markers.of, Ok(&marked));
+    marked
 }
 
 async fn write_one(

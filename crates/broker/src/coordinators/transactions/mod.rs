@@ -9,6 +9,8 @@
 //! ```
 
 mod answers;
+#[cfg(test)]
+mod hang_tests;
 mod load;
 mod markers;
 mod shard;

@@ -173,15 +173,16 @@ impl Shard {
         Ok((look(&ready.machine), ready.journal.written_to))
     }
 
-    /// What became of markers: all that could be written were, or `Err` if none was tried.
+    /// What became of markers: all that could be written were, or `Err` if none was tried. Says whether that was taken in: it is
+    /// not while as many wait for the shard as may.
     pub(super) fn marked(
         self: &Arc<Self>,
         broker: &Arc<Broker>,
         of: &txn::MarkersOf,
         marked: Result<&[Verdict], txn::Error>,
-    ) {
-        let mut state = self.life.lock();
-        let Ok(ready) = self.ready(&mut state) else { return };
+    ) -> bool {
+        let Some(mut state) = self.life.enter(self.partition.lane()) else { return false };
+        let Ok(ready) = self.ready(&mut state) else { return true };
         let effects = match marked {
             Ok(marked) => ready.machine.markers_written(of, marked, now()),
             Err(error) => ready.machine.markers_failed(of, error, now()),
@@ -191,6 +192,7 @@ impl Shard {
         self.alarm.no_later_than(ready.machine.next_deadline());
         drop(state);
         self.send(broker, marked, written_to);
+        true
     }
 
     fn send(self: &Arc<Self>, broker: &Arc<Broker>, all: Vec<txn::Markers>, written_to: Option<i64>) {

@@ -53,7 +53,7 @@ async fn served(disk: &FailingDisk) -> (Bench, Vec<Arc<Partition>>) {
     (bench, partitions)
 }
 
-async fn start(bench: &Bench) {
+pub(super) async fn start(bench: &Bench) {
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     bench.broker.coordinators().start(&bench.broker, &tasks, &stop);
     while bench.ask(&ListTransactionsRequest::default(), 0).await.expect("an answer").error_code != 0 {

@@ -50,7 +50,7 @@ where
 {
     loop {
         let (look, of) = (Arc::clone(look), Arc::clone(lane));
-        if let Ok(answers) = lane.io().run(move || look(Cold::AwaitIn(&of))).await {
+        if let Ok(answers) = lane.run(move || look(Cold::AwaitIn(&of))).await {
             return Some(answers);
         }
         if Instant::now() >= deadline {

@@ -4,7 +4,7 @@
 //!   request ─ work  (work.rs: partition by partition: check, append, answer)
 //!               └─ check (check.rs: here, or on a thread for checks if much may come out of a decompressor)
 //!           ─ txn   (txn.rs: the first batch of a transaction waits until its coordinator has the partition)
-//!           ─ turns (turns.rs: whoever had to wait still appends before the connection's next request)
+//!           ─ pipelines (pipelines.rs: whoever had to wait still appends before the connection's next request)
 //!           ─ what the ack waits for
 //! ```
 //!
@@ -18,9 +18,9 @@ mod check;
 mod failure;
 pub(crate) mod old;
 mod patience;
+mod pipelines;
 #[cfg(test)]
 mod tests;
-mod turns;
 mod txn;
 mod work;
 
@@ -33,8 +33,8 @@ use pagewire_wire::{
 };
 
 use failure::Failure;
-use turns::Turn;
-pub(crate) use turns::Turns;
+use pipelines::Pipelined;
+pub(crate) use pipelines::Pipelines;
 use work::{Batch, Wait, Work};
 
 use crate::{
@@ -54,7 +54,7 @@ pub(crate) fn run(call: Call) -> Reply {
     // The timeout of a request limits what acks=all waits for; flush.messages is waited for without a word about time.
     let timeout = stable.then(|| Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0)));
     let mut work = Work::new(ctx, request, stable);
-    if work.ctx.broker.produce_turns().are_taken(&work.ctx.peer) || work.must_ask() {
+    if work.ctx.broker.produce_pipelines().has(&work.ctx.peer) || work.must_ask() {
         return later(work, None, acks, timeout);
     }
     match work.advance() {
@@ -63,12 +63,12 @@ pub(crate) fn run(call: Call) -> Reply {
     }
 }
 
-/// Goes on with `batch`, or begins if there is none, when it is the request's turn.
+/// Goes on with `batch`, or begins if there is none, when all before it in its pipeline are done.
 fn later(mut work: Work, batch: Option<Batch>, acks: i16, timeout: Option<Duration>) -> Reply {
-    let mut turn = Turn::take(&work.ctx.broker, &work.ctx.peer);
-    work.patience = Some(turn.patience());
+    let mut pipelined = Pipelined::behind(&work.ctx.broker, &work.ctx.peer);
+    work.patience = Some(pipelined.patience());
     let appended = async move {
-        turn.come().await;
+        pipelined.until_first().await;
         let next = if batch.is_some() {
             batch
         } else {

@@ -139,9 +139,9 @@ async fn the_time_of_appending_is_not_that_of_the_check() {
     let rules = topic[0].config().produce_rules(PRODUCE, 1000);
     let checked = check_produced(&batch(), &rules).expect("good");
     let append = |now_ms| {
-        let entry = topic[0].lane().enter().expect("a place");
+        let admission = topic[0].lane().admit().expect("a place");
         topic[0]
-            .append_checked(&checked, Origin::Client, now_ms, (entry, bench.broker.io()))
+            .append_checked(&checked, Origin::Client, now_ms, (admission, bench.broker.io()))
             .expect("appended")
     };
     let times = [5000, 4000, 6000].map(|now_ms| append(now_ms).log_append_time_ms);

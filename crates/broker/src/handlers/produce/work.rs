@@ -23,7 +23,7 @@ use super::{
 use crate::{
     clock::now_ms,
     cluster::{Image, TopicEntry},
-    lanes::Entry,
+    lanes::Admission,
     metrics::add,
     partition::{Partition, append_error_code},
     request::Context,
@@ -150,10 +150,10 @@ impl Work {
                     Some(Ok(checked)) => {
                         let lane = Arc::clone(batch.partition.lane());
                         let is_over = self.patience.as_ref().is_some_and(|patience| patience.is_over(&lane));
-                        let Some(entry) = (!is_over).then(|| lane.enter()).flatten() else {
+                        let Some(admission) = (!is_over).then(|| lane.admit()).flatten() else {
                             return Some(Batch { outcome: Some(Ok(checked)), ..batch });
                         };
-                        self.settle(&batch, &checked, Ok(entry));
+                        self.settle(&batch, &checked, Ok(admission));
                     }
                     Some(Err(failure)) => self.fail(index, failure),
                     None => return Some(batch),
@@ -170,14 +170,14 @@ impl Work {
             let (broker, budget) = (&self.ctx.broker, &mut self.budget);
             let outcome = match batch.outcome.take() {
                 Some(outcome) => outcome,
-                None => batch.check.elsewhere(budget, broker.produce_turns().checks()).await,
+                None => batch.check.elsewhere(budget, broker.produce_pipelines().checks()).await,
             };
             match outcome {
                 Ok(checked) => {
                     let lane = Arc::clone(batch.partition.lane());
                     let patience = Arc::clone(self.patience.get_or_insert_default());
-                    let entry = patience.place(&lane).await;
-                    self.settle(&batch, &checked, entry);
+                    let admission = patience.admit(&lane).await;
+                    self.settle(&batch, &checked, admission);
                 }
                 Err(failure) => self.fail(batch.check.index, failure),
             }
@@ -235,9 +235,9 @@ impl Work {
     }
 
     /// Appends what passed its check, and writes the answer.
-    fn settle(&mut self, batch: &Batch, checked: &Checked, entry: io::Result<Entry<'_>>) {
+    fn settle(&mut self, batch: &Batch, checked: &Checked, admission: io::Result<Admission<'_>>) {
         let (partition, index) = (&batch.partition, batch.check.index);
-        match self.append(batch, checked, entry) {
+        match self.append(batch, checked, admission) {
             Err(failure) => self.fail(index, failure),
             Ok(appended) => {
                 let partition_at = self.answer(PartitionProduceResponse {
@@ -260,7 +260,7 @@ impl Work {
         &self,
         batch: &Batch,
         checked: &Checked,
-        entry: io::Result<Entry<'_>>,
+        admission: io::Result<Admission<'_>>,
     ) -> Result<Appended, Failure> {
         let (partition, broker) = (&batch.partition, &self.ctx.broker);
         let origin = match &self.txn {
@@ -268,9 +268,11 @@ impl Work {
             _ => Origin::Client,
         };
         // The check may have taken its time, and so may the requests before this one.
-        let appended = entry
+        let appended = admission
             .map_err(AppendError::Write)
-            .and_then(|entry| partition.append_checked(checked, origin, now_ms(), (entry, partition.io())))
+            .and_then(|admission| {
+                partition.append_checked(checked, origin, now_ms(), (admission, partition.io()))
+            })
             .map_err(|error| {
                 debug!(topic = %partition.topic, partition = partition.index, %error, "append refused");
                 let deleted = partition.log.is_deleted();

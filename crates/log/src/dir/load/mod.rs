@@ -48,6 +48,16 @@ impl LockedDir {
     ///
     /// Fails only before anything is opened; a log that cannot be opened is in the report.
     pub fn load(
+        self,
+        options: &LogDirOptions,
+        settings: &SettingsOf<'_>,
+        progress: &(dyn Fn(Progress<'_>) + Sync),
+    ) -> Result<(LogDir, LoadReport), LogDirError> {
+        let meter = Arc::clone(self.meter());
+        meter.at_it(|| self.load_all(options, settings, progress))
+    }
+
+    fn load_all(
         mut self,
         options: &LogDirOptions,
         settings: &SettingsOf<'_>,

@@ -1,5 +1,7 @@
 //! Disks that fail under an open directory.
 
+use std::io;
+
 use pagewire_disk::checkpoint::CLEAN_MARK_FILE;
 use pagewire_disk::{Call, Errno, FailingDisk, Fault, When};
 
@@ -73,6 +75,62 @@ fn a_log_that_ran_out_of_space_leaves_the_others_alone() {
     append(&well, 1);
     let closed = dir.close_clean(0);
     assert!(!closed.clean && closed.failed.len() == 1, "{closed:?}");
+}
+
+/// Whatever a log does next is refused.
+fn append_until_refused(log: &Log) -> AppendError {
+    (0..1000).find_map(|_| try_append(log, 1).err()).expect("a segment was full and no new one can be made")
+}
+
+#[test]
+fn a_directory_in_which_nothing_may_be_made_any_more_takes_no_writes_whoever_finds_out() {
+    for errno in [Errno::ACCESS, Errno::PERM] {
+        let finders: [fn(&World, &LogDir, &Log); 3] = [
+            |_, _, log| assert!(matches!(append_until_refused(log), AppendError::Offline(_))),
+            |_, dir, _| assert!(dir.write_checkpoints().is_err()),
+            |world, dir, _| assert!(dir.create("a", 9, &world.settings("a").expect("known"), 0).is_err()),
+        ];
+        for find in finders {
+            let (failing, world) = failing();
+            let (dir, _) = world.open();
+            let (log, other) = (world.create(&dir, "a", 0), world.create(&dir, "a", 1));
+            append(&log, 1);
+            for call in [Call::Open, Call::CreateDir] {
+                failing.fail(call, When::Always, errno);
+            }
+            find(&world, &dir, &log);
+            let offline = dir.offline().expect("the directory");
+            assert_eq!(offline.kind, io::ErrorKind::PermissionDenied, "{offline}");
+            assert!(dir.describe().offline.is_some());
+            assert!(matches!(try_append(&other, 1), Err(AppendError::Offline(_))));
+            assert!(reads_all(&log), "reads go on");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_may_not_be_made_is_that_logs_trouble_and_is_shown() {
+    let (failing, world) = failing();
+    let (dir, _) = world.open();
+    let (shut, well) = (world.create(&dir, "a", 0), world.create(&dir, "a", 1));
+    failing.fail_on("a-0/", Call::Open, When::Always, Fault::Error(Errno::ACCESS));
+    assert!(matches!(append_until_refused(&shut), AppendError::Offline(_)));
+    append(&well, 3);
+    let described = dir.describe();
+    assert!(described.offline.is_none());
+    let offline = described.logs.iter().filter(|log| log.offline.is_some()).map(|log| log.partition);
+    assert_eq!(offline.collect::<Vec<_>>(), [0]);
+}
+
+#[test]
+fn what_may_pass_by_itself_refuses_once_and_shuts_nothing() {
+    let (failing, world) = failing();
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    failing.fail(Call::Write, When::Nth(1), Errno::AGAIN);
+    assert!(matches!(try_append(&log, 1), Err(AppendError::Write(_))));
+    append(&log, 1);
+    assert!(dir.offline().is_none());
 }
 
 #[test]

@@ -19,6 +19,9 @@ use crate::{
 
 const TOPIC: Uuid = Uuid::from_u128(0xA);
 
+/// Nobody waits longer for what must come.
+const PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
+
 /// One disk under three directories; faults are by path.
 struct World {
     disk: FailingDisk,
@@ -126,9 +129,32 @@ fn what_is_new_spares_a_directory_as_long_as_there_is_another() {
     let (dirs, _) = World::new().open();
     let all = dirs.place(3).expect("room");
     let spared: Vec<PathBuf> = dirs.paths().skip(1).map(Path::to_path_buf).collect();
-    let placed = dirs.place_sparing(3, |dir| spared.iter().any(|one| one == dir)).expect("room");
+    let placed = dirs.place_beside(3, |dir| spared.iter().any(|one| one == dir), |_| 0).expect("room");
     assert_eq!(placed, [None; 3], "all at home");
-    assert_eq!(dirs.place_sparing(3, |_| true).expect("room"), all, "there is no other");
+    assert_eq!(dirs.place_beside(3, |_| true, |_| 0).expect("room"), all, "there is no other");
+}
+
+#[test]
+fn directories_are_closed_side_by_side_so_that_one_that_hangs_keeps_no_other_from_its_mark() {
+    let (world, _) = World::with_three_partitions();
+    let (dirs, _) = world.open();
+    (0..3).for_each(|partition| append(&dirs, partition));
+    let marks = || ["/a", "/b", "/c"].map(|dir| world.has(&format!("{dir}/{CLEAN_MARK_FILE}")));
+    assert_eq!(marks(), [false; 3]);
+    let held = world.disk.hold("/a/t-", Call::SyncData);
+    std::thread::scope(|scope| {
+        let closing = scope.spawn(|| dirs.close_clean(0));
+        assert!(held.is_reached());
+        let began = std::time::Instant::now();
+        while marks() != [false, true, true] && began.elapsed() < PATIENCE {
+            std::thread::yield_now();
+        }
+        assert_eq!(marks(), [false, true, true]);
+        assert!(!closing.is_finished());
+        drop(held);
+        assert!(closing.join().expect("no panic").clean);
+    });
+    assert_eq!(marks(), [true; 3]);
 }
 
 #[test]

@@ -3,15 +3,17 @@
 mod parts;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use pagewire_log::{CleaningReport, DirDescription};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Call, Work, fields};
 use crate::{
+    aside::aside,
     broker::Broker,
     cleaner,
+    described::describe,
     metrics::{Seen, export},
 };
 use parts::{Compaction, Damage, Directory, MissingLogs, OfflineLogs};
@@ -50,21 +52,19 @@ struct Status {
 pub(super) fn begin(request: Map<String, Value>, call: Call) -> Result<Work, String> {
     let Nothing {} = fields(request)?;
     Ok(Box::pin(async move {
-        let asked = call.broker.io().run({
-            let broker = Arc::clone(&call.broker);
-            let backing_up = call.shared.backups.available_permits() == 0;
-            move || status(&broker, backing_up)
-        });
-        let status = asked.await.map_err(|_| "the broker is busy: try again".to_owned())?;
+        let backing_up = call.shared.backups.available_permits() == 0;
+        let described = describe(&call.broker).await;
+        // Of thousands of logs it takes its time.
+        let status = aside(true, || status(&call.broker, described, backing_up));
         serde_json::to_value(status).map_err(|error| error.to_string())
     }))
 }
 
-/// Asks the file systems for their space, so it blocks.
-fn status(broker: &Broker, backing_up: bool) -> Status {
+fn status(broker: &Broker, described: Vec<(DirDescription, CleaningReport)>, backing_up: bool) -> Status {
     let (identity, image) = (broker.cluster().identity(), broker.image());
     broker.note_offline_dirs();
-    let (dirs, gauges) = (broker.cluster().log_dirs().describe(), cleaner::gauges(broker));
+    let (dirs, cleaning): (Vec<_>, Vec<_>) = described.into_iter().unzip();
+    let gauges = cleaner::gauges_of(broker, cleaning);
     let since = |path: &std::path::Path| broker.metrics().offline_since.of(path);
     let offline_partitions = image.offline_partitions();
     let hanging = |path: &std::path::Path| broker.cluster().lanes().of(path).hanging();
@@ -94,9 +94,9 @@ fn status(broker: &Broker, backing_up: bool) -> Status {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::{path::PathBuf, sync::Arc};
 
-    use pagewire_log::{DirDescription, LogDescription, MissingLog, Offline, ScrubCounts};
+    use pagewire_log::{LogDescription, MissingLog, Offline, ScrubCounts};
 
     use super::*;
     use crate::control::LINE_MAX;
@@ -142,7 +142,7 @@ mod tests {
         let (metrics, cleaner) = (bench.broker.metrics(), &gauges);
         let sent = &bench.broker.transfer().stats().snapshot();
         let seen = Seen { metrics, sent, dirs: &dirs, cleaner, offline_partitions: 7, hanging_dirs: 100 };
-        let mut told = status(&bench.broker, false);
+        let mut told = status(&bench.broker, describe(&bench.broker).await, false);
         told.log_dirs_count = dirs.len();
         told.log_dirs = Directory::some(&dirs, |_| Some(i64::MAX), |_| Some(std::time::Duration::MAX));
         told.offline_logs = OfflineLogs::of(&dirs);
