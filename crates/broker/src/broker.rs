@@ -16,6 +16,7 @@ use crate::{
     loggers::Loggers,
     memory::{Budget, Load},
     metrics::Metrics,
+    moves::Moves,
     net,
 };
 
@@ -33,6 +34,7 @@ pub(crate) struct Broker {
     metrics: Metrics,
     loggers: Loggers,
     cleaners: Cleaners,
+    moves: Moves,
     settings_changed: Notify,
 }
 
@@ -65,6 +67,7 @@ impl Broker {
             io: parts.io,
             loggers: parts.loggers,
             metrics: Metrics::default(),
+            moves: Moves::default(),
             settings_changed: Notify::new(),
         }
     }
@@ -93,6 +96,11 @@ impl Broker {
     /// The threads that compact.
     pub(crate) fn cleaners(&self) -> &Cleaners {
         &self.cleaners
+    }
+
+    /// Partitions on their way to other log directories.
+    pub(crate) fn moves(&self) -> &Moves {
+        &self.moves
     }
 
     /// Topics, nodes and the metadata store behind them.

@@ -109,13 +109,15 @@ pub use clean::{CleanError, CleanStats, Cleaned, Cleaner, CleanerLimits, Throttl
 pub use config::LogConfig;
 pub use damaged::Damaged;
 pub use dir::{
-    CleaningReport, CloseReport, CreateError, DirDescription, DirName, Dirty, FailedLog, Flushed, LoadMeter,
-    LoadReport, LoadedLog, Loading, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions,
+    CleaningReport, CloseReport, CreateError, DirDescription, DirName, Dirty, FailedLog, Flushed, FutureLog,
+    LoadMeter, LoadReport, LoadedLog, Loading, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions,
     MEASURED_MAX, MissingLog, Notice, PartitionSettings, Progress, RetainedAll, SUMS_FILE, SettingsOf,
     Survey, Suspicion, Uncleanable, Unmarked, VOUCHED_FILE, note_restored, note_start_stopped, survey,
     was_left_in_order,
 };
-pub use dirs::{Coming, Homeless, Locked, LogDirs, Placed, Spread, TakeInError, TakenIn};
+pub use dirs::{
+    Adopted, Coming, Homeless, Locked, LogDirs, MoveError, Moving, Placed, Spread, TakeInError, TakenIn,
+};
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use few::Few;
 pub use handles::Handles;

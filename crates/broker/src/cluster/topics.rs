@@ -14,6 +14,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    ops::Range,
     path::Path,
     sync::Arc,
 };
@@ -190,7 +191,7 @@ impl Change {
         }
         let node = cluster.identity.node_id;
         let mut record = TopicRecord::on_one_node(&new.name, new.partitions, node, now_ms());
-        record.partitions = self.placed(new.partitions)?;
+        record.partitions = self.placed(&new.name, 0..new.partitions)?;
         record.configs = new.configs;
         let version = match cluster.catalog.create_topic(&record).await {
             Ok(version) => version,
@@ -254,14 +255,19 @@ impl Change {
 
     /// New partitions of this node, each in the directory it shall be in. The record says so before anything is made, so
     /// that none is ever made a second time elsewhere.
-    fn placed(&self, count: usize) -> Result<Vec<PartitionRecord>, Refused> {
-        let cluster = self.cluster();
+    fn placed(&self, topic: &str, range: Range<usize>) -> Result<Vec<PartitionRecord>, Refused> {
+        let (cluster, count) = (self.cluster(), range.len());
         // Nothing new waits for a disk that does not answer, and with it all changes.
         let hangs = |dir: &Path| cluster.lanes.of(dir).hanging().is_some();
         let (node, directories) = (cluster.identity.node_id, cluster.log_dirs.place_sparing(count, hangs));
         let directories =
             directories.map_err(|none| Refused::new(ErrorCode::KafkaStorageError, none.to_string()))?;
-        Ok(directories.into_iter().map(|directory| PartitionRecord::on(node, directory)).collect())
+        let placed = range.zip(directories).map(|(index, directory)| {
+            let wished = i32::try_from(index).ok().and_then(|index| cluster.preferred.take(topic, index));
+            let wished = wished.and_then(|dir| cluster.log_dirs.named_as(&dir));
+            PartitionRecord::on(node, wished.unwrap_or(directory))
+        });
+        Ok(placed.collect())
     }
 
     /// From the store to what the image is to say.
@@ -285,7 +291,7 @@ impl Change {
         }
         // The store may know of more already, if it failed after it had written.
         let count = count.max(record.partitions.len());
-        record.partitions.extend(self.placed(count - record.partitions.len())?);
+        record.partitions.extend(self.placed(name, record.partitions.len()..count)?);
         Catalog::check_size(&record)
             .map_err(|error| Refused::from(error).if_too_large(ErrorCode::InvalidPartitions))?;
         let made = self.make_logs(&record, &topic.config, there..count).await;
