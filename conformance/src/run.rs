@@ -120,6 +120,9 @@ fn passed(suite: &Suite, case: &str) -> SuiteRun {
     SuiteRun { suite: suite.name.to_owned(), cases, took: Duration::ZERO }
 }
 
+/// Two log directories, so that partitions can move between them; the first is [`Broker::data_dir`].
+const CLIENT_SETTINGS: &[&str] = &["log.dirs=data,data-too"];
+
 /// The broker all client suites share, started when the first of them needs it.
 struct Lazy<'a> {
     options: &'a Options,
@@ -135,7 +138,7 @@ impl Lazy<'_> {
         }
         if self.broker.as_mut().is_none_or(|broker| !broker.is_running()) {
             let binary = self.binary()?;
-            self.broker = Some(Broker::start(&binary, &[])?);
+            self.broker = Some(Broker::start(&binary, CLIENT_SETTINGS)?);
         }
         let broker = self.broker.as_ref().context("no broker")?;
         Ok(Target { bootstrap: broker.address().to_owned(), data_dir: Some(broker.data_dir()) })

@@ -55,7 +55,11 @@ impl Change {
         if let Err(refused) = self.store(&record, version).await {
             let taken_back = to_its_end(move || moving.take_back()).await;
             if !matches!(taken_back, Some(Ok(()))) {
-                error!(topic = future.topic, partition = future.partition, "takes no records until the next start");
+                error!(
+                    topic = future.topic,
+                    partition = future.partition,
+                    "takes no records until the next start"
+                );
             }
             return Err(refused);
         }

@@ -14,10 +14,7 @@ use pagewire_wire::{
 
 use crate::{moves, request::Context};
 
-pub(crate) async fn handle(
-    ctx: Context,
-    request: AlterReplicaLogDirsRequest,
-) -> AlterReplicaLogDirsResponse {
+pub(crate) async fn handle(ctx: Context, request: AlterReplicaLogDirsRequest) -> AlterReplicaLogDirsResponse {
     // Of a partition that is named twice the last directory counts, as in Kafka.
     let mut wanted: BTreeMap<(Str, i32), Str> = BTreeMap::new();
     for AlterReplicaLogDir { path, topics, .. } in request.dirs {

@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, HashSet},
     io::ErrorKind,
-    path::Path,
     sync::Arc,
 };
 
@@ -39,9 +38,8 @@ fn result(
     asked: Option<&[DescribableLogDirTopic]>,
 ) -> DescribeLogDirsResult {
     let wanted = asked.map(wanted);
-    let is_wanted = |topic: &str, partition| {
-        wanted.as_ref().is_none_or(|wanted| wanted.contains(&(topic, partition)))
-    };
+    let is_wanted =
+        |topic: &str, partition| wanted.as_ref().is_none_or(|wanted| wanted.contains(&(topic, partition)));
     let coming = broker.moves().to(&dir.path);
     let mut topics: BTreeMap<&str, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
     for log in dir.logs.iter().filter(|log| is_wanted(&log.topic, log.partition)) {
@@ -58,7 +56,7 @@ fn result(
     let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     DescribeLogDirsResult {
         error_code: error.code(),
-        log_dir: Str::from(absolute(&dir.path)),
+        log_dir: Str::from(dir.path.display().to_string()),
         topics: topics.into_iter().map(topic).collect(),
         total_bytes: dir.space.map_or(-1, |space| bytes(space.total_bytes)),
         usable_bytes: dir.space.map_or(-1, |space| bytes(space.usable_bytes)),
@@ -92,11 +90,6 @@ fn future(broker: &Broker, one: &Underway) -> DescribeLogDirsPartition {
         is_future_key: true,
         ..Default::default()
     }
-}
-
-/// As Kafka names log directories, and tools want to have them named.
-fn absolute(path: &Path) -> String {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).display().to_string()
 }
 
 fn topic((name, partitions): (&str, Vec<DescribeLogDirsPartition>)) -> DescribeLogDirsTopic {

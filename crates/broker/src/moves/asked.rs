@@ -12,7 +12,12 @@ use crate::broker::Broker;
 
 /// A partition is wanted in the directory of this name. When this returns without an error it is there, or on its way, of which
 /// the directory has a durable note. Blocks.
-pub(crate) fn alter(broker: &Arc<Broker>, topic: &str, partition: i32, wanted: &str) -> Result<(), ErrorCode> {
+pub(crate) fn alter(
+    broker: &Arc<Broker>,
+    topic: &str,
+    partition: i32,
+    wanted: &str,
+) -> Result<(), ErrorCode> {
     let (log_dirs, moves) = (broker.cluster().log_dirs(), broker.moves());
     let to = listed(log_dirs, wanted).ok_or(ErrorCode::LogDirNotFound)?;
     let target = log_dirs.here().find(|dir| dir.path() == to).filter(|dir| dir.offline().is_none());
@@ -24,7 +29,11 @@ pub(crate) fn alter(broker: &Arc<Broker>, topic: &str, partition: i32, wanted: &
         return Err(ErrorCode::UnknownTopicOrPartition);
     };
     let Some(hosted) = &entry.hosted else {
-        return Err(if entry.is_offline() { ErrorCode::KafkaStorageError } else { ErrorCode::ReplicaNotAvailable });
+        return Err(if entry.is_offline() {
+            ErrorCode::KafkaStorageError
+        } else {
+            ErrorCode::ReplicaNotAvailable
+        });
     };
     let future = FutureLog { topic: topic.to_owned(), topic_id, partition };
     if future.dir_name().is_none() {
@@ -50,8 +59,7 @@ pub(crate) fn alter(broker: &Arc<Broker>, topic: &str, partition: i32, wanted: &
 
 /// The directory of this name, as DescribeLogDirs tells it.
 fn listed(log_dirs: &LogDirs, wanted: &str) -> Option<PathBuf> {
-    let is_it = |path: &&Path| std::path::absolute(path).is_ok_and(|path| path.as_os_str() == wanted);
-    log_dirs.paths().find(is_it).map(Path::to_path_buf)
+    log_dirs.paths().find(|path| path.as_os_str() == wanted).map(Path::to_path_buf)
 }
 
 impl Moves {

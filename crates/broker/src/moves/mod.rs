@@ -93,13 +93,8 @@ impl Moves {
     fn want(&self, future: FutureLog, to: PathBuf) -> Arc<Move> {
         let stop = self.running.get().map(|running| running.stop.child_token()).unwrap_or_default();
         let key = (future.topic_id, future.partition);
-        let begun = Arc::new(Move {
-            future,
-            to,
-            ending: stop,
-            bytes: AtomicU64::new(0),
-            end: AtomicI64::new(0),
-        });
+        let begun =
+            Arc::new(Move { future, to, ending: stop, bytes: AtomicU64::new(0), end: AtomicI64::new(0) });
         let before = self.wanted.lock().insert(key, Arc::clone(&begun));
         if let Some(before) = before {
             before.ending.cancel();

@@ -7,9 +7,7 @@ use std::{
     thread,
 };
 
-use pagewire_log::{
-    CloseReport, FutureLog, LoadReport, Locked, LockedDir, LogDirOptions, LogDirs, LogError,
-};
+use pagewire_log::{CloseReport, FutureLog, LoadReport, Locked, LockedDir, LogDirOptions, LogDirs, LogError};
 use pagewire_metadata::model::{LogDirsRecord, TopicRecord};
 use pagewire_zcopy::IoPool;
 use tokio::sync::oneshot;
@@ -144,7 +142,9 @@ fn take_up_moves(
         });
         match one.opened {
             Ok(opened) => report.loaded.extend(opened),
-            Err(error) => error!(topic, partition, %error, "has moved to another log directory and cannot be opened there"),
+            Err(error) => {
+                error!(topic, partition, %error, "has moved to another log directory and cannot be opened there")
+            }
         }
     }
     moving
