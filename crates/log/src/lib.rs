@@ -116,7 +116,8 @@ pub use dir::{
     was_left_in_order,
 };
 pub use dirs::{
-    Adopted, Coming, Homeless, Locked, LogDirs, MoveError, Moving, Placed, Spread, TakeInError, TakenIn,
+    Adopted, Coming, Homeless, Locked, LogDirs, MoveError, Moving, Placed, PlacedIn, Spread, TakeInError,
+    TakenIn,
 };
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use few::Few;

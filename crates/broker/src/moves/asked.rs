@@ -6,6 +6,7 @@ use std::sync::Arc;
 use pagewire_log::{FutureLog, LogDirs};
 use pagewire_wire::ErrorCode;
 use tracing::info;
+use uuid::Uuid;
 
 use super::Moves;
 use crate::broker::Broker;
@@ -19,6 +20,11 @@ pub(crate) fn alter(
     wanted: &str,
 ) -> Result<(), ErrorCode> {
     let (log_dirs, moves) = (broker.cluster().log_dirs(), broker.moves());
+    let of = |topic_id| FutureLog { topic: topic.to_owned(), topic_id, partition };
+    // Its directory would have no name.
+    if of(Uuid::nil()).dir_name().is_none() {
+        return Err(ErrorCode::InvalidTopicException);
+    }
     let to = listed(log_dirs, wanted).ok_or(ErrorCode::LogDirNotFound)?;
     let target = log_dirs.here().find(|dir| dir.path() == to).filter(|dir| dir.offline().is_none());
     let target = target.ok_or(ErrorCode::KafkaStorageError)?;
@@ -35,10 +41,6 @@ pub(crate) fn alter(
             ErrorCode::ReplicaNotAvailable
         });
     };
-    let future = FutureLog { topic: topic.to_owned(), topic_id, partition };
-    if future.dir_name().is_none() {
-        return Err(ErrorCode::InvalidTopicException);
-    }
     match moves.target(topic_id, partition) {
         Some(before) if before == to => return Ok(()),
         // It stays, or goes elsewhere.
@@ -51,6 +53,7 @@ pub(crate) fn alter(
     if hosted.log.offline().is_some() {
         return Err(ErrorCode::KafkaStorageError);
     }
+    let future = of(topic_id);
     target.note_future(&future).map_err(|_| ErrorCode::KafkaStorageError)?;
     info!(topic, partition, to = %to.display(), "begins to move to another log directory");
     moves.begin(broker, future, to);

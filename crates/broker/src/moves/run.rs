@@ -53,7 +53,7 @@ pub(super) fn run(broker: &Arc<Broker>, going: &Arc<Move>, runtime: &Handle) {
         Err(_) if going.ending.is_cancelled() => info!(topic, partition, %to, "does not move any more"),
         Err(Ended::Move(MoveError::Nothing)) => debug!(topic, partition, "deleted before it had moved"),
         Err(Ended::Move(error)) => {
-            error!(topic, partition, %to, %error, "cannot move, and stays where it is")
+            error!(topic, partition, %to, %error, "cannot move, and stays where it is");
         }
         Err(Ended::Refused(refused)) => {
             error!(topic, partition, %to, error = refused.message, "cannot move, and stays where it is");

@@ -143,7 +143,7 @@ fn take_up_moves(
         match one.opened {
             Ok(opened) => report.loaded.extend(opened),
             Err(error) => {
-                error!(topic, partition, %error, "has moved to another log directory and cannot be opened there")
+                error!(topic, partition, %error, "has moved to another log directory and cannot be opened there");
             }
         }
     }

@@ -42,7 +42,7 @@ impl FutureLog {
     pub fn dir_name(&self) -> Option<String> {
         let name = marked_dir(&self.topic, self.partition, self.topic_id, FUTURE);
         // What is cut does not say whose it is.
-        (future_of(&name)? == (self.topic.as_str(), self.partition, self.topic_id)).then_some(name)
+        name.starts_with(&format!("{}.", partition_dir(&self.topic, self.partition))).then_some(name)
     }
 }
 
@@ -142,7 +142,7 @@ impl LogDir {
     pub(crate) fn adopt(
         &self,
         future: &FutureLog,
-        damage: Noted,
+        damage: &Noted,
         settings: &PartitionSettings,
         now_ms: i64,
     ) -> Result<Option<LoadedLog>, CreateError> {
@@ -157,7 +157,7 @@ impl LogDir {
         let mut opened =
             opened.inspect_err(|_| self.unopened.lock().add(topic, partition, future.topic_id))?;
         if let (Some(entry), Some(opened)) = (self.entry(topic, partition), &mut opened) {
-            self.look_at(&entry, &damage, opened);
+            self.look_at(&entry, damage, opened);
         }
         Ok(opened)
     }

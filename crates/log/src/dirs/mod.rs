@@ -37,7 +37,7 @@ use uuid::Uuid;
 
 pub use gone::Placed;
 pub use load::Locked;
-pub use moving::{Adopted, MoveError, Moving};
+pub use moving::{Adopted, MoveError, Moving, PlacedIn};
 pub use place::Homeless;
 pub use spread::Spread;
 pub use take_in::{Coming, TakeInError, TakenIn};

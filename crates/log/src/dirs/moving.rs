@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pagewire_disk::DamageEntry;
+use uuid::Uuid;
 
 use super::LogDirs;
 use crate::backup::{BackupError, Follow, Pace, Unfollowed};
@@ -92,6 +93,9 @@ impl From<Unfollowed> for MoveError {
     }
 }
 
+/// How a topic's partition is opened, and the directory that its owner placed it in, as [`LogDirs::place`] names it.
+pub type PlacedIn<'p> = dyn Fn(&FutureLog) -> Option<(PartitionSettings, Option<Uuid>)> + 'p;
+
 /// A copy that became a log, or why it could not.
 #[derive(Debug)]
 pub struct Adopted {
@@ -122,7 +126,7 @@ impl LogDirs {
     pub fn adopt_futures(
         &self,
         only: Option<&Path>,
-        placed: &dyn Fn(&FutureLog) -> Option<(PartitionSettings, Option<uuid::Uuid>)>,
+        placed: &PlacedIn<'_>,
         now_ms: i64,
     ) -> (Vec<Adopted>, Vec<(PathBuf, FutureLog)>) {
         let (mut adopted, mut wished) = (Vec::new(), Vec::new());
@@ -138,7 +142,7 @@ impl LogDirs {
                 let settings = placed(&future).filter(|(_, directory)| *directory == own && !is_served);
                 match settings {
                     Some((settings, _)) if dir.is_complete(&future).unwrap_or(false) => {
-                        let opened = dir.adopt(&future, Noted::default(), &settings, now_ms);
+                        let opened = dir.adopt(&future, &Noted::default(), &settings, now_ms);
                         adopted.push(Adopted { future, opened });
                     }
                     _ => wished.push((dir.path().to_path_buf(), future)),
@@ -219,7 +223,7 @@ impl Moving {
         let (topic, partition) = (self.future.topic.as_str(), self.future.partition);
         let left = self.from.delete(topic, partition, now_ms);
         left.map_err(CreateError::at(self.from.path()))?;
-        self.to.adopt(&self.future, Noted::of(self.damage), settings, now_ms)?;
+        self.to.adopt(&self.future, &Noted::of(self.damage), settings, now_ms)?;
         let log = self.to.get(topic, partition);
         let log = log.ok_or_else(|| CreateError::at(&self.dir)(io::ErrorKind::NotFound.into()))?;
         // Somebody may have deleted records while it was copied.
