@@ -120,8 +120,9 @@ fn passed(suite: &Suite, case: &str) -> SuiteRun {
     SuiteRun { suite: suite.name.to_owned(), cases, took: Duration::ZERO }
 }
 
-/// Two log directories, so that partitions can move between them; the first is [`Broker::data_dir`].
-const CLIENT_SETTINGS: &[&str] = &["log.dirs=data,data-too"];
+/// Two log directories, so that partitions can move between them; the first is [`Broker::data_dir`]. What retention does is seen
+/// within a second.
+const CLIENT_SETTINGS: &[&str] = &["log.dirs=data,data-too", "log.retention.check.interval.ms=1000"];
 
 /// The broker all client suites share, started when the first of them needs it.
 struct Lazy<'a> {
