@@ -68,6 +68,7 @@ mod errors;
 mod evident;
 mod few;
 pub mod files;
+mod halted;
 mod handles;
 mod health;
 mod held;

@@ -270,29 +270,9 @@ impl Log {
         self.has_left() && !self.is_halted()
     }
 
-    /// The partition is served from another directory by now, by another log.
-    pub fn is_moved(&self) -> bool {
-        self.has_left() && self.is_halted()
-    }
-
     /// Its directory has another name, or is another's: the partition was deleted or moved.
     pub(crate) fn has_left(&self) -> bool {
         self.home.is_gone()
-    }
-
-    /// Appends nothing from now on, and nothing is being appended any more, until it [goes on](Self::go_on).
-    pub(crate) fn halt(&self) {
-        self.halted.store(true, Ordering::Release);
-        drop(self.writer.lock());
-    }
-
-    /// Appends again.
-    pub(crate) fn go_on(&self) {
-        self.halted.store(false, Ordering::Release);
-    }
-
-    pub(crate) fn is_halted(&self) -> bool {
-        self.halted.load(Ordering::Acquire)
     }
 
     /// Why the log takes no writes, if so: by an error of its own or of its log directory.

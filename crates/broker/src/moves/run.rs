@@ -46,6 +46,7 @@ pub(super) fn run(broker: &Arc<Broker>, going: &Arc<Move>, runtime: &Handle) {
     match ended {
         Ok(()) => {
             info!(topic, partition, %to, "is served from another log directory now");
+            runtime.block_on(async { broker.coordinators().take_up(broker) });
             return;
         }
         // What is noted on the disk begins anew with the next start.

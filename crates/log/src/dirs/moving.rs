@@ -120,9 +120,8 @@ impl LogDirs {
         Ok(Moving { future: future.clone(), from, to: target, entry, dir, follow, end: 0, damage })
     }
 
-    /// Logs that are wished to be in other directories than they are, with the paths of these, or in the one at `only`. Those of which the owner `placed`
-    /// the partition in that very directory, and that no directory has, are complete: they are opened. `placed` answers with the
-    /// settings of a topic's partition and with the directory, as [`place`](Self::place) names it.
+    /// Logs that are wished to be in other directories than they are, or in the one at `only`, with the paths of these. Those of
+    /// which the owner `placed` the partition in that very directory, and that no directory has, are complete: they are opened.
     pub fn adopt_futures(
         &self,
         only: Option<&Path>,
