@@ -21,11 +21,13 @@ fn future() -> FutureLog {
     FutureLog { topic: "t".to_owned(), topic_id: TOPIC, partition: 0 }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "whoever paces may end the work")]
 fn nothing(_: u64) -> io::Result<()> {
     Ok(())
 }
 
 /// What a start finds, of an owner who has stored where the partition is.
+#[expect(clippy::option_option, reason = "as directories are named: none is home")]
 fn started(disk: &Arc<dyn Disk>, placed: Option<Uuid>) -> (LogDirs, Option<Option<Uuid>>) {
     let lock = |dir: &&str| (PathBuf::from(dir), LockedDir::lock(Arc::clone(disk), Path::new(dir)));
     let locked = DIRS.iter().map(lock).collect();
@@ -377,7 +379,7 @@ fn a_log_that_a_backup_has_noted_stays_until_it_is_copied() {
     let dirs = with_a_log(&disk);
     let mut moving = begun(&dirs);
     let all: Vec<_> = dirs.here().collect();
-    let noted = note(all.iter().map(|dir| &**dir), std::time::Duration::from_secs(60)).expect("noted");
+    let noted = note(all.iter().map(|dir| &**dir), std::time::Duration::from_mins(1)).expect("noted");
     assert!(matches!(moving.halt(&nothing), Err(MoveError::Held)));
     append(&dirs, 0);
     drop(noted);
