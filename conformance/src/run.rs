@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::{TcpStream, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -142,7 +142,9 @@ impl Lazy<'_> {
             self.broker = Some(Broker::start(&binary, CLIENT_SETTINGS)?);
         }
         let broker = self.broker.as_ref().context("no broker")?;
-        Ok(Target { bootstrap: broker.address().to_owned(), data_dir: Some(broker.data_dir()) })
+        // Its log directories lie side by side.
+        let data_dir = broker.data_dir().parent().map(Path::to_path_buf);
+        Ok(Target { bootstrap: broker.address().to_owned(), data_dir })
     }
 
     fn binary(&mut self) -> Result<PathBuf> {
