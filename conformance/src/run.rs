@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::{TcpStream, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -120,6 +120,10 @@ fn passed(suite: &Suite, case: &str) -> SuiteRun {
     SuiteRun { suite: suite.name.to_owned(), cases, took: Duration::ZERO }
 }
 
+/// Two log directories, so that partitions can move between them; the first is [`Broker::data_dir`]. What retention does is seen
+/// within a second.
+const CLIENT_SETTINGS: &[&str] = &["log.dirs=data,data-too", "log.retention.check.interval.ms=1000"];
+
 /// The broker all client suites share, started when the first of them needs it.
 struct Lazy<'a> {
     options: &'a Options,
@@ -135,10 +139,12 @@ impl Lazy<'_> {
         }
         if self.broker.as_mut().is_none_or(|broker| !broker.is_running()) {
             let binary = self.binary()?;
-            self.broker = Some(Broker::start(&binary, &[])?);
+            self.broker = Some(Broker::start(&binary, CLIENT_SETTINGS)?);
         }
         let broker = self.broker.as_ref().context("no broker")?;
-        Ok(Target { bootstrap: broker.address().to_owned(), data_dir: Some(broker.data_dir()) })
+        // Its log directories lie side by side.
+        let data_dir = broker.data_dir().parent().map(Path::to_path_buf);
+        Ok(Target { bootstrap: broker.address().to_owned(), data_dir })
     }
 
     fn binary(&mut self) -> Result<PathBuf> {

@@ -34,7 +34,8 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Starts the binary on a free port with an empty data directory. `settings` are `KEY=VALUE`, as after `--set`.
+    /// Starts the binary on a free port with an empty data directory. `settings` are `KEY=VALUE`, as after `--set`; relative
+    /// `log.dirs` lie beside it.
     pub fn start(binary: &Path, settings: &[&str]) -> Result<Self> {
         Self::start_with_descriptors(binary, settings, None)
     }
@@ -80,7 +81,10 @@ impl Broker {
         ensure!(self.child.is_none(), "the broker is running");
         let log = OpenOptions::new().create(true).append(true).open(self.log_path())?;
         let mut command = self.command();
-        command.arg("serve").arg("--data-dir").arg(self.data_dir()).args(["--listen", &self.address]);
+        command.arg("serve").args(["--listen", &self.address]);
+        if !self.settings.iter().any(|setting| setting.starts_with("log.dirs=")) {
+            command.arg("--data-dir").arg(self.data_dir());
+        }
         command.args(&self.arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
         for setting in &self.settings {
             command.args(["--set", setting]);

@@ -96,6 +96,9 @@ pub static APIS: &[Api] = &[
         respond_or_close(c, handlers::describe_configs::handle)
     }),
     api(ApiKey::AlterConfigs, (0, 2), "replace settings", |c| respond(c, handlers::alter_configs::handle)),
+    api(ApiKey::AlterReplicaLogDirs, (1, 2), "move partitions to other log directories", |c| {
+        respond(c, handlers::alter_replica_log_dirs::handle)
+    }),
     api(ApiKey::DescribeLogDirs, (1, 5), "disk use by partition", |c| {
         respond(c, handlers::describe_log_dirs::handle)
     }),

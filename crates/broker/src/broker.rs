@@ -17,6 +17,7 @@ use crate::{
     loggers::Loggers,
     memory::{Budget, Load},
     metrics::Metrics,
+    moves::Moves,
     net,
 };
 
@@ -35,6 +36,7 @@ pub(crate) struct Broker {
     loggers: Loggers,
     cleaners: Cleaners,
     descriptions: Descriptions,
+    moves: Moves,
     settings_changed: Notify,
 }
 
@@ -68,6 +70,7 @@ impl Broker {
             loggers: parts.loggers,
             metrics: Metrics::default(),
             descriptions: Descriptions::default(),
+            moves: Moves::default(),
             settings_changed: Notify::new(),
         }
     }
@@ -96,6 +99,11 @@ impl Broker {
     /// The threads that compact.
     pub(crate) fn cleaners(&self) -> &Cleaners {
         &self.cleaners
+    }
+
+    /// Partitions on their way to other log directories.
+    pub(crate) fn moves(&self) -> &Moves {
+        &self.moves
     }
 
     /// Topics, nodes and the metadata store behind them.

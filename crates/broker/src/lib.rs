@@ -36,6 +36,7 @@ mod loaded;
 mod loggers;
 mod memory;
 mod metrics;
+mod moves;
 mod net;
 mod node;
 mod partition;

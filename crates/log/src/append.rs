@@ -95,6 +95,9 @@ impl Log {
     ) -> Result<Appended, AppendError> {
         let (config, bytes) = (self.config.load(), bytes as u64);
         let mut writer = self.writer.lock();
+        if self.is_halted() {
+            return Err(AppendError::Moving);
+        }
         self.online()?;
         self.named()?;
         let base_offset = self.marks.load().log_end;

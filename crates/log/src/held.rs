@@ -26,6 +26,11 @@ impl Held {
     pub(crate) fn limit(&self, offset: i64) -> i64 {
         offset.min(self.0.load(Ordering::Acquire))
     }
+
+    /// Whether somebody holds it.
+    pub(crate) fn is_held(&self) -> bool {
+        self.0.load(Ordering::Acquire) != i64::MAX
+    }
 }
 
 /// Until it is dropped the log is held.

@@ -69,6 +69,7 @@ mod errors;
 mod evident;
 mod few;
 pub mod files;
+mod halted;
 mod handles;
 mod health;
 mod held;
@@ -112,13 +113,16 @@ pub use config::LogConfig;
 pub use cuts::{Cut, GoodBatches};
 pub use damaged::Damaged;
 pub use dir::{
-    CleaningReport, CloseReport, CreateError, DirDescription, DirName, Dirty, FailedLog, Flushed, LoadMeter,
-    LoadReport, LoadedLog, Loading, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions,
+    CleaningReport, CloseReport, CreateError, DirDescription, DirName, Dirty, FailedLog, Flushed, FutureLog,
+    LoadMeter, LoadReport, LoadedLog, Loading, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions,
     MEASURED_MAX, MissingLog, Notice, PartitionSettings, Progress, RetainedAll, SUMS_FILE, SettingsOf,
     Survey, Suspicion, Uncleanable, Unmarked, VOUCHED_FILE, note_restored, note_start_stopped, survey,
     was_left_in_order,
 };
-pub use dirs::{Coming, Homeless, Locked, LogDirs, Placed, Spread, TakeInError, TakenIn, ToMake};
+pub use dirs::{
+    Adopted, Coming, Homeless, Locked, LogDirs, MoveError, Moving, Placed, PlacedIn, Spread, TakeInError,
+    TakenIn, ToMake,
+};
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use few::Few;
 pub use handles::Handles;

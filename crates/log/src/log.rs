@@ -69,6 +69,8 @@ pub struct Log {
     pub(crate) unnamed: AtomicBool,
     /// Its files are another's, who opens them anew.
     pub(crate) given_up: AtomicBool,
+    /// Nothing is appended: it is about to be served from another directory, or is by now.
+    pub(crate) halted: AtomicBool,
     /// Names were made or changed since the directory was last synced.
     pub(crate) dir_dirty: AtomicBool,
     /// Held for the length of a sync.
@@ -265,6 +267,11 @@ impl Log {
 
     /// The partition was deleted while somebody still holds its log.
     pub fn is_deleted(&self) -> bool {
+        self.has_left() && !self.is_halted()
+    }
+
+    /// Its directory has another name, or is another's: the partition was deleted or moved.
+    pub(crate) fn has_left(&self) -> bool {
         self.home.is_gone()
     }
 

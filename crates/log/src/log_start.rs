@@ -39,6 +39,18 @@ impl Log {
         Ok(log_start)
     }
 
+    /// Begins no earlier than at `offset`, which the log held before it was opened.
+    pub(crate) fn begin_at(&self, offset: i64) {
+        let moved = {
+            let _append = self.writer.lock();
+            offset > self.marks.load().log_start && self.move_log_start(offset)
+        };
+        if moved {
+            // What cannot be written is tried again; opening a log cuts them anyhow.
+            let _ = self.write_epochs();
+        }
+    }
+
     /// The caller holds the append lock, and [writes the epochs](Self::write_epochs) when it has given it back if they
     /// changed.
     pub(crate) fn move_log_start(&self, offset: i64) -> bool {
@@ -60,7 +72,7 @@ impl Log {
     pub(crate) fn write_epochs(&self) -> io::Result<()> {
         let _file = self.epoch_file.lock();
         // The directory may have another name by now, and another log in its place.
-        if self.is_deleted() {
+        if self.has_left() {
             return Ok(());
         }
         let epochs = self.epochs.read().clone();
@@ -84,7 +96,7 @@ impl Log {
 
     fn remove_epochs(&self) -> io::Result<()> {
         let _file = self.epoch_file.lock();
-        if self.is_deleted() {
+        if self.has_left() {
             return Ok(());
         }
         let disk = &self.home.disk;

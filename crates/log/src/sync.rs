@@ -21,6 +21,10 @@ impl Log {
     /// fdatasync of all that was appended before the call; returns the offset below which everything is stable (the
     /// new recovery point). One at a time; a caller that waited for another's sync does its own.
     pub fn sync(&self) -> io::Result<i64> {
+        if self.is_moved() {
+            // All of it was stable before it moved.
+            return Ok(self.marks.load().recovery_point);
+        }
         self.online()?;
         let _one_at_a_time = self.syncs.lock();
         self.online()?;
@@ -97,7 +101,7 @@ impl Log {
         if let Some(segment) = coming {
             witness = witness.or(segment.base_offset, segment.txns.sum(segment.base_offset));
         }
-        if self.is_deleted() {
+        if self.has_left() {
             return Ok(());
         }
         witness.write(&*self.home.disk, &self.home.dir)?;

@@ -117,9 +117,10 @@ fn lists(path: &str, ours: &[Json], theirs: &[Json], note: &mut impl FnMut(&str,
 }
 
 /// What elements of lists are known by.
-const IDS: [&str; 14] = [
+const IDS: [&str; 15] = [
     "Name",
     "Topic",
+    "TopicName",
     "TopicId",
     "GroupId",
     "TransactionalId",

@@ -212,8 +212,10 @@ impl File {
 
     fn case(&self, word: &str, rest: &str, below: &[(usize, String)]) -> Result<Case> {
         let name = word.trim_end_matches(':');
+        let has_steps = word.ends_with(':') || rest.ends_with(':');
         let (versions, rest) = self.versions(rest)?;
-        if !word.ends_with(':') {
+        if !has_steps {
+            ensure!(below.is_empty(), "steps of a case that says of none: its first line ends with a colon");
             let changes = changes(rest)?;
             let shape = entry(self.script.api, Kind::Request)?.fields;
             let has = |version: &i16| {
@@ -372,6 +374,9 @@ in_steps:
       Reason=r -> member=MemberId
   on b send * MemberId=$member
   on b answer
+in_steps_of_some @2,4:
+  *
+  * GenerationId=2
 ";
 
     #[test]
@@ -388,6 +393,8 @@ in_steps:
         let Act::Request(joins) = &steps[0].act else { panic!("{steps:?}") };
         assert_eq!((joins.fields.0.len(), steps[0].captures.len()), (4, 1));
         assert!(matches!((&steps[1].act, steps[1].on.as_str()), (Act::Send(_), "b")));
+        let some = known("in_steps_of_some");
+        assert_eq!((some.versions.as_slice(), some.steps.len()), (&[2, 4][..], 2));
     }
 
     #[test]

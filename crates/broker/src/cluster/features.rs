@@ -20,6 +20,8 @@ use super::{Change, Cluster, Refused};
 
 /// Whether groups of the newer protocol are served.
 pub(crate) const GROUP_VERSION: &str = "group.version";
+/// By which rules transactions end.
+const TRANSACTION_VERSION: &str = "transaction.version";
 
 /// A feature this broker has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +40,7 @@ pub(crate) struct Feature {
 pub(crate) const FEATURES: [Feature; 3] = [
     Feature { name: GROUP_VERSION, min: 0, max: 1, changes: true },
     Feature { name: "metadata.version", min: 7, max: 30, changes: false },
-    Feature { name: "transaction.version", min: 0, max: 2, changes: true },
+    Feature { name: TRANSACTION_VERSION, min: 0, max: 2, changes: true },
 ];
 
 /// In which direction a level may change (kafka: FeatureUpdate.UpgradeType).
@@ -99,6 +101,14 @@ impl Levels {
             .iter()
             .find(|feature| feature.name == GROUP_VERSION)
             .is_none_or(|feature| self.of(feature) > 0)
+    }
+
+    /// By which rules transactions end.
+    pub(crate) fn transaction_version(&self) -> i16 {
+        FEATURES
+            .iter()
+            .find(|feature| feature.name == TRANSACTION_VERSION)
+            .map_or(0, |feature| self.of(feature))
     }
 
     /// The levels that are stored when all wishes are granted; the first that cannot be refuses all. Of several wishes for one

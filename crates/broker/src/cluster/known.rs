@@ -7,7 +7,7 @@ use std::{
 };
 
 use pagewire_disk::{Disk, OsDisk};
-use pagewire_log::PartitionSettings;
+use pagewire_log::{FutureLog, PartitionSettings};
 pub(crate) use pagewire_metadata::model::known_path;
 use pagewire_metadata::model::{LogDirsRecord, TopicRecord};
 use uuid::Uuid;
@@ -34,6 +34,20 @@ impl Known {
     pub(crate) fn settings(&self, topic: &str, partition: i32) -> Option<PartitionSettings> {
         let known = self.0.get(topic).filter(|(partitions, _)| partition < *partitions);
         known.map(|(_, settings)| settings.clone())
+    }
+}
+
+impl Known {
+    /// How a log that moves is opened, and in which directory the topic's record has it; none if there is no such partition.
+    pub(crate) fn placed(
+        &self,
+        topics: &[TopicRecord],
+        future: &FutureLog,
+    ) -> Option<(PartitionSettings, Option<Uuid>)> {
+        let settings = self.settings(&future.topic, future.partition)?;
+        let record = topics.iter().find(|topic| topic.topic_id == future.topic_id)?;
+        let placed = record.partitions.get(usize::try_from(future.partition).ok()?)?;
+        (settings.topic_id == future.topic_id).then_some((settings, placed.directory))
     }
 }
 

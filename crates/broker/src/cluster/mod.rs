@@ -18,10 +18,12 @@ mod image;
 mod known;
 mod logs;
 mod missing;
+mod moved;
 pub(crate) mod names;
 mod nodes;
 mod online;
 mod placement;
+mod preferred;
 mod producer_ids;
 mod refused;
 mod reopened;
@@ -46,6 +48,7 @@ pub(crate) use features::{Direction, FEATURES, Feature, LevelWish, Levels};
 pub(crate) use image::{Image, PartitionEntry, TopicEntry};
 pub(crate) use known::{Known, disk, known_id};
 pub(crate) use missing::{look as look_for_missing, unmade};
+pub(crate) use moved::Switch;
 pub(crate) use nodes::{Identity, Node};
 pub(crate) use online::{Name, Online, take_in};
 pub(crate) use placement::{check_replication, misplaced, replication};
@@ -74,6 +77,7 @@ pub(crate) struct Cluster {
     changes: TaskTracker,
     producer_ids: Arc<producer_ids::ProducerIds>,
     traces: traces::Traces,
+    preferred: preferred::Preferred,
 }
 
 impl Cluster {
@@ -92,6 +96,7 @@ impl Cluster {
             changes: TaskTracker::new(),
             producer_ids: Arc::default(),
             traces: traces::Traces::default(),
+            preferred: preferred::Preferred::default(),
         }
     }
 
@@ -106,6 +111,11 @@ impl Cluster {
     /// What each of those has of its own.
     pub(crate) fn lanes(&self) -> &Arc<Lanes> {
         &self.lanes
+    }
+
+    /// Directories in which partitions are wished that are made later.
+    pub(crate) fn preferred(&self) -> &preferred::Preferred {
+        &self.preferred
     }
 
     /// The records behind it.

@@ -26,7 +26,7 @@ use super::{
     Change, Cluster, Known, PartitionEntry, Refused, TopicEntry, change, disk, image::NO_LEADER, known_id,
     logs::host, look_for_missing, unmade,
 };
-use crate::{broker::Broker, clock::now_ms, config::TopicConfig, net};
+use crate::{broker::Broker, clock::now_ms, config::TopicConfig, moves, net};
 
 /// A topic's partition.
 pub(crate) type Name = (String, i32);
@@ -184,6 +184,7 @@ impl Change {
         let (dir, mut report) = cluster.log_dirs.serve(taken)?;
         self.drop_deleted(&dir, &topics, &report.loaded).await;
         self.remember(&dir).await;
+        self.take_up_moves(&dir, &topics, &mut report).await;
         if let Some(unmade) = unmade {
             let (log_dirs, topics) = (Arc::clone(&cluster.log_dirs), Arc::clone(&topics));
             let look = to_its_end(move || look_for_missing(&log_dirs, &topics, &unmade));
@@ -196,6 +197,26 @@ impl Change {
         let Shown { partitions, error, .. } = self.show(&topics, &failed, least_epoch).await;
         let (partitions, read_only) = self.apart(partitions);
         Ok(Online { partitions, read_only, report, trouble: error.map(|error| error.to_string()) })
+    }
+
+    /// Logs that had moved to the directory but for their names take these; those that are to move to it begin to.
+    async fn take_up_moves(&self, dir: &LogDir, topics: &Arc<Vec<TopicRecord>>, report: &mut LoadReport) {
+        let (log_dirs, topics) = (Arc::clone(&self.cluster().log_dirs), Arc::clone(topics));
+        let (known, path) = (Known::of(&topics, &self.config()), dir.path().to_path_buf());
+        let taken_up = to_its_end(move || {
+            log_dirs.adopt_futures(Some(&path), &|future| known.placed(&topics, future), now_ms())
+        });
+        let Some((adopted, moving)) = taken_up.await else { return };
+        for one in adopted {
+            let name = (one.future.topic, one.future.partition);
+            report.failed.retain(|log| (&log.topic, log.partition) != (&name.0, name.1));
+            match one.opened {
+                Ok(opened) => report.loaded.extend(opened),
+                Err(error) => tracing::error!(topic = name.0, partition = name.1, %error, "cannot be opened"),
+            }
+        }
+        let broker = Arc::clone(&self.broker);
+        let _ = to_its_end(move || moves::resume(&broker, moving)).await;
     }
 
     /// Makes or opens what is not served of the directories that are here, and shows it.
@@ -398,7 +419,7 @@ fn has_unshown(dir: &LogDir, topic: &TopicEntry) -> bool {
 }
 
 /// Does what blocks, and must not be refused because the I/O pool is full. `None` if it panicked, which is said.
-async fn to_its_end<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+pub(super) async fn to_its_end<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let done = tokio::task::spawn_blocking(work).await;
     done.inspect_err(|error| tracing::error!(%error, "taking in a log directory")).ok()
 }

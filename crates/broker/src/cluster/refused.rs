@@ -24,6 +24,10 @@ impl Refused {
         Self { code, message }
     }
 
+    pub(super) fn broken_off(what: &str) -> Self {
+        Self::new(ErrorCode::UnknownServerError, format!("{what} broke off"))
+    }
+
     pub(super) fn unknown_topic(name: &str) -> Self {
         Self::new(ErrorCode::UnknownTopicOrPartition, format!("Topic '{name}' does not exist."))
     }

@@ -216,7 +216,7 @@ impl Change {
         }
         let node = cluster.identity.node_id;
         let mut record = TopicRecord::on_one_node(&new.name, new.partitions, node, now_ms());
-        let (partitions, _until_made) = self.placed(new.partitions)?;
+        let (partitions, _until_made) = self.placed(&new.name, 0..new.partitions)?;
         record.partitions = partitions;
         record.configs = new.configs;
         let version = match cluster.catalog.create_topic(&record).await {
@@ -277,14 +277,19 @@ impl Change {
 
     /// New partitions of this node, each in the directory it shall be in. The record says so before anything is made, so
     /// that none is ever made a second time elsewhere.
-    fn placed(&self, count: usize) -> Result<(Vec<PartitionRecord>, Placed), Refused> {
-        let cluster = self.cluster();
+    fn placed(&self, topic: &str, range: Range<usize>) -> Result<(Vec<PartitionRecord>, Placed), Refused> {
+        let (cluster, count) = (self.cluster(), range.len());
         // What is new waits for no disk that does not answer, as long as there is another.
         let (is_silent, coming) = (|dir: &Path| cluster.is_silent(dir), |dir| cluster.placing.of(dir));
         let (node, directories) =
             (cluster.identity.node_id, cluster.log_dirs.place_beside(count, is_silent, coming));
         let directories =
             directories.map_err(|none| Refused::new(ErrorCode::KafkaStorageError, none.to_string()))?;
+        let placed = range.zip(directories).map(|(index, directory)| {
+            let wished = i32::try_from(index).ok().and_then(|index| cluster.preferred.take(topic, index));
+            wished.and_then(|dir| cluster.log_dirs.named_as(&dir)).unwrap_or(directory)
+        });
+        let directories: Vec<_> = placed.collect();
         let records = directories.iter().map(|directory| PartitionRecord::on(node, *directory)).collect();
         Ok((records, cluster.placing.begin(directories)))
     }
@@ -311,7 +316,7 @@ impl Change {
         }
         // The store may know of more already, if it failed after it had written.
         let count = count.max(record.partitions.len());
-        let (new, _until_made) = self.placed(count - record.partitions.len())?;
+        let (new, _until_made) = self.placed(name, record.partitions.len()..count)?;
         record.partitions.extend(new);
         Catalog::check_size(&record)
             .map_err(|error| Refused::from(error).if_too_large(ErrorCode::InvalidPartitions))?;

@@ -74,6 +74,8 @@ pub struct BrokerConfig {
     pub log_flush_offset_checkpoint_interval: Duration,
     /// `log.cleaner.*`.
     pub cleaner: CleanerConfig,
+    /// `replica.alter.log.dirs.io.max.bytes.per.second`.
+    pub alter_log_dirs_max_bytes_per_second: u64,
     /// `num.recovery.threads.per.data.dir`.
     pub recovery_threads: usize,
     /// `producer.id.expiration.ms`.
@@ -254,6 +256,10 @@ impl BrokerConfig {
             log_flush_scheduler_interval: period("log.flush.scheduler.interval.ms"),
             log_flush_offset_checkpoint_interval: period("log.flush.offset.checkpoint.interval.ms"),
             cleaner: CleanerConfig::of(&layers),
+            alter_log_dirs_max_bytes_per_second: u64::try_from(
+                layers.int("replica.alter.log.dirs.io.max.bytes.per.second"),
+            )
+            .unwrap_or(0),
             recovery_threads: size("num.recovery.threads.per.data.dir"),
             producer_id_expiration_ms: layers.int("producer.id.expiration.ms"),
             transaction_partition_verification_enable: layers

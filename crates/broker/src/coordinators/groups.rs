@@ -44,6 +44,11 @@ impl Groups {
 
     pub(super) fn start(&self, broker: &Arc<Broker>, tasks: &TaskTracker, stop: &CancellationToken) {
         self.places.start(tasks, stop);
+        self.take_up(broker);
+    }
+
+    /// Begins to load what is there and is not loaded yet.
+    pub(super) fn take_up(&self, broker: &Arc<Broker>) {
         if let Err(error) = self.shards(broker)
             && error != Error::NotCoordinator
         {

@@ -73,6 +73,13 @@ impl Coordinators {
         tasks.spawn(async move { broker.coordinators().forget_deleted(&broker).await });
     }
 
+    /// Partitions of their topics are served by other logs than before: what is in them is loaded, and goes on by its clock, before
+    /// anybody asks. Within a runtime.
+    pub(crate) fn take_up(&self, broker: &Arc<Broker>) {
+        self.groups.take_up(broker);
+        self.transaction_coordinator.take_up(broker);
+    }
+
     /// Consumer groups and their offsets.
     pub(crate) fn groups(&self) -> &Groups {
         &self.groups

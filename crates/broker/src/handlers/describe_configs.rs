@@ -21,7 +21,7 @@ use tokio::task::consume_budget;
 
 use super::resources::Resource;
 use crate::{
-    cluster::Refused,
+    cluster::{Refused, names},
     config::{Described, Synonym, describe_broker, describe_broker_default, describe_group, describe_topic},
     net::Close,
     request::Context,
@@ -111,6 +111,10 @@ async fn describe(
     let (cluster, config) = (ctx.broker.cluster(), ctx.broker.config());
     let resource = Resource::parse(asked.resource_type, &asked.resource_name, cluster.identity().node_id)?;
     let described = match resource {
+        Resource::Topic(name) if name.is_empty() => {
+            let message = names::refusal(&name).unwrap_or_default();
+            return Err(Refused::new(ErrorCode::InvalidTopicException, message));
+        }
         Resource::Topic(name) => {
             let image = ctx.broker.image();
             let unknown = || {

@@ -16,23 +16,30 @@ use pagewire_wire::{
     },
 };
 
-use crate::{described::describe, request::Context};
+use crate::{broker::Broker, described::describe, moves::Underway, request::Context};
 
 pub(crate) async fn handle(ctx: Context, request: DescribeLogDirsRequest) -> DescribeLogDirsResponse {
     let dirs = describe(&ctx.broker).await;
-    let results = dirs.iter().map(|(dir, _)| result(dir, request.topics.as_deref())).collect();
+    let broker = &ctx.broker;
+    let results = dirs.iter().map(|(dir, _)| result(broker, dir, request.topics.as_deref())).collect();
     DescribeLogDirsResponse { results, ..Default::default() }
 }
 
-fn result(dir: &DirDescription, asked: Option<&[DescribableLogDirTopic]>) -> DescribeLogDirsResult {
+fn result(
+    broker: &Broker,
+    dir: &DirDescription,
+    asked: Option<&[DescribableLogDirTopic]>,
+) -> DescribeLogDirsResult {
     let wanted = asked.map(wanted);
+    let is_wanted =
+        |topic: &str, partition| wanted.as_ref().is_none_or(|wanted| wanted.contains(&(topic, partition)));
+    let coming = broker.moves().to(&dir.path);
     let mut topics: BTreeMap<&str, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
-    let logs = dir.logs.iter().filter(|log| match &wanted {
-        None => true,
-        Some(wanted) => wanted.contains(&(&*log.topic, log.partition)),
-    });
-    for log in logs {
+    for log in dir.logs.iter().filter(|log| is_wanted(&log.topic, log.partition)) {
         topics.entry(&log.topic).or_default().push(partition(log));
+    }
+    for one in coming.iter().filter(|one| is_wanted(&one.topic, one.partition)) {
+        topics.entry(&one.topic).or_default().push(future(broker, one));
     }
     // A full disk is said by its bytes: nothing is wrong with it.
     let is_sick = dir.offline.as_ref().is_some_and(|why| why.kind != ErrorKind::StorageFull);
@@ -61,6 +68,19 @@ fn partition(log: &LogDescription) -> DescribeLogDirsPartition {
     DescribeLogDirsPartition {
         partition_index: log.partition,
         partition_size: i64::try_from(log.size_bytes).unwrap_or(i64::MAX),
+        ..Default::default()
+    }
+}
+
+/// A partition that moves here: how much of it has come, and how far it is behind.
+fn future(broker: &Broker, one: &Underway) -> DescribeLogDirsPartition {
+    let image = broker.image();
+    let hosted = image.topic_by_id(one.topic_id).and_then(|topic| topic.hosted(one.partition));
+    DescribeLogDirsPartition {
+        partition_index: one.partition,
+        partition_size: i64::try_from(one.size_bytes).unwrap_or(i64::MAX),
+        offset_lag: hosted.map_or(0, |hosted| one.lag(&hosted.log)),
+        is_future_key: true,
         ..Default::default()
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use pagewire_wire::{
-    ErrorCode,
+    ErrorCode, Str,
     messages::{
         describe_producers_request::DescribeProducersRequest,
         describe_producers_response::{
@@ -62,20 +62,24 @@ fn weight(topic: Option<&Arc<TopicEntry>>, index: i32) -> usize {
 }
 
 fn describe(name: &str, topic: Option<&Arc<TopicEntry>>, index: i32) -> PartitionResponse {
-    let missing = || match topic_names::refusal(name) {
-        Some(_) => ErrorCode::InvalidTopicException,
-        None => ErrorCode::UnknownTopicOrPartition,
+    let refused = |error: ErrorCode, message: Option<String>| PartitionResponse {
+        partition_index: index,
+        error_code: error.code(),
+        error_message: Some(message.map_or(Str::from_static(error.message()), Str::from)),
+        ..Default::default()
     };
-    let partition = match topic.ok_or_else(missing).and_then(|topic| topic.served(index)) {
+    let Some(topic) = topic else {
+        return match topic_names::refusal(name) {
+            Some(why) => refused(ErrorCode::InvalidTopicException, Some(why)),
+            None => refused(ErrorCode::UnknownTopicOrPartition, None),
+        };
+    };
+    let partition = match topic.served(index) {
         Ok(partition) => partition,
-        Err(error) => {
-            let error_code = error.code();
-            return PartitionResponse { partition_index: index, error_code, ..Default::default() };
-        }
+        Err(error) => return refused(error, None),
     };
     let Ok(producers) = partition.lane().write(0, || partition.log.producers()) else {
-        let error_code = ErrorCode::KafkaStorageError.code();
-        return PartitionResponse { partition_index: index, error_code, ..Default::default() };
+        return refused(ErrorCode::KafkaStorageError, None);
     };
     let active = producers.into_iter().map(|producer| ProducerState {
         producer_id: producer.producer_id,
@@ -104,6 +108,29 @@ mod tests {
         let topics =
             vec![TopicRequest { name: "t".to_owned().into(), partition_indexes, ..Default::default() }];
         DescribeProducersRequest { topics, ..Default::default() }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_described_is_told_in_words() {
+        let bench = Bench::on(Arc::new(MemoryDisk::new()));
+        bench.topic("t", 1, &[]).await;
+        let said = async |name: &str, partition| {
+            let name = name.to_owned().into();
+            let topics =
+                vec![TopicRequest { name, partition_indexes: vec![partition], ..Default::default() }];
+            let request = DescribeProducersRequest { topics, ..Default::default() };
+            let answer = bench.ask(&request, 0).await.expect("an answer");
+            answer.topics[0].partitions[0].error_message.as_deref().map(str::to_owned)
+        };
+        assert_eq!(said("t", 0).await, None);
+        for (name, partition) in [("t", 1), ("nobody", 0)] {
+            assert_eq!(
+                said(name, partition).await.as_deref(),
+                Some(ErrorCode::UnknownTopicOrPartition.message())
+            );
+        }
+        let empty = "Topic name is invalid: the empty string is not allowed";
+        assert_eq!(said("", 0).await.as_deref(), Some(empty));
     }
 
     #[tokio::test]

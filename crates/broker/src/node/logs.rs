@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use pagewire_log::{CloseReport, LoadReport, Locked, LockedDir, LogDirOptions, LogDirs};
+use pagewire_log::{CloseReport, FutureLog, LoadReport, Locked, LockedDir, LogDirOptions, LogDirs, LogError};
 use pagewire_metadata::model::{LogDirsRecord, TopicRecord};
 use pagewire_zcopy::IoPool;
 use tokio::sync::oneshot;
@@ -102,6 +102,9 @@ pub(super) fn lock_others(dirs: &[PathBuf], served: &LogDirsRecord, awaited: &Aw
     others.iter().map(|dir| (dir.clone(), lock(dir).map_err(|error| error.beside(home)))).collect()
 }
 
+/// The directories, what loading them found, and what is to move to which of them.
+pub(super) type Loaded = (LogDirs, LoadReport, Vec<(PathBuf, FutureLog)>);
+
 /// Loads every log, recovering what needs it.
 pub(super) async fn load(
     locked: Vec<Locked>,
@@ -109,7 +112,7 @@ pub(super) async fn load(
     identity: &Identity,
     topics: &[TopicRecord],
     io: &IoPool,
-) -> Result<(LogDirs, LoadReport), StartError> {
+) -> Result<Loaded, StartError> {
     let options = LogDirOptions {
         cluster_id: identity.cluster_id.clone(),
         node_id: identity.node_id,
@@ -117,14 +120,40 @@ pub(super) async fn load(
         handles: pagewire_log::Handles::new(net::open_files_max(config)),
         now_ms: now_ms(),
     };
-    let known = Known::of(topics, config);
+    let (known, topics) = (Known::of(topics, config), topics.to_vec());
     let readable = locked.iter().filter_map(|(_, locked)| locked.as_ref().ok());
     let meters: Vec<_> = readable.map(|dir| Arc::clone(dir.meter())).collect();
     let loaded = blocking(io, move || {
         let settings = |topic: &str, partition| known.settings(topic, partition);
-        LogDirs::load(locked, &options, &settings, &|_| {})
+        let (log_dirs, mut report) = LogDirs::load(locked, &options, &settings, &|_| {})?;
+        let moving = take_up_moves(&log_dirs, &mut report, &known, &topics);
+        Ok::<_, StartError>((log_dirs, report, moving))
     });
-    Ok(progress::told(&meters, loaded).await??)
+    progress::told(&meters, loaded).await?
+}
+
+/// Logs that had moved to another directory but for their names take these; those that are to move are answered.
+fn take_up_moves(
+    log_dirs: &LogDirs,
+    report: &mut LoadReport,
+    known: &Known,
+    topics: &[TopicRecord],
+) -> Vec<(PathBuf, FutureLog)> {
+    let (adopted, moving) = log_dirs.adopt_futures(None, &|future| known.placed(topics, future), now_ms());
+    for one in adopted {
+        let (topic, partition) = (one.future.topic, one.future.partition);
+        report.failed.retain(|log| {
+            let is_it = log.topic == topic && log.partition == partition;
+            !(is_it && matches!(log.error, LogError::Gone { .. }))
+        });
+        match one.opened {
+            Ok(opened) => report.loaded.extend(opened),
+            Err(error) => {
+                error!(topic, partition, %error, "has moved to another log directory and cannot be opened there");
+            }
+        }
+    }
+    moving
 }
 
 /// Tells people of directories that cannot be read, and how much is not served for that or another reason.

@@ -31,6 +31,7 @@ mod wanting;
 use std::{
     io,
     net::SocketAddr,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -38,6 +39,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use pagewire_log::FutureLog;
 use pagewire_metadata::{Catalog, EmbeddedStore, SystemClock};
 use pagewire_zcopy::{BufferPool, IoPool, PoolOptions, Transfer, TransferOptions};
 use tokio::select;
@@ -58,7 +60,7 @@ use crate::{
     config::{BrokerConfig, Endpoint, thresholds_in_use},
     control,
     coordinators::Coordinators,
-    loaded,
+    loaded, moves,
     net::{self, Bound, ConnectionLimits, Listener},
     plural::counted,
 };
@@ -125,6 +127,7 @@ impl Node {
             served,
             log_dirs,
             report,
+            moving,
             unmade,
             epoch_is_owed,
         } = opened;
@@ -170,6 +173,7 @@ impl Node {
             started,
         };
         node.serve(listeners);
+        node.go_on_moving(moving);
         if epoch_is_owed {
             node.services.spawn(owed::pay(Arc::clone(&node.broker), node.stop.clone()));
         }
@@ -179,7 +183,15 @@ impl Node {
         Ok(node)
     }
 
+    fn go_on_moving(&self, moving: Vec<(PathBuf, FutureLog)>) {
+        let broker = Arc::clone(&self.broker);
+        if !moving.is_empty() {
+            self.services.spawn_blocking(move || moves::resume(&broker, moving));
+        }
+    }
+
     fn serve(&mut self, listeners: Vec<Listener>) {
+        self.broker.moves().start(&self.services, &self.stop);
         self.broker.coordinators().start(&self.broker, &self.services, &self.stop);
         background::start(&self.broker, &self.services, &self.stop);
         cleaner::start(&self.broker, &self.services, &self.stop);

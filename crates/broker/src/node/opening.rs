@@ -8,9 +8,9 @@
 //!
 //! Between the two nothing is changed yet: whoever cannot go on leaves a clean directory clean.
 
-use std::{collections::HashSet, time::Instant};
+use std::{collections::HashSet, path::PathBuf, time::Instant};
 
-use pagewire_log::{LoadReport, Locked, LogDirs};
+use pagewire_log::{FutureLog, LoadReport, Locked, LogDirs};
 use pagewire_metadata::{
     Catalog, CatalogError, Revision, StoreError,
     model::{DeletedTopicRecord, LogDirsRecord, TopicRecord},
@@ -59,6 +59,8 @@ pub(super) struct Opened {
     pub(super) served: LogDirsRecord,
     pub(super) log_dirs: LogDirs,
     pub(super) report: LoadReport,
+    /// What is to move to which directory.
+    pub(super) moving: Vec<(PathBuf, FutureLog)>,
     /// Topics whose logs a stop may have kept from being made.
     pub(super) unmade: HashSet<Uuid>,
     /// The leader epoch is to be raised to the identity's, and there was no room for that.
@@ -129,7 +131,7 @@ impl Opening {
             advertised: config.advertised.clone(),
         };
         let began = Instant::now();
-        let (log_dirs, mut report) = logs::load(locked, &config, &identity, &topics, io).await?;
+        let (log_dirs, mut report, moving) = logs::load(locked, &config, &identity, &topics, io).await?;
         let took = began.elapsed();
         found::remember(&catalog, &log_dirs, &mut topics, &versions).await;
         found::remember_dirs(&catalog, config.node_id, &log_dirs, &mut served, served_version).await;
@@ -170,6 +172,7 @@ impl Opening {
             served,
             log_dirs,
             report,
+            moving,
             unmade,
             epoch_is_owed,
         })

@@ -17,6 +17,7 @@ pub(crate) fn append_error_code(error: &AppendError) -> ErrorCode {
         AppendError::TooManyTransactions { .. } => ErrorCode::ThrottlingQuotaExceeded,
         AppendError::TooLarge { .. } => ErrorCode::RecordListTooLarge,
         AppendError::Malformed(_) => ErrorCode::CorruptMessage,
+        AppendError::Moving => ErrorCode::NotLeaderOrFollower,
         // A write that was undone (a full disk, most likely), or a log directory that takes no more writes.
         AppendError::Write(_) | AppendError::Offline(_) => ErrorCode::KafkaStorageError,
     }

@@ -23,7 +23,7 @@ use super::answer::{Answer, Producer};
 use super::effects::{Effects, Then, Why};
 use super::error::Error;
 use super::input::{End, TxnVersion};
-use super::record::{NO_PRODUCER_ID, TxnRecord};
+use super::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID, TxnRecord};
 use super::shard::Shard;
 use super::state::{Outcome, TxnState};
 use super::transaction::Kept;
@@ -100,8 +100,28 @@ impl Shard {
         Ok(())
     }
 
+    /// Aborts what its producer did not ask to abort: somebody else has the transactional id now, or its time is up. Its producer
+    /// hears of that by the next epoch, by the rules of either version; by those before 2 nobody goes on from the one before.
+    pub(super) fn abort_unasked(
+        &mut self,
+        id: &Arc<str>,
+        kept: &Kept,
+        why: Why,
+        now: Now,
+        out: &mut Effects,
+    ) -> Result<(), Error> {
+        let version = TxnVersion::EpochPerTransaction;
+        if self.own_level >= version as i16 {
+            return self.prepare(id, kept, Outcome::Abort, version, why, now, out);
+        }
+        let fenced = kept.fenced(self.own_level, now.wall_ms);
+        let record = TxnRecord { transactional_id: id.clone(), value: Some(fenced.value()) };
+        out.append(record, Then::Prepare { why, last_epoch: NO_PRODUCER_EPOCH });
+        Ok(())
+    }
+
     fn last_epoch(&self, id: &str) -> i16 {
-        self.ids.get(id).map_or(super::record::NO_PRODUCER_EPOCH, |transaction| transaction.last_epoch)
+        self.ids.get(id).map_or(NO_PRODUCER_EPOCH, |transaction| transaction.last_epoch)
     }
 }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::answer::{Answer, Producer};
 use super::effects::{Effects, Then, Why};
 use super::error::Error;
-use super::input::{Init, TxnVersion};
+use super::input::Init;
 use super::record::{NO_PRODUCER_EPOCH, TxnRecord};
 use super::shard::Shard;
-use super::state::{Outcome, TxnState};
+use super::state::TxnState;
 use super::transaction::{Kept, Transaction};
 use crate::now::Now;
 
@@ -103,7 +103,7 @@ impl Shard {
         out: &mut Effects,
     ) -> Result<(), Error> {
         let why = Why::Fenced { token: init.token };
-        self.prepare(id, kept, Outcome::Abort, TxnVersion::EpochPerTransaction, why, now, out)
+        self.abort_unasked(id, kept, why, now, out)
     }
 }
 

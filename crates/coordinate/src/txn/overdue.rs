@@ -5,10 +5,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::effects::{Append, Effects, Then, Why};
-use super::input::TxnVersion;
 use super::record::TxnRecord;
 use super::shard::Shard;
-use super::state::Outcome;
 use crate::now::Now;
 
 impl Shard {
@@ -21,8 +19,7 @@ impl Shard {
         };
         let Some(transaction) = self.ids.get(&id) else { return };
         let kept = transaction.kept.clone();
-        let version = TxnVersion::EpochPerTransaction;
-        if self.prepare(&id, &kept, Outcome::Abort, version, Why::TimedOut, now, out).is_ok() {
+        if self.abort_unasked(&id, &kept, Why::TimedOut, now, out).is_ok() {
             return;
         }
         // It lacks a producer id to go on with. Others must not wait for that.

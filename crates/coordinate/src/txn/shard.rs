@@ -15,7 +15,7 @@ use super::answer::Answer;
 use super::deadlines::Deadlines;
 use super::effects::{Append, Effects, Then, Why};
 use super::error::Error;
-use super::input::Input;
+use super::input::{Input, TxnVersion};
 use super::note::Event;
 use super::record::{TxnDecodeError, TxnDecoded, TxnRecord, TxnValue};
 use super::settings::Settings;
@@ -47,6 +47,8 @@ pub struct Shard {
     spare_producer_ids: Vec<i64>,
     /// One was wanted and not there.
     lacks_producer_id: bool,
+    /// The `transaction.version` that is in force here, whatever clients know.
+    pub(super) own_level: i16,
 }
 
 impl Shard {
@@ -62,6 +64,7 @@ impl Shard {
             expiry_at: None,
             spare_producer_ids: Vec::new(),
             lacks_producer_id: false,
+            own_level: TxnVersion::EpochPerTransaction as i16,
         }
     }
 
@@ -73,6 +76,11 @@ impl Shard {
     /// New settings act from the next event on.
     pub fn set_settings(&mut self, settings: Settings) {
         self.settings = settings;
+    }
+
+    /// By which `transaction.version` ends what nobody asked it to end, from the next event on.
+    pub const fn go_by(&mut self, level: i16) {
+        self.own_level = level;
     }
 
     /// Takes over one record of the log while loading.

@@ -201,6 +201,12 @@ impl Kept {
         }
     }
 
+    /// Its abort decided by somebody else, by the rules before version 2: with the next epoch, under the same producer id.
+    pub(crate) fn fenced(&self, level: i16, now_ms: i64) -> Self {
+        let raised = Self { epoch: self.epoch.saturating_add(1), ..self.clone() };
+        raised.prepared(Outcome::Abort, level, NO_PRODUCER_ID, now_ms)
+    }
+
     /// Its markers written.
     pub(crate) fn completed(&self, outcome: Outcome, now_ms: i64) -> Self {
         let (producer_id, epoch) = self.producer_after_end();

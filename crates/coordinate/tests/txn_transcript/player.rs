@@ -56,6 +56,7 @@ impl Player {
         match command.verb.as_str() {
             "time" => self.pass_time(command.word(0).parse().unwrap(), &mut out),
             "settings" => self.change_settings(command),
+            "level" => self.shard.go_by(command.word(0).parse().unwrap()),
             "notes" => self.prints_notes = true,
             "producer-ids" => self.has_producer_ids = command.has("on"),
             "write-fails" => self.fails += 1,

@@ -4,6 +4,7 @@
 //! [`DIRTY_MAX`] bytes wait for the disk at a time, and the caller is asked after each piece whether to go on.
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,16 +24,28 @@ pub type Pace<'a> = &'a dyn Fn(u64) -> io::Result<()>;
 /// Reads `len` bytes of `from`, writes them to `to` if there is one, shows them to `check` if there is one; their
 /// CRC-32C. The last bytes are not synced yet. `name` is that of `from`, for errors.
 pub fn carry(
-    (name, from): (&Path, &dyn DiskFile),
+    from: (&Path, &dyn DiskFile),
     len: u64,
+    to: Option<(&Path, &dyn DiskFile)>,
+    check: Option<&mut BatchCheck>,
+    pace: Pace<'_>,
+) -> Result<u32, BackupError> {
+    carry_range(from, 0..len, to, check, pace)
+}
+
+/// [`carry`] of a part of the file, to the same place in the other one.
+pub(super) fn carry_range(
+    (name, from): (&Path, &dyn DiskFile),
+    range: Range<u64>,
     to: Option<(&Path, &dyn DiskFile)>,
     mut check: Option<&mut BatchCheck>,
     pace: Pace<'_>,
 ) -> Result<u32, BackupError> {
-    let mut piece = vec![0; PIECE.min(usize::try_from(len).unwrap_or(PIECE))];
-    let (mut at, mut crc, mut dirty) = (0, 0, 0);
-    while at < len {
-        let wanted = usize::try_from(len - at).map_or(piece.len(), |left| left.min(piece.len()));
+    let Range { start: mut at, end } = range;
+    let mut piece = vec![0; PIECE.min(usize::try_from(end.saturating_sub(at)).unwrap_or(PIECE))];
+    let (mut crc, mut dirty) = (0, 0);
+    while at < end {
+        let wanted = usize::try_from(end - at).map_or(piece.len(), |left| left.min(piece.len()));
         let bytes = piece.get_mut(..wanted).unwrap_or_default();
         let was_cold = residency(from.file(), at, bytes.len() as u64) == Residency::Cold;
         from.read_exact_at(at, bytes).map_err(BackupError::at(name))?;

@@ -30,6 +30,7 @@ mod carry;
 mod damage;
 mod error;
 mod expected;
+mod follow;
 mod moment;
 mod note;
 mod pin;
@@ -47,6 +48,7 @@ pub use carry::{Pace, carry, preserve_time};
 pub use damage::damage_in;
 pub use error::BackupError;
 pub use expected::Expected;
+pub(crate) use follow::{Complete, Follow, Unfollowed};
 pub use note::{Busy, Noted, NotedLog, note};
 
 /// Closed segments open at a time, in the first attempt and in later ones: each opens twice as many as the one before,

@@ -155,7 +155,7 @@ fn told(segment: &Segment, copied: CopiedFile) -> CopiedFile {
 }
 
 /// What is written anew, as of the moment.
-fn small_files(
+pub(super) fn small_files(
     entry: &Entry,
     moment: &Moment,
     placing: &Placing<'_>,

@@ -88,7 +88,7 @@ impl Log {
                 Ok(cleaned)
             }
             // Whatever failed then, failed because of that.
-            Err(_) if self.is_deleted() => Err(CleanError::GivenUp("the partition was deleted")),
+            Err(_) if self.has_left() => Err(CleanError::GivenUp("the partition was deleted")),
             Err(error) => {
                 if let CleanError::Io { error, .. } = &error {
                     self.fail(error, "compaction failed");

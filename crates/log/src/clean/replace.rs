@@ -160,7 +160,7 @@ impl Log {
     /// The caller holds `placing`: as long as the log is here, so is its directory. The log goes first, without it the
     /// others mean nothing.
     fn remove_files(&self, base_offset: i64, stage: Stage) {
-        if self.is_deleted() {
+        if self.has_left() {
             return;
         }
         for suffix in [names::LOG].into_iter().chain(DERIVED) {

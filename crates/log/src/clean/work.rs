@@ -53,7 +53,7 @@ impl Work<'_> {
         if self.throttle.is_stopped() {
             return Err(CleanError::GivenUp("told to stop"));
         }
-        if self.log.is_deleted() {
+        if self.log.has_left() {
             return Err(CleanError::GivenUp("the partition was deleted"));
         }
         if !self.log.config.load().cleanup_compact {

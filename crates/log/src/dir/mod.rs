@@ -5,6 +5,7 @@
 //!   <dir>/{recovery-point,log-start,replication}-offset-checkpoint  pagewire-vouched-checkpoint
 //!   <dir>/<topic>-<partition>/            one log: partition.metadata and its segments
 //!   <dir>/<topic>-<partition>.<id>-delete waits for its unlink
+//!   <dir>/<topic>-<partition>.<id>-future a copy of a log that another directory serves, which is to be served from here
 //!   <dir>/<topic>-<partition>.<id>-stray  another topic's data under a name that is taken: never touched
 //!
 //!   lock ──▶ LockedDir ──load: scan, judge (pure), open in parallel──▶ LogDir ──close_clean──▶ mark, lock released
@@ -37,6 +38,7 @@ mod errors;
 mod evidence;
 mod forget;
 mod fresh;
+mod future;
 mod gone;
 mod judge;
 mod leftovers;
@@ -77,6 +79,8 @@ pub use clean::{CleaningReport, Dirty, Uncleanable};
 pub use close::CloseReport;
 pub use describe::{DirDescription, LogDescription, MissingLog};
 pub use errors::{CreateError, LogDirError};
+pub use future::FutureLog;
+pub(crate) use future::is_within;
 pub use load::{FailedLog, LoadReport, LoadedLog, Progress};
 pub use locked::LockedDir;
 pub(crate) use locked::{identity_of, must_be_bare, must_hold_something};
@@ -227,7 +231,7 @@ impl LogDir {
         &self.disk
     }
 
-    fn entry(&self, topic: &str, partition: i32) -> Option<Arc<Entry>> {
+    pub(crate) fn entry(&self, topic: &str, partition: i32) -> Option<Arc<Entry>> {
         self.table.read().get(topic, partition).map(Arc::clone)
     }
 

@@ -86,6 +86,13 @@ pub(crate) fn marked_dir(topic: &str, partition: i32, id: Uuid, suffix: &str) ->
     kept + &tail
 }
 
+/// Whose future log a directory of this name is: topic, partition, and the topic's id.
+pub(crate) fn future_of(name: &str) -> Option<(&str, i32, Uuid)> {
+    let (partition, id) = name.strip_suffix(FUTURE)?.rsplit_once('.')?;
+    let (topic, partition) = split(partition)?;
+    Some((topic, partition, Uuid::try_parse(id).ok().filter(|_| is_id(id))?))
+}
+
 /// Whether a partition of this topic has a directory of its own name.
 pub(crate) fn is_legal(topic: &str, partition: i32) -> bool {
     partition >= 0 && is_topic(topic)
@@ -113,6 +120,15 @@ mod tests {
         assert_eq!(DirName::parse(&format!("a-0.{ID}-future")), DirName::Future);
         assert_eq!(DirName::parse(&format!("a-0.{ID}-stray")), DirName::Stray);
         assert_eq!(DirName::parse(&format!("-0.{ID}-stray")), DirName::Stray, "the topic was cut to nothing");
+    }
+
+    #[test]
+    fn a_future_log_is_known_by_the_name_of_its_directory() {
+        let id = Uuid::from_u128(7);
+        let name = marked_dir("a-b.c", 3, id, FUTURE);
+        assert_eq!(future_of(&name), Some(("a-b.c", 3, id)));
+        assert_eq!(future_of(&marked_dir("a", 3, id, STRAY)), None);
+        assert_eq!(future_of("a-3-future"), None);
     }
 
     #[test]

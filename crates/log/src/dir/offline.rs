@@ -94,7 +94,7 @@ impl LogDir {
     }
 
     /// Decides what an error on one of the directory's own files means.
-    pub(super) fn note(&self, path: &Path, error: &io::Error) {
+    pub(crate) fn note(&self, path: &Path, error: &io::Error) {
         if is_sick(error) {
             self.take_offline(error.kind(), &format!("{}: {}", path.display(), told(error)));
         } else if is_full(error.kind()) {

@@ -19,6 +19,7 @@
 mod change;
 mod gone;
 mod load;
+mod moving;
 mod place;
 mod reopen;
 mod spread;
@@ -37,6 +38,7 @@ use uuid::Uuid;
 pub use change::ToMake;
 pub use gone::Placed;
 pub use load::Locked;
+pub use moving::{Adopted, MoveError, Moving, PlacedIn};
 pub use place::Homeless;
 pub use spread::Spread;
 pub use take_in::{Coming, TakeInError, TakenIn};
@@ -161,6 +163,12 @@ impl LogDirs {
         let found = self.here().enumerate().find(|(_, dir)| dir.topic_id(topic, partition).is_some());
         // Home is always here, so the first that is here is home.
         found.map(|(at, dir)| if at == 0 { None } else { dir.directory_id() })
+    }
+
+    /// How [`place`](Self::place) names the directory at `path`, if it is here and takes writes.
+    pub fn named_as(&self, path: &Path) -> Option<Option<Uuid>> {
+        let (at, dir) = self.here().enumerate().find(|(_, dir)| dir.path() == path)?;
+        dir.offline().is_none().then(|| if at == 0 { None } else { dir.directory_id() })
     }
 
     /// The directory that `place` named, if it is here.

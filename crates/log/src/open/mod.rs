@@ -120,6 +120,7 @@ pub(crate) fn open(
         unknown: false,
         unnamed: false.into(),
         given_up: false.into(),
+        halted: false.into(),
         dir_dirty: dir_dirty.into(),
         syncs: Mutex::default(),
         small_files: Mutex::default(),

@@ -281,7 +281,7 @@ impl Segment {
 impl Log {
     /// The log is compacted from now on. Up to here it was not, if that is known, so each hole in it is a loss.
     pub(crate) fn tell_whole(&self) -> Result<(), LogError> {
-        if self.home.was_compacted() || self.is_deleted() {
+        if self.home.was_compacted() || self.has_left() {
             return Ok(());
         }
         tell(&self.home, &self.segments.load_full())

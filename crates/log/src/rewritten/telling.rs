@@ -38,7 +38,7 @@ impl Log {
         old: &[Arc<Segment>],
         new: &Segment,
     ) -> io::Result<()> {
-        if self.is_deleted() {
+        if self.has_left() {
             return Ok(());
         }
         let said = old.iter().fold(Rewritten::default(), |said, segment| said.or(segment)).or(new);

@@ -39,7 +39,7 @@ impl Noted {
         }
     }
 
-    fn of(mut notes: Vec<DamageEntry>) -> Self {
+    pub(crate) fn of(mut notes: Vec<DamageEntry>) -> Self {
         notes.sort_unstable_by(|one, other| place(one).cmp(&place(other)));
         Self(notes)
     }
@@ -90,7 +90,7 @@ impl Log {
         self.segments.load().iter().flat_map(|segment| segment.damage.all()).collect()
     }
 
-    fn notes(&self) -> Vec<DamageEntry> {
+    pub(crate) fn notes(&self) -> Vec<DamageEntry> {
         let segments = self.segments.load();
         let closed = segments.iter().filter(|segment| segment.is_closed());
         let found = closed

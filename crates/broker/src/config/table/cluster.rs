@@ -85,8 +85,6 @@ pub(super) static REPLICATION: &[Setting] = &[
     replication("log.dir.failure.timeout.ms", Long, Some("30000"), Min(1)),
     replication("leader.replication.throttled.rate", Long, Some("9223372036854775807"), Min(0)).dynamic(),
     replication("follower.replication.throttled.rate", Long, Some("9223372036854775807"), Min(0)).dynamic(),
-    replication("replica.alter.log.dirs.io.max.bytes.per.second", Long, Some("9223372036854775807"), Min(0))
-        .dynamic(),
 ];
 
 /// Tiered storage.

@@ -70,6 +70,8 @@ pub(super) static LOG: &[S] = &[
         .doc("Milliseconds after which a silent idempotent producer is forgotten by a partition."),
     S::new("num.recovery.threads.per.data.dir", Int, Some("2"), Min(1)).dynamic()
         .doc("Threads that open and recover logs at the start."),
+    S::new("replica.alter.log.dirs.io.max.bytes.per.second", Long, Some("9223372036854775807"), Min(0)).dynamic()
+        .doc("Bytes a second that partitions moving to another log directory may be copied with, each directory they go to by itself."),
     S::new("log.cleaner.delete.retention.ms", Long, Some("86400000"), Min(0)).dynamic()
         .doc("Milliseconds a compacted log keeps tombstones and transaction markers after the first compaction that could have dropped them."),
     S::new("log.cleaner.min.cleanable.ratio", Double, Some("0.5"), Fraction(0.0, 1.0)).dynamic()

@@ -129,6 +129,7 @@ impl Shard {
     ) -> Result<oneshot::Receiver<Answered<txn::Answer>>, txn::Error> {
         let mut state = self.enter()?;
         let ready = self.ready(&mut state)?;
+        ready.machine.go_by(broker.cluster().features().transaction_version());
         let (token, receiver) = ready.waiting.enter().ok_or(txn::Error::CoordinatorNotAvailable)?;
         let effects = ready.machine.handle(question(token), now());
         let marked = ready.act(&self.partition, self.partition.io(), effects);
@@ -238,6 +239,7 @@ impl Shard {
         let now = now();
         let mut marked = Vec::new();
         if ready.machine.next_deadline().is_some_and(|deadline_ms| deadline_ms <= now.steady_ms) {
+            ready.machine.go_by(broker.cluster().features().transaction_version());
             let effects = ready.machine.on_time(now);
             marked = ready.act(&self.partition, self.partition.io(), effects);
         }

@@ -90,14 +90,21 @@ fn look(ctx: &Context, scope: &Scope, limits: &Limits, cold: Cold<'_>) -> Answer
 async fn wait(fetch: Arc<Fetch>, deadline: Instant) -> Outcome {
     let broker = &fetch.ctx.broker;
     let waker = Arc::new(Waker::default());
-    let tickets = watch(&broker.image(), fetch.scope.wanted(), &waker, fetch.ctx.version);
+    let (mut tickets, mut watched) = (Vec::new(), None);
     let look = {
         let fetch = Arc::clone(&fetch);
         Arc::new(move |cold: Cold<'_>| fetch.look(cold))
     };
     let (mut parked, mut over) = (false, false);
     let answers = loop {
-        // Registered first, read second: what was appended in between is seen here.
+        // Registered first, read second: what was appended in between is seen here. Partitions may be others by now, opened anew or
+        // moved to another log directory.
+        let image = broker.image();
+        if watched != Some(image.version()) {
+            tickets = watch(&image, fetch.scope.wanted(), &waker, fetch.ctx.version);
+            watched = Some(image.version());
+        }
+        drop(image);
         let answers = lookup::look(&look, &broker.metrics().fetch_cold_lookups, deadline).await;
         if over || answers.settled(&fetch.limits) || Instant::now() >= deadline {
             break answers;

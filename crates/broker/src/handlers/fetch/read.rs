@@ -237,6 +237,10 @@ fn failed(partition: &Partition, error: &ReadError) -> Answer {
         ReadError::Corrupt { .. } | ReadError::Damaged { .. } | ReadError::Undecided { .. } => {
             ErrorCode::CorruptMessage
         }
+        // The next attempt finds it where it is now.
+        ReadError::Io(_) if partition.log.is_moved() => {
+            return Answer::failed(ErrorCode::NotLeaderOrFollower);
+        }
         ReadError::Io(_) => ErrorCode::KafkaStorageError,
     };
     partition.note_unreadable(error);

@@ -7,6 +7,9 @@ use pagewire_wire::{
         alter_partition_reassignments_request::{
             AlterPartitionReassignmentsRequest, ReassignablePartition, ReassignableTopic,
         },
+        alter_replica_log_dirs_request::{
+            AlterReplicaLogDir, AlterReplicaLogDirTopic, AlterReplicaLogDirsRequest,
+        },
         create_acls_request::{AclCreation, CreateAclsRequest},
         create_partitions_request::{
             CreatePartitionsAssignment, CreatePartitionsRequest, CreatePartitionsTopic,
@@ -219,6 +222,15 @@ fn cluster(probe: &mut Probe) {
         });
     }
     probe.ask(&DescribeClusterRequest { include_fenced_brokers: true, ..Default::default() });
+    probe.ask_all(&AlterReplicaLogDirsRequest::default());
+    let topics = ["here", "nowhere", "bad name"].map(|name| AlterReplicaLogDirTopic {
+        name: name.into(),
+        partitions: vec![0, 9, -1],
+        ..Default::default()
+    });
+    let dirs =
+        vec![AlterReplicaLogDir { path: "/nowhere".into(), topics: topics.to_vec(), ..Default::default() }];
+    probe.ask_all(&AlterReplicaLogDirsRequest { dirs, ..Default::default() });
     probe.ask_all(&DescribeLogDirsRequest { topics: None, ..Default::default() });
     probe.ask_all(&DescribeLogDirsRequest { topics: Some(Vec::new()), ..Default::default() });
     let asked = |name: &'static str| DescribableLogDirTopic {

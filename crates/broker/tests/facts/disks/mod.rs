@@ -2,6 +2,7 @@
 
 mod away;
 mod back;
+mod moved;
 mod removed;
 
 use std::{

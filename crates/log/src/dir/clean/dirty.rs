@@ -73,7 +73,7 @@ impl<'d> Dirty<'d> {
             log.discard_unfinished();
         }
         let mut cleaning = dir.cleaning.lock();
-        if log.is_deleted() {
+        if log.has_left() {
             return cleaned;
         }
         match &cleaned {
@@ -100,7 +100,7 @@ impl<'d> Dirty<'d> {
     fn remember_where(&self) -> Result<(), CleanError> {
         let (log, dir, until) = (&self.taken.entry.log, self.taken.dir, self.rewritten_to());
         let synced = if log.marks().recovery_point < until { log.sync().map(drop) } else { Ok(()) };
-        if log.is_deleted() || dir.is_written_stable(log, until) {
+        if log.has_left() || dir.is_written_stable(log, until) {
             return Ok(());
         }
         synced.map_err(CleanError::at(log.dir()))?;
@@ -121,7 +121,7 @@ impl<'d> Dirty<'d> {
         let (log, dir) = (&self.taken.entry.log, self.taken.dir);
         {
             let mut cleaning = dir.cleaning.lock();
-            if log.is_deleted() || cleaning.was_cleaned(log.topic(), log.partition()) {
+            if log.has_left() || cleaning.was_cleaned(log.topic(), log.partition()) {
                 return Ok(());
             }
             cleaning.offsets.set(log.topic(), log.partition(), self.range.first_dirty);

@@ -81,7 +81,7 @@ impl LogDir {
         let mut cleaning = self.cleaning.lock();
         loop {
             let entry = if however_old { cleaning.due.take() } else { cleaning.due.next(now_ms) }?;
-            if !entry.log.is_deleted() && !cleaning.is_kept_from(&entry, now_ms) {
+            if !entry.log.has_left() && !cleaning.is_kept_from(&entry, now_ms) {
                 cleaning.busy.insert(key(&entry));
                 return Some(Taken { dir: self, entry });
             }
@@ -125,7 +125,7 @@ impl LogDir {
         let range = match looked {
             Ok(range) => range,
             // Whatever failed then, failed because of that.
-            Err(_) if log.is_deleted() => return None,
+            Err(_) if log.has_left() => return None,
             Err(error) => {
                 if !cleaning.is_kept_from(entry, now_ms) {
                     cleaning.note_trouble(key(entry), &error, log.config(), now_ms);

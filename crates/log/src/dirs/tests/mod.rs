@@ -1,5 +1,6 @@
 //! Facts about several log directories, on disks of which one fails.
 
+mod moving;
 mod online;
 
 use std::path::{Path, PathBuf};

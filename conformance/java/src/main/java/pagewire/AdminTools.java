@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /** Kafka's tools for whoever runs a cluster: leaders, replicas, the quorum, features, settings, transactions. */
@@ -24,6 +25,7 @@ final class AdminTools {
         suite.add("kafka-leader-election", AdminTools::elections);
         suite.add("kafka-reassign-partitions", AdminTools::reassignments);
         suite.add("kafka-reassign-partitions_throttles", AdminTools::throttles);
+        suite.add("kafka-reassign-partitions_log_dirs", AdminTools::logDirs);
         suite.add("kafka-metadata-quorum", AdminTools::quorum);
         suite.add("kafka-features", AdminTools::features);
         suite.add("kafka-configs_all_brokers", AdminTools::allBrokers);
@@ -126,6 +128,71 @@ final class AdminTools {
             until("no throttle", () -> !run(CONFIGS, broker).out().contains("throttled.rate"));
             equal("of the topic", run(CONFIGS, words("--describe --entity-type topics --entity-name", topic)).succeeded().out().contains("throttled"), false);
         });
+    }
+
+    private static String planIn(String topic, String node, String dir) {
+        return plan(topic, node).replace("\"any\"", "\"" + dir + "\"");
+    }
+
+    /** Where a partition is, or is to be. */
+    private static String dirOf(String topic, boolean future) throws Exception {
+        int node = Integer.parseInt(node());
+        try (var admin = Kafka.admin()) {
+            var dirs = admin.describeLogDirs(List.of(node)).allDescriptions().get().get(node);
+            return dirs.entrySet().stream()
+                .filter(dir -> dir.getValue().replicaInfos().entrySet().stream()
+                    .anyMatch(one -> one.getKey().topic().equals(topic) && one.getValue().isFuture() == future))
+                .map(Map.Entry::getKey).findFirst().orElse(null);
+        }
+    }
+
+    /** From one log directory to another while it is written to, where the broker has two. */
+    static void logDirs() throws Exception {
+        String topic = Kafka.topic(1);
+        String node = node();
+        String first = dirOf(topic, false);
+        withFile(planIn(topic, node, "/nowhere"), file -> {
+            contains(run(REASSIGN, words("--execute --reassignment-json-file", file)).failed().text(), "LogDirNotFoundException");
+            contains(said(run(REASSIGN, words("--verify --reassignment-json-file", file))),
+                "Partition " + topic + "-0 on broker " + node + " is not being moved from log dir " + first + " to /nowhere.");
+        });
+        int id = Integer.parseInt(node);
+        String second;
+        try (var admin = Kafka.admin()) {
+            var dirs = admin.describeLogDirs(List.of(id)).allDescriptions().get().get(id).keySet();
+            second = dirs.stream().filter(dir -> !dir.equals(first)).findFirst().orElse(null);
+        }
+        if (second == null) {
+            return;
+        }
+        try (var producer = Kafka.producer()) {
+            for (int n = 0; n < 40; n++) {
+                producer.send(new ProducerRecord<>(topic, new byte[100_000])).get();
+            }
+            String replica = topic + "-0-" + node;
+            withFile(planIn(topic, node, second), file -> {
+                contains(said(run(REASSIGN, words("--execute --replica-alter-log-dirs-throttle 1000 --reassignment-json-file", file))),
+                    "Successfully started moving log directory to " + second + " for replica " + topic + "-0 with broker " + node);
+                equal("is to be in", dirOf(topic, true), second);
+                equal("is in", dirOf(topic, false), first);
+                contains(said(run(REASSIGN, words("--verify --reassignment-json-file", file))),
+                    "Reassignment of replica " + replica + " is still in progress.");
+                contains(said(run("LogDirsCommand", words("--describe --topic-list", topic))), "\"isFuture\":true");
+                contains(said(run(REASSIGN, words("--cancel --reassignment-json-file", file))), "None of the specified partition reassignments are active.");
+                until("called off", () -> dirOf(topic, true) == null);
+                contains(said(run(REASSIGN, words("--verify --reassignment-json-file", file))), "is not being moved from log dir");
+                contains(said(run(REASSIGN, words("--execute --reassignment-json-file", file))), "Successfully started moving log directory");
+                for (int n = 0; n < 200; n++) {
+                    producer.send(new ProducerRecord<>(topic, new byte[1])).get();
+                }
+                until("moved", () -> run(REASSIGN, words("--verify --reassignment-json-file", file)).out()
+                    .contains("Reassignment of replica " + replica + " completed successfully."));
+            });
+            equal("is in", dirOf(topic, false), second);
+            equal("is to be in", dirOf(topic, true), null);
+            producer.send(new ProducerRecord<>(topic, new byte[1])).get();
+        }
+        contains(said(run("GetOffsetShell", words("--topic", topic))), topic + ":0:241");
     }
 
     static void quorum() throws Exception {

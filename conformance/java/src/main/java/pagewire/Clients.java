@@ -43,6 +43,7 @@ public final class Clients {
         suite.add("transactions_are_read_whole_or_not_at_all", Transactions::wholeOrNotAtAll);
         suite.add("a_producer_that_was_replaced_commits_nothing", Transactions::replaced);
         suite.add("offsets_are_committed_with_what_was_made_of_them", Transactions::offsetsWithWhatWasMade);
+        suite.add("an_open_transaction_keeps_nothing_from_retention", Transactions::retention);
         suite.add("transactions_may_not_be_open_for_longer_than_the_broker_allows", Transactions::timeoutsAreBounded);
 
         suite.add("cluster", Administration::cluster);

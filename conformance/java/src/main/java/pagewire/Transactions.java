@@ -3,18 +3,22 @@ package pagewire;
 import static pagewire.Suite.equal;
 import static pagewire.Suite.refused;
 import static pagewire.Suite.unique;
+import static pagewire.Suite.until;
 
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.TransactionState;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.InvalidProducerEpochException;
 import org.apache.kafka.common.errors.ProducerFencedException;
 
@@ -39,6 +43,32 @@ final class Transactions {
         try (var consumer = Kafka.consumer((Object[]) COMMITTED)) {
             consumer.assign(List.of(new TopicPartition(topic, partition)));
             return Kafka.receive(consumer, count).stream().map(record -> new String(record.value())).toList();
+        }
+    }
+
+    private static long offset(Admin admin, String topic, OffsetSpec of) throws Exception {
+        var partition = new TopicPartition(topic, 0);
+        return admin.listOffsets(Map.of(partition, of)).partitionResult(partition).get().offset();
+    }
+
+    /** Retention is bounded by the high watermark, not by the last stable offset. Where the broker looks often enough. */
+    static void retention() throws Exception {
+        try (var admin = Kafka.admin()) {
+            var broker = new ConfigResource(ConfigResource.Type.BROKER, admin.describeCluster().controller().get().idString());
+            String interval = admin.describeConfigs(List.of(broker)).all().get().get(broker).get("log.retention.check.interval.ms").value();
+            if (Long.parseLong(interval) > 5000) {
+                return;
+            }
+            String topic = Kafka.topic(1, "retention.ms", "1000");
+            try (var producer = Kafka.producer("transactional.id", unique("txn"))) {
+                producer.initTransactions();
+                producer.beginTransaction();
+                producer.send(new ProducerRecord<>(topic, 0, 1000L, null, "old".getBytes())).get();
+                until("what is too old to go", () -> offset(admin, topic, OffsetSpec.earliest()) == 1);
+                producer.send(new ProducerRecord<>(topic, 0, null, "new".getBytes())).get();
+                producer.commitTransaction();
+                equal("a record and a marker", offset(admin, topic, OffsetSpec.latest()), 3L);
+            }
         }
     }
 

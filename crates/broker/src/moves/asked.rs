@@ -1,0 +1,74 @@
+//! Whether a partition may move, in Kafka's order of looking.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pagewire_log::{FutureLog, LogDirs};
+use pagewire_wire::ErrorCode;
+use tracing::info;
+use uuid::Uuid;
+
+use super::Moves;
+use crate::broker::Broker;
+
+/// A partition is wanted in the directory of this name. When this returns without an error it is there, or on its way, of which
+/// the directory has a durable note. Blocks.
+pub(crate) fn alter(
+    broker: &Arc<Broker>,
+    topic: &str,
+    partition: i32,
+    wanted: &str,
+) -> Result<(), ErrorCode> {
+    let (log_dirs, moves) = (broker.cluster().log_dirs(), broker.moves());
+    let of = |topic_id| FutureLog { topic: topic.to_owned(), topic_id, partition };
+    // Its directory would have no name.
+    if of(Uuid::nil()).dir_name().is_none() {
+        return Err(ErrorCode::InvalidTopicException);
+    }
+    let to = listed(log_dirs, wanted).ok_or(ErrorCode::LogDirNotFound)?;
+    let target = log_dirs.here().find(|dir| dir.path() == to).filter(|dir| dir.offline().is_none());
+    let target = target.ok_or(ErrorCode::KafkaStorageError)?;
+    let image = broker.image();
+    let known = image.topic(topic).and_then(|topic| Some((topic.id, topic.partition(partition)?)));
+    let Some((topic_id, entry)) = known else {
+        broker.cluster().preferred().note(topic, partition, &to);
+        return Err(ErrorCode::UnknownTopicOrPartition);
+    };
+    let Some(hosted) = &entry.hosted else {
+        return Err(if entry.is_offline() {
+            ErrorCode::KafkaStorageError
+        } else {
+            ErrorCode::ReplicaNotAvailable
+        });
+    };
+    match moves.target(topic_id, partition) {
+        Some(before) if before == to => return Ok(()),
+        // It stays, or goes elsewhere.
+        Some(_) => moves.call_off(topic_id, partition),
+        None => {}
+    }
+    if hosted.log.dir().parent() == Some(&to) {
+        return Ok(());
+    }
+    if hosted.log.offline().is_some() {
+        return Err(ErrorCode::KafkaStorageError);
+    }
+    let future = of(topic_id);
+    target.note_future(&future).map_err(|_| ErrorCode::KafkaStorageError)?;
+    info!(topic, partition, to = %to.display(), "begins to move to another log directory");
+    moves.begin(broker, future, to);
+    Ok(())
+}
+
+/// The directory of this name, as DescribeLogDirs tells it.
+fn listed(log_dirs: &LogDirs, wanted: &str) -> Option<PathBuf> {
+    log_dirs.paths().find(|path| path.as_os_str() == wanted).map(Path::to_path_buf)
+}
+
+impl Moves {
+    /// Lines a move up.
+    pub(super) fn begin(&self, broker: &Arc<Broker>, future: FutureLog, to: PathBuf) {
+        let begun = self.want(future, to);
+        self.lines.join(broker, begun);
+    }
+}

@@ -1,0 +1,216 @@
+//! Facts about partitions that move between two log directories of a broker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pagewire_disk::{Call, Disk, Errno, FailingDisk, Fault, MemoryDisk, When};
+use pagewire_wire::messages::{
+    alter_replica_log_dirs_request::{
+        AlterReplicaLogDir, AlterReplicaLogDirTopic, AlterReplicaLogDirsRequest,
+    },
+    describe_log_dirs_request::DescribeLogDirsRequest,
+};
+use pagewire_wire::{ErrorCode, Str};
+use pagewire_zcopy::IoPool;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::partition::Partition;
+use crate::testing::{Bench, ROOT, SECOND, fetch};
+
+const RATE: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
+
+/// A broker on two directories, of which the first is home, with the topic `t` of one partition there.
+struct World {
+    bench: Bench,
+    disk: FailingDisk,
+    stop: CancellationToken,
+}
+
+impl World {
+    async fn new() -> Self {
+        let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));
+        let on: Arc<dyn Disk> = Arc::new(disk.clone());
+        let bench = Bench::on_two(on, IoPool::new(4, 64));
+        let stop = CancellationToken::new();
+        bench.broker.moves().start(&TaskTracker::new(), &stop);
+        bench.topic("t", 1, &[]).await;
+        Self { bench, disk, stop }
+    }
+
+    async fn alter(&self, topic: &str, partition: i32, dir: &str) -> ErrorCode {
+        let topics = vec![AlterReplicaLogDirTopic {
+            name: Str::from(topic.to_owned()),
+            partitions: vec![partition],
+            ..Default::default()
+        }];
+        let dirs = vec![AlterReplicaLogDir { path: Str::from(dir.to_owned()), topics, ..Default::default() }];
+        let request = AlterReplicaLogDirsRequest { dirs, ..Default::default() };
+        let response = self.bench.ask(&request, 2).await.expect("answered");
+        let code = response.results[0].partitions[0].error_code;
+        ErrorCode::from_code(code).expect("a code of the table")
+    }
+
+    /// What DescribeLogDirs says of `t` in a directory: size, lag, and whether it is only coming.
+    async fn described(&self, dir: &str) -> Vec<(i64, i64, bool)> {
+        let response = self
+            .bench
+            .ask(&DescribeLogDirsRequest { topics: None, ..Default::default() }, 4)
+            .await
+            .expect("answered");
+        let of_dir = response.results.into_iter().filter(|result| result.log_dir == *dir);
+        let partitions = of_dir.flat_map(|result| result.topics).flat_map(|topic| topic.partitions);
+        partitions.map(|one| (one.partition_size, one.offset_lag, one.is_future_key)).collect()
+    }
+
+    fn partition(&self) -> Arc<Partition> {
+        let image = self.bench.broker.image();
+        Arc::clone(image.topic("t").expect("there").hosted(0).expect("served"))
+    }
+
+    fn is_in(&self, dir: &str) -> bool {
+        self.partition().log.dir().parent().is_some_and(|parent| parent.as_os_str() == dir)
+    }
+
+    async fn until(&self, what: &str, is_so: impl AsyncFn() -> bool) {
+        let looked = async {
+            while !is_so().await {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), looked).await.unwrap_or_else(|_| panic!("never {what}"));
+    }
+
+    async fn until_nothing_moves(&self) {
+        self.until("done", async || self.bench.broker.moves().wanted.lock().is_empty()).await;
+    }
+
+    async fn stored_directory(&self) -> Option<uuid::Uuid> {
+        let topic = self.bench.broker.cluster().catalog().topic("t").await.expect("a store");
+        topic.expect("stored").0.partitions[0].directory
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partition_moves_while_it_is_served() {
+    let world = World::new().await;
+    let (first, second) = if world.is_in(ROOT) { (ROOT, SECOND) } else { (SECOND, ROOT) };
+    for acks in [1, -1] {
+        let produced = world.bench.produce("t", 0, acks).await.expect("answered");
+        assert_eq!(produced.error_code, 0);
+    }
+    let old = world.partition();
+    assert_eq!(world.alter("t", 0, second).await, ErrorCode::None);
+    world.until("moved", async || world.is_in(second)).await;
+    world.until_nothing_moves().await;
+    let produced = world.bench.produce("t", 0, -1).await.expect("answered");
+    assert_eq!((produced.error_code, produced.base_offset), (0, 2));
+    let fetched = world.bench.ask(&fetch("t", 1, 0, 0), 12).await.expect("answered");
+    assert_eq!(fetched.responses[0].partitions[0].high_watermark, 3);
+    assert_eq!(world.described(first).await, []);
+    assert_eq!(
+        world.described(second).await.iter().map(|one| (one.1, one.2)).collect::<Vec<_>>(),
+        [(0, false)]
+    );
+    let dirs = world.bench.broker.cluster().log_dirs();
+    assert_eq!(Some(world.stored_directory().await), dirs.directory_of("t", 0), "the store knows");
+    // Who had found the old one waits for nothing that was acknowledged, and appends elsewhere.
+    assert!(old.stable(2, world.bench.broker.io()).await.is_ok());
+    // Back, and to where it is.
+    assert_eq!(world.alter("t", 0, first).await, ErrorCode::None);
+    world.until("moved back", async || world.is_in(first)).await;
+    assert_eq!(world.alter("t", 0, first).await, ErrorCode::None);
+    assert_eq!(world.partition().log.marks().log_end, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_records_gets_those_that_come_after_the_move() {
+    let world = World::new().await;
+    let other = if world.is_in(ROOT) { SECOND } else { ROOT };
+    let waiting = world.bench.start(&fetch("t", 1, 0, i32::MAX), 12);
+    let waiting = tokio::spawn(
+        crate::testing::finish::<pagewire_wire::messages::fetch_request::FetchRequest>(waiting, 12),
+    );
+    assert_eq!(world.alter("t", 0, other).await, ErrorCode::None);
+    world.until("moved", async || world.is_in(other)).await;
+    assert_eq!(world.bench.produce("t", 0, 1).await.expect("answered").error_code, 0);
+    let fetched = tokio::time::timeout(Duration::from_mins(1), waiting).await.expect("in time");
+    let fetched = fetched.expect("no panic").expect("answered");
+    assert_eq!(fetched.responses[0].partitions[0].high_watermark, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_move_is_shown_while_it_lasts_and_ends_when_the_partition_is_wanted_where_it_is() {
+    let world = World::new().await;
+    let (first, second) = if world.is_in(ROOT) { (ROOT, SECOND) } else { (SECOND, ROOT) };
+    world.bench.produce("t", 0, 1).await.expect("answered");
+    world.bench.set(RATE, "0");
+    assert_eq!(world.alter("t", 0, second).await, ErrorCode::None);
+    assert_eq!(world.described(second).await, [(0, 1, true)]);
+    assert_eq!(world.described(first).await.len(), 1);
+    assert_eq!(world.alter("t", 0, second).await, ErrorCode::None, "it is on its way");
+    assert_eq!(world.alter("t", 0, first).await, ErrorCode::None);
+    assert_eq!(world.described(second).await, []);
+    let target = world.bench.broker.cluster().log_dirs().here().find(|dir| dir.path().as_os_str() == second);
+    let target = target.expect("here");
+    world.until("dropped", async || target.futures().expect("listed").is_empty()).await;
+    // Once more, as fast as it goes.
+    assert_eq!(world.alter("t", 0, second).await, ErrorCode::None);
+    world.bench.set(RATE, "9223372036854775807");
+    world.until("moved", async || world.is_in(second)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_move_that_a_stop_breaks_off_is_noted_for_the_next_start() {
+    let world = World::new().await;
+    let second = if world.is_in(ROOT) { SECOND } else { ROOT };
+    world.bench.set(RATE, "0");
+    world.bench.produce("t", 0, 1).await.expect("answered");
+    assert_eq!(world.alter("t", 0, second).await, ErrorCode::None);
+    world.stop.cancel();
+    world.until_nothing_moves().await;
+    let dirs = world.bench.broker.cluster().log_dirs();
+    let (adopted, noted) = dirs.adopt_futures(None, &|_| None, 0);
+    assert_eq!((adopted.len(), noted.len()), (0, 1));
+    assert_eq!(noted[0].0.as_os_str(), second);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_move_is_refused_as_in_kafka() {
+    let world = World::new().await;
+    let refused = async |topic, partition, dir| world.alter(topic, partition, dir).await;
+    assert_eq!(refused("t", 0, "/nowhere").await, ErrorCode::LogDirNotFound);
+    assert_eq!(refused("t", 0, "second").await, ErrorCode::LogDirNotFound, "not by a relative path");
+    assert_eq!(refused("t", 1, SECOND).await, ErrorCode::UnknownTopicOrPartition);
+    assert_eq!(refused("t", -1, SECOND).await, ErrorCode::UnknownTopicOrPartition);
+    assert_eq!(refused("nobody", 0, SECOND).await, ErrorCode::UnknownTopicOrPartition);
+    let long = "x".repeat(249);
+    world.bench.topic(&long, 1, &[]).await;
+    assert_eq!(refused(&long, 0, SECOND).await, ErrorCode::InvalidTopicException);
+    let second = world.bench.broker.cluster().log_dirs().here().nth(1).expect("here");
+    second.take_offline(std::io::ErrorKind::Other, "sick");
+    assert_eq!(refused("t", 0, SECOND).await, ErrorCode::KafkaStorageError);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partition_that_is_made_later_is_made_where_it_was_wished() {
+    let world = World::new().await;
+    for (partition, dir) in [(0, SECOND), (1, SECOND), (2, ROOT)] {
+        assert_eq!(world.alter("later", partition, dir).await, ErrorCode::UnknownTopicOrPartition);
+    }
+    let made = world.bench.topic("later", 3, &[]).await;
+    let dirs: Vec<_> = made.iter().map(|one| one.log.dir().parent().expect("a root").to_path_buf()).collect();
+    assert_eq!(dirs, [SECOND, SECOND, ROOT].map(std::path::PathBuf::from));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_that_fails_leaves_the_partition_where_it_is() {
+    let world = World::new().await;
+    let (first, second) = if world.is_in(ROOT) { (ROOT, SECOND) } else { (SECOND, ROOT) };
+    let inside = format!("{second}/t-0");
+    world.bench.produce("t", 0, 1).await.expect("answered");
+    world.disk.fail_on(&inside, Call::Write, When::Always, Fault::Error(Errno::NOSPC));
+    assert_eq!(world.alter("t", 0, second).await, ErrorCode::None);
+    world.until_nothing_moves().await;
+    assert!(world.is_in(first));
+    assert_eq!(world.bench.produce("t", 0, 1).await.expect("answered").error_code, 0);
+}

@@ -1,0 +1,230 @@
+//! A copy of one log that follows it, round by round, until it is the log's equal.
+//!
+//! ```text
+//!   catch_up   what was appended since, segments that were closed or replaced since: while the log is appended to
+//!   complete   the same once nothing is appended any more, and the small files as of that end
+//! ```
+//!
+//! A round takes what a segment has more than in the round before, so rounds become short, and the last one, for which appends
+//! wait, is. Nothing of a copy counts before the last round: compaction and retention need not be held meanwhile, for a round
+//! drops what is not the log's any more.
+//!
+//! Bytes are copied as they are, damaged ones too: that they are is known to the log, or found by the scrub.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use pagewire_disk::{Disk, OpenMode};
+
+use super::carry::{Pace, carry_range};
+use super::moment::Moment;
+use super::pin::{Active, Named, Pinned, PinnedActive, pin, pin_active};
+use super::place::Placing;
+use super::run::small_files;
+use super::{BackupError, CopyOptions, Refused, preserve_time};
+use crate::dir::Entry;
+use crate::segment::{Segment, names};
+
+/// How often a round begins anew because segments were replaced or removed meanwhile.
+const TRIES_MAX: usize = 8;
+
+/// Files that a segment may have, of which a closed one has all that it will.
+const FILES: [&str; 4] = [names::LOG, names::INDEX, names::TIME_INDEX, names::TXN_INDEX];
+
+/// Why a round came to nothing.
+#[derive(Debug)]
+pub(crate) enum Unfollowed {
+    /// The partition was deleted.
+    Deleted,
+    /// Somebody opened its log anew: it is another one by now.
+    Reopened,
+    /// Bytes could not be read or written, or nobody wants them any more.
+    Failed(BackupError),
+}
+
+impl From<BackupError> for Unfollowed {
+    fn from(error: BackupError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// What a copy has so far.
+#[derive(Debug, Default)]
+pub(crate) struct Follow {
+    /// In the order of their offsets.
+    copied: Vec<Copied>,
+}
+
+/// One segment in it.
+#[derive(Debug)]
+struct Copied {
+    segment: Arc<Segment>,
+    /// Of its `.log`.
+    bytes: u64,
+    /// It is closed, and all its files are there.
+    is_whole: bool,
+}
+
+/// The end of a complete copy.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Complete {
+    /// First offset that could be read.
+    pub(crate) log_start: i64,
+    /// First offset of the oldest segment.
+    pub(crate) first_base: i64,
+    /// The offset after the last record.
+    pub(crate) end: i64,
+}
+
+impl Follow {
+    /// Bytes of records in the copy.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.copied.iter().map(|one| one.bytes).sum()
+    }
+
+    /// A round, into the directory `to` of `disk`, after which the copy reaches the offset that is answered. Blocks.
+    pub(crate) fn catch_up(
+        &mut self,
+        entry: &Entry,
+        (disk, to): (&dyn Disk, &Path),
+        pace: Pace<'_>,
+    ) -> Result<i64, Unfollowed> {
+        let options = options(pace);
+        let placing = Placing { disk, to, options: &options };
+        self.round(entry, &placing).map(|(moment, _)| moment.end)
+    }
+
+    /// The last round, of a log to which nothing is appended. The copy and the names in it are on the disk then.
+    pub(crate) fn complete(
+        &mut self,
+        entry: &Entry,
+        (disk, to): (&dyn Disk, &Path),
+        pace: Pace<'_>,
+    ) -> Result<Complete, Unfollowed> {
+        let options = options(pace);
+        let placing = Placing { disk, to, options: &options };
+        let (moment, active) = self.round(entry, &placing)?;
+        if let (Some(segment), Some(aborted)) = (moment.segments.last(), &active.aborted) {
+            remove(&placing, segment.base_offset, &[names::TXN_INDEX])?;
+            placing.written(names::file(segment.base_offset, names::TXN_INDEX), aborted)?;
+        }
+        small_files(entry, &moment, &placing, &mut Vec::new())?;
+        disk.sync_dir(to).map_err(BackupError::at(to))?;
+        if entry.log.is_given_up() {
+            return Err(Unfollowed::Reopened);
+        }
+        let first_base = moment.segments.first().map_or(moment.end, |first| first.base_offset);
+        Ok(Complete { log_start: moment.log_start, first_base, end: moment.end })
+    }
+
+    fn round(&mut self, entry: &Entry, placing: &Placing<'_>) -> Result<(Moment, Active), Unfollowed> {
+        for _ in 0..TRIES_MAX {
+            let taken = self.attempt(entry, placing)?;
+            if entry.log.is_given_up() {
+                return Err(Unfollowed::Reopened);
+            }
+            if let Some(taken) = taken {
+                return Ok(taken);
+            }
+        }
+        Err(BackupError::Changing(entry.log.dir().to_path_buf()).into())
+    }
+
+    /// `None`: the log's segments are others by now.
+    fn attempt(
+        &mut self,
+        entry: &Entry,
+        placing: &Placing<'_>,
+    ) -> Result<Option<(Moment, Active)>, Unfollowed> {
+        let moment = entry.round(|log| Moment::of(log, &log.writer.lock())).ok_or(Unfollowed::Deleted)?;
+        let Some(moment) = moment else { return Ok(None) };
+        self.drop_stale(&moment, placing)?;
+        let pinned = entry.round(|log| pin_active(log, &moment)).transpose()?;
+        let active = match pinned.ok_or(Unfollowed::Deleted)? {
+            PinnedActive::Open(active) => active,
+            PinnedActive::Taken | PinnedActive::Changed => return Ok(None),
+        };
+        for (at, segment) in moment.closed().iter().enumerate() {
+            if self.copied.iter().any(|one| one.is_whole && Arc::ptr_eq(&one.segment, segment)) {
+                continue;
+            }
+            let pinned = entry.round(|log| pin(log, &moment.segments, at, 1)).transpose()?;
+            let Some(pinned) = pinned.ok_or(Unfollowed::Deleted)? else { return Ok(None) };
+            for one in &pinned {
+                self.closed(one, placing)?;
+            }
+        }
+        if let Some(segment) = moment.segments.last() {
+            self.log_of(segment, &active.log, placing)?;
+        }
+        Ok(Some((moment, active)))
+    }
+
+    /// Takes out of the copy what the log does not have any more.
+    fn drop_stale(&mut self, moment: &Moment, placing: &Placing<'_>) -> Result<(), BackupError> {
+        let is_there = |one: &Copied| moment.segments.iter().any(|now| Arc::ptr_eq(now, &one.segment));
+        let (kept, stale): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.copied).into_iter().partition(is_there);
+        self.copied = kept;
+        stale.iter().try_for_each(|one| remove(placing, one.segment.base_offset, &FILES))
+    }
+
+    /// A segment to which nothing is appended any more.
+    fn closed(&mut self, one: &Pinned, placing: &Placing<'_>) -> Result<(), BackupError> {
+        self.log_of(&one.segment, &one.log, placing)?;
+        remove(placing, one.base_offset, &[names::INDEX, names::TIME_INDEX, names::TXN_INDEX])?;
+        for file in &one.beside {
+            placing.beside(file)?;
+        }
+        if let Some(copied) = self.copied.iter_mut().find(|other| Arc::ptr_eq(&other.segment, &one.segment)) {
+            copied.is_whole = true;
+        }
+        Ok(())
+    }
+
+    /// What a segment's `.log` has more than its copy.
+    fn log_of(
+        &mut self,
+        segment: &Arc<Segment>,
+        log: &Named,
+        placing: &Placing<'_>,
+    ) -> Result<(), BackupError> {
+        let known = self.copied.iter().position(|one| Arc::ptr_eq(&one.segment, segment));
+        let at = known.unwrap_or(self.copied.len());
+        if known.is_none() {
+            self.copied.push(Copied { segment: Arc::clone(segment), bytes: 0, is_whole: false });
+        }
+        let Some(copied) = self.copied.get_mut(at) else { return Ok(()) };
+        let path = placing.to.join(&log.name);
+        let file = placing.disk.open(&path, OpenMode::Create).map_err(BackupError::at(&path))?;
+        if copied.bytes == 0 {
+            file.set_len(0).map_err(BackupError::at(&path))?;
+        }
+        if copied.bytes < log.bytes {
+            let range = copied.bytes..log.bytes;
+            let to = Some((path.as_path(), &*file));
+            carry_range((&log.path, &*log.file), range, to, None, placing.options.pace)?;
+            copied.bytes = log.bytes;
+        }
+        preserve_time(&*log.file, &*file);
+        file.sync_data().map_err(BackupError::at(&path))
+    }
+}
+
+fn options(pace: Pace<'_>) -> CopyOptions<'_> {
+    CopyOptions { links: false, verify: false, earlier: &|_| None, pace, refused: Refused::default() }
+}
+
+/// Removes files of a segment from the copy that may be there.
+fn remove(placing: &Placing<'_>, base_offset: i64, suffixes: &[&str]) -> Result<(), BackupError> {
+    for suffix in suffixes {
+        let path = placing.to.join(names::file(base_offset, suffix));
+        match placing.disk.remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(BackupError::Io { path, error });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,243 @@
+//! Moving a log to another directory while it is served.
+//!
+//! ```text
+//!            begin ──▶ catch up, again and again ──▶ halt ──────────▶ the owner stores ──▶ switch
+//!   source   appends, reads                          reads            where it is now     renamed …-delete, then
+//!   target   …-future, empty ──▶ grows               complete, said   (the metadata)      …-future renamed, opened
+//!                                                    by checkpoints
+//! ```
+//!
+//! A kill or a power cut at any point leaves the log in exactly one directory under its own name, or, between the two renames,
+//! in none and complete in the target, where [`LogDirs::adopt_futures`] finds it by what the owner stored. Before that the source
+//! is the log, and nothing was appended to the copy. Afterwards the source has lost its name.
+//!
+//! Left to others: when a move is worth its last round, what is stored, and who is told (`broker/moves`).
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pagewire_disk::DamageEntry;
+use uuid::Uuid;
+
+use super::LogDirs;
+use crate::backup::{BackupError, Follow, Pace, Unfollowed};
+use crate::dir::{Entry, is_within};
+use crate::scrub::Noted;
+use crate::{CreateError, FutureLog, LoadedLog, Log, LogDir, PartitionSettings};
+
+/// A log on its way.
+#[derive(Debug)]
+pub struct Moving {
+    future: FutureLog,
+    from: Arc<LogDir>,
+    to: Arc<LogDir>,
+    entry: Arc<Entry>,
+    /// The copy.
+    dir: PathBuf,
+    follow: Follow,
+    /// Up to where the copy reaches.
+    end: i64,
+    /// Where the log is known to be damaged.
+    damage: Vec<DamageEntry>,
+}
+
+/// Why a move does not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum MoveError {
+    /// The partition is not served, was deleted, or is where it is wanted.
+    #[error("there is nothing to be moved")]
+    Nothing,
+    /// Its log was opened anew meanwhile: the move begins anew.
+    #[error("its log was opened anew meanwhile")]
+    Reopened,
+    /// A backup that was begun has not copied it yet.
+    #[error("a backup is being made of it")]
+    Held,
+    /// The directory that it is to go to is not here, or takes no writes.
+    #[error("{} takes no new logs", .0.display())]
+    Target(PathBuf),
+    /// Bytes could not be copied, or nobody wants them any more.
+    #[error(transparent)]
+    Copy(#[from] BackupError),
+    /// The disk said no.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// What it said.
+        #[source]
+        error: io::Error,
+    },
+}
+
+impl MoveError {
+    fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |error| Self::Io { path, error }
+    }
+
+    /// Whether nothing is wrong but that it was to end.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self, Self::Copy(error) if error.is_stopped())
+    }
+}
+
+impl From<Unfollowed> for MoveError {
+    fn from(why: Unfollowed) -> Self {
+        match why {
+            Unfollowed::Deleted => Self::Nothing,
+            Unfollowed::Reopened => Self::Reopened,
+            Unfollowed::Failed(error) => Self::Copy(error),
+        }
+    }
+}
+
+/// How a topic's partition is opened, and the directory that its owner placed it in, as [`LogDirs::place`] names it.
+pub type PlacedIn<'p> = dyn Fn(&FutureLog) -> Option<(PartitionSettings, Option<Uuid>)> + 'p;
+
+/// A copy that became a log, or why it could not.
+#[derive(Debug)]
+pub struct Adopted {
+    /// Whose.
+    pub future: FutureLog,
+    /// What opening it found.
+    pub opened: Result<Option<LoadedLog>, CreateError>,
+}
+
+impl LogDirs {
+    /// Begins to move a log to the directory at `to`, which has a durable note of that when this returns. Blocks.
+    pub fn begin_move(&self, future: &FutureLog, to: &Path) -> Result<Moving, MoveError> {
+        let (topic, partition) = (future.topic.as_str(), future.partition);
+        let from = self.here().find(|dir| dir.topic_id(topic, partition) == Some(future.topic_id));
+        let from = from.filter(|dir| dir.path() != to).ok_or(MoveError::Nothing)?;
+        let entry = from.entry(topic, partition).ok_or(MoveError::Nothing)?;
+        let takes = |dir: &Arc<LogDir>| dir.offline().is_none() && dir.is_absent(topic, partition);
+        let target = self.at(to).filter(takes);
+        let target = target.ok_or_else(|| MoveError::Target(to.to_path_buf()))?;
+        let dir = target.begin_future(future).map_err(MoveError::at(to))?;
+        let (follow, damage) = (Follow::default(), Vec::new());
+        Ok(Moving { future: future.clone(), from, to: target, entry, dir, follow, end: 0, damage })
+    }
+
+    /// Logs that are wished to be in other directories than they are, or in the one at `only`, with the paths of these. Those of
+    /// which the owner `placed` the partition in that very directory, and that no directory has, are complete: they are opened.
+    pub fn adopt_futures(
+        &self,
+        only: Option<&Path>,
+        placed: &PlacedIn<'_>,
+        now_ms: i64,
+    ) -> (Vec<Adopted>, Vec<(PathBuf, FutureLog)>) {
+        let (mut adopted, mut wished) = (Vec::new(), Vec::new());
+        let here = self.here().enumerate();
+        for (at, dir) in here.filter(|(_, dir)| only.is_none_or(|only| dir.path() == only)) {
+            let own = if at == 0 { None } else { dir.directory_id() };
+            let futures = dir.futures().unwrap_or_else(|error| {
+                tracing::warn!(dir = %dir.path().display(), %error, "it is not known what is to move there");
+                Vec::new()
+            });
+            for future in futures {
+                let is_served = self.topic_id(&future.topic, future.partition).is_some();
+                let settings = placed(&future).filter(|(_, directory)| *directory == own && !is_served);
+                match settings {
+                    Some((settings, _)) if dir.is_complete(&future).unwrap_or(false) => {
+                        let opened = dir.adopt(&future, &Noted::default(), &settings, now_ms);
+                        adopted.push(Adopted { future, opened });
+                    }
+                    _ => wished.push((dir.path().to_path_buf(), future)),
+                }
+            }
+        }
+        (adopted, wished)
+    }
+}
+
+impl Moving {
+    /// Whose log.
+    pub fn future(&self) -> &FutureLog {
+        &self.future
+    }
+
+    /// The log as it is served.
+    pub fn log(&self) -> &Arc<Log> {
+        &self.entry.log
+    }
+
+    /// The directory that it goes to, as [`LogDirs::place`] names it but for home.
+    pub fn target(&self) -> &Arc<LogDir> {
+        &self.to
+    }
+
+    /// Bytes of records in the copy, and up to which offset it reaches for certain.
+    pub fn so_far(&self) -> (u64, i64) {
+        (self.follow.bytes(), self.end)
+    }
+
+    /// Copies what the log has more than its copy. Blocks for as long as the bytes take; `pace` hears of them.
+    pub fn catch_up(&mut self, pace: Pace<'_>) -> Result<(), MoveError> {
+        let disk = Arc::clone(self.to.disk());
+        let done = self.follow.catch_up(&self.entry, (&*disk, &self.dir), pace);
+        self.end = done.map_err(|why| self.noted(why.into()))?;
+        Ok(())
+    }
+
+    /// Nothing is appended to the log any more; the copy becomes complete, and its directory knows how much of it is stable. An
+    /// error: nothing came of it, and the log goes on.
+    pub fn halt(&mut self, pace: Pace<'_>) -> Result<(), MoveError> {
+        if self.entry.log.held.is_held() {
+            return Err(MoveError::Held);
+        }
+        self.entry.log.halt();
+        let complete = self.complete(pace);
+        complete.map_err(|error| {
+            self.entry.log.go_on();
+            self.noted(error)
+        })
+    }
+
+    fn complete(&mut self, pace: Pace<'_>) -> Result<(), MoveError> {
+        let log = &self.entry.log;
+        // Whoever waits for what was appended so far hears of it.
+        log.sync().map_err(MoveError::at(log.dir()))?;
+        let disk = Arc::clone(self.to.disk());
+        let copy = self.follow.complete(&self.entry, (&*disk, &self.dir), pace)?;
+        self.end = copy.end;
+        self.damage = log.notes();
+        let cleaned_to = self.from.cleaned_to(&self.future.topic, self.future.partition);
+        let expected = self.to.expect(&self.future, copy, cleaned_to);
+        expected.map_err(MoveError::at(self.to.path()))
+    }
+
+    /// The log goes on where it is. Before that its copy loses its name, durably: it is behind from now on. Where that cannot be,
+    /// the log stays as it is and takes no appends.
+    pub fn take_back(self) -> Result<(), MoveError> {
+        self.to.drop_future(&self.future).map_err(MoveError::at(self.to.path()))?;
+        self.entry.log.go_on();
+        // A name too many in a checkpoint is one that another directory has.
+        self.to.expect_no_more(&self.future).map_err(MoveError::at(self.to.path()))
+    }
+
+    /// The copy takes the place of the log, which the owner has stored. An error: the log is not served until the next start.
+    pub fn switch(self, settings: &PartitionSettings, now_ms: i64) -> Result<Arc<Log>, CreateError> {
+        let (topic, partition) = (self.future.topic.as_str(), self.future.partition);
+        let left = self.from.delete(topic, partition, now_ms);
+        left.map_err(CreateError::at(self.from.path()))?;
+        self.to.adopt(&self.future, &Noted::of(self.damage), settings, now_ms)?;
+        let log = self.to.get(topic, partition);
+        let log = log.ok_or_else(|| CreateError::at(&self.dir)(io::ErrorKind::NotFound.into()))?;
+        // Somebody may have deleted records while it was copied.
+        log.begin_at(self.entry.log.marks().log_start);
+        Ok(log)
+    }
+
+    /// What could not be written says something of the target.
+    fn noted(&self, error: MoveError) -> MoveError {
+        if let MoveError::Copy(BackupError::Io { path, error: io }) = &error
+            && is_within(&self.to, path)
+            && !error.is_stopped()
+        {
+            self.to.note(path, io);
+        }
+        error
+    }
+}
