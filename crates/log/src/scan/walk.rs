@@ -16,7 +16,7 @@ use crate::open::depth::Depth;
 use crate::open::good::{Unknown, is_unfinished, last_end_in};
 use crate::open::witnesses::Ragged;
 use crate::scan::derive::Sparse;
-use crate::scan::{Found, ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
+use crate::scan::{Found, ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK, shows_a_lie};
 use crate::scrub::{Anchors, Evidence, Stretches, stretch_at};
 use crate::segment::{End, Segment};
 use crate::sick::is_sick;
@@ -196,16 +196,17 @@ impl<'s> Notes<'s> {
         Ok(())
     }
 
-    /// Where the last batch begins, if the one at `position` is whole and belongs before it. It is not believed any more, unless
-    /// it left no offset out: then the other one's lies.
+    /// Where the last batch begins, if the one at `position` is whole and [shows](shows_a_lie) that it lies. It is not believed any
+    /// more, unless it left no offset out: then the other one's lies.
     fn give_up_the_last(&mut self, file: &dyn DiskFile, position: u64, size: u64) -> io::Result<Option<u64>> {
         let Some(last) = self.last.as_ref().filter(|last| !last.in_order) else { return Ok(None) };
-        let between = last.expected..self.next_offset;
-        let goes_back = match BatchWalk::new(file, position, size).step()? {
-            Some(Step::Batch(batch)) => batch.is_whole() && between.contains(&batch.header.base_offset),
+        let is_a_lie = match BatchWalk::new(file, position, size).step()? {
+            Some(Step::Batch(batch)) => {
+                batch.is_whole() && shows_a_lie(last.expected, &last.found.header, batch.header.base_offset)
+            }
             _ => false,
         };
-        if !goes_back {
+        if !is_a_lie {
             return Ok(None);
         }
         let from = last.found.position;

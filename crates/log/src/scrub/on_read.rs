@@ -30,7 +30,7 @@ use crate::damaged::{Damaged, TOLD_MAX};
 use crate::errors::ReadError;
 use crate::files::{BatchWalk, Step};
 use crate::patience::{Patience, busy, wait_for};
-use crate::scan::{Found, ScanError, Scanner};
+use crate::scan::{Found, ScanError, Scanner, shows_a_lie};
 use crate::segment::Segment;
 use crate::segment::unverified::{PART, POSITIONS, Place};
 
@@ -163,7 +163,7 @@ impl Segment {
     }
 
     /// A walk over headers came to something at `position` that is no batch, or goes back. If the batch before is not whole, its
-    /// length may have led there; if it left offsets out and the one at `position` has one of them, its base offset is the lie.
+    /// length may have led there; if it left offsets out, the one at `position` may [show](shows_a_lie) that its base offset is the lie.
     pub(crate) fn learn_on_the_way(
         &self,
         scanner: &Scanner<'_>,
@@ -191,9 +191,7 @@ impl Segment {
         let is_a_lie = match whole_at(before)? {
             None => true,
             Some(last) if last.base_offset == due => false,
-            Some(_) => {
-                whole_at(position)?.is_some_and(|next| (due..scanner.expected()).contains(&next.base_offset))
-            }
+            Some(last) => whole_at(position)?.is_some_and(|next| shows_a_lie(due, &last, next.base_offset)),
         };
         if is_a_lie {
             self.learn_damage(before, due, anchors)

@@ -7,10 +7,12 @@ use std::io;
 use std::ops::Range;
 
 use pagewire_disk::DiskFile;
+use pagewire_record::BatchHeader;
 
 use super::damage::Stretch;
 use super::stretches::Stretches;
 use crate::files::{BatchWalk, Step, WalkedBatch};
+use crate::scan::shows_a_lie;
 use crate::segment::{End, Segment};
 
 /// How far damage reaches from a position on where the first of these offsets is due, in a segment of which so many stretches
@@ -44,6 +46,7 @@ pub(crate) struct Search {
 #[derive(Debug, Clone, Copy)]
 struct Last {
     position: u64,
+    header: BatchHeader,
     expected: i64,
     /// It has the offset that follows the one before.
     in_order: bool,
@@ -181,17 +184,16 @@ impl Search {
     fn take(&mut self, batch: &WalkedBatch<'_>) {
         let (position, expected) = (batch.position, self.expected);
         let in_order = self.follows && batch.header.base_offset == expected;
-        self.last = Some(Last { position, expected, in_order });
+        self.last = Some(Last { position, header: batch.header, expected, in_order });
         (self.position, self.expected, self.follows) = (batch.end(), batch.header.next_offset(), true);
     }
 
-    /// A batch goes back behind a hole before the last one: then that one's base offset is the lie, from where it begins.
-    /// Offsets are not covered by the CRC, their order alone speaks for them.
+    /// A batch goes back behind a hole before the last one: then that one's base offset is the lie, from where it begins, if it
+    /// [may be](shows_a_lie). Offsets are not covered by the CRC, their order alone speaks for them.
     fn doubt_the_last(&mut self, batch: &WalkedBatch<'_>) -> Option<u64> {
         let last = self.last.filter(|last| !last.in_order)?;
-        let goes_back =
-            batch.is_whole() && (last.expected..self.expected).contains(&batch.header.base_offset);
-        goes_back.then(|| {
+        let is_a_lie = batch.is_whole() && shows_a_lie(last.expected, &last.header, batch.header.base_offset);
+        is_a_lie.then(|| {
             self.expected = last.expected;
             last.position
         })

@@ -272,6 +272,32 @@ fn a_base_offset_that_is_too_high_is_the_lie_and_what_follows_it_is_served() {
     }
 }
 
+#[test]
+fn a_batch_that_goes_back_behind_a_hole_too_small_for_the_one_before_it_is_the_lie() {
+    for (clean, segment_bytes) in [(true, 1024), (false, 1024), (true, 1 << 20), (false, 1 << 20)] {
+        let compacted = LogConfig { cleanup_compact: true, segment_bytes, ..config() };
+        let bench = Bench::with(compacted.clone());
+        bench.fill(60);
+        bench.log.close(0).expect("closed");
+        let recovery_point = bench.log.marks().recovery_point;
+        // Compaction took the second batch, and the fourth has an offset in the hole by now.
+        let [taken, after, lie] = [3, 6, 9].map(|offset| place(&bench, 0, offset).1 as usize);
+        let (file, mut bytes) = (bench.file(&name(0, "log")), bench.bytes(&name(0, "log")));
+        bytes[lie..lie + 8].copy_from_slice(&5_i64.to_be_bytes());
+        bytes.drain(taken..after);
+        file.set_len(bytes.len() as u64).and_then(|()| file.write_at(0, &bytes)).expect("written");
+        for derived in [name(0, "index"), name(0, "timeindex"), "pagewire-compacted".to_owned()] {
+            bench.disk.remove_file(&path(&derived)).expect("removed");
+        }
+        let bench = bench.reopened(OpenOptions { config: compacted, recovery_point, clean, ..options() });
+        for offset in [0, 6, 12, 15] {
+            let found = bench.read(offset, 1, true)[0].base_offset;
+            assert_eq!(found, offset, "clean {clean}, {segment_bytes}: {:?}", bench.log.damage());
+        }
+        assert_eq!(refused(&bench, 6), [9, 10, 11], "clean {clean}, {segment_bytes}");
+    }
+}
+
 /// A batch of two records of which the second holds a batch of this offset.
 fn holding(offset: i64) -> bytes::Bytes {
     let mut inner = BatchBuilder::new(Codec::None).base_offset(offset);
