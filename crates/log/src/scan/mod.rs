@@ -5,6 +5,7 @@
 
 pub(crate) mod derive;
 pub(crate) mod headers;
+pub(crate) mod order;
 pub(crate) mod walk;
 pub(crate) mod window;
 
@@ -39,14 +40,6 @@ impl Found {
     pub(crate) fn end(&self) -> u64 {
         self.position + self.header.size_in_bytes()
     }
-}
-
-/// Whether a batch of `base_offset` that goes back shows the one before it, `last`, to lie about its own. In that one's place `due` was
-/// the next offset. Had it lied, its offsets would all lie between `due` and the batch that goes back: where they have no room there,
-/// the lie is the other's. Behind damage `due` was taken from itself, and nobody knows how much room there was.
-pub(crate) fn shows_a_lie(due: i64, last: &BatchHeader, base_offset: i64) -> bool {
-    let needed = if last.base_offset == due { 0 } else { i64::from(last.last_offset_delta) + 1 };
-    (due.saturating_add(needed)..last.next_offset()).contains(&base_offset)
 }
 
 /// Why a walk ended before the end.
