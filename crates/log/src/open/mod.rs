@@ -178,9 +178,7 @@ impl Found {
                 "the log ends at {log_end}, below its recovery point {point}: records are missing"
             ));
         }
-        let is_vouched =
-            home.certain_start || home.high_watermark().is_some_and(|watermark| watermark >= start);
-        if self.ends_below(start) && !is_vouched {
+        if self.ends_below(start) && !home.certain_start {
             report.note(format!("a log start of {start}, past the log's end {log_end}: not believed"));
             return 0;
         }
