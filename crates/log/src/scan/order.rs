@@ -45,8 +45,8 @@ impl Doubt {
     }
 }
 
-/// What is not believed if the bytes at `position` are not in place, behind a batch that may be the one that is not. `behind`: the
-/// offset that comes behind the file's `size` bytes, if that is known.
+/// What is not believed if the bytes at `position` are not in place, behind a batch that may be the one that is not. `behind`: what
+/// offset comes behind the file's `size` bytes, if that is known.
 pub(crate) fn doubt(
     file: &dyn DiskFile,
     first: &First,
@@ -81,8 +81,8 @@ fn goes_back(due: i64, first: &BatchHeader, second: &BatchHeader) -> bool {
     (due..first.next_offset()).contains(&second.base_offset)
 }
 
-/// Whose base offset is the lie where it does. `next`: where the log goes on behind the second. A first one that lies behind damage
-/// has the offset that is due there from itself, and nobody knows how much room it had.
+/// Whose base offset is the lie where it does. `next`: where the log goes on behind the second. A first one behind damage has the
+/// offset that is due there from itself, and nobody knows how much room it had.
 fn lie(due: i64, first: &BatchHeader, second: &BatchHeader, next: Option<i64>) -> Lie {
     let has_room = first.base_offset == due || due.saturating_add(span(first)) <= second.base_offset;
     let leads_on = next == Some(second.next_offset());

@@ -144,7 +144,7 @@ fn is_behind_harm(world: &World, partition: &Partition, log: &Log, asked: i64) -
     })
 }
 
-/// Whether an entry of the index must show that a batch behind damage is the log's own, or one before it: enough of the log lies between
+/// Whether an entry of the index must show that a batch behind damage is the log's own, or one before it: enough lies between
 /// it and the last one before it that was hit, and a checkpoint said that it is stable.
 fn is_shown(partition: &Partition, log: &Log, damaged: i64, asked: i64) -> bool {
     let upto: Vec<&Sent> = (partition.readable().iter()).filter(|sent| sent.base <= asked).collect();
