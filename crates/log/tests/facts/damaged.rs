@@ -298,11 +298,14 @@ fn with_a_lie(clean: bool, segment_bytes: u32, taken: &[i64], (at, lie): (i64, i
     bench.reopened(OpenOptions { config: compacted, recovery_point, clean, ..options() })
 }
 
+/// What compaction took, the batch that lies and as what, what is refused, what is served.
+type Case<'c> = (&'c [i64], (i64, i64), &'c [i64], &'c [i64]);
+
 #[test]
 fn of_two_batches_one_of_which_goes_back_the_one_that_cannot_be_right_is_refused_and_both_where_nothing_shows_it()
  {
     let both: Vec<i64> = (9..18).collect();
-    let cases: [(&[i64], (i64, i64), &[i64], &[i64]); 4] = [
+    let cases: [Case<'_>; 4] = [
         // The one before has no room in the hole.
         (&[3], (9, 5), &[9, 10, 11], &[0, 6, 12, 15]),
         // The one that goes back would fill the place behind it.
