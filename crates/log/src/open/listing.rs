@@ -28,6 +28,9 @@ pub(crate) struct Listing {
     pub(crate) aborted: BTreeSet<i64>,
     /// What indexes behind the first segment say of segments that are gone, or all where none is left.
     pub(crate) orphans: Vec<Orphan>,
+    /// Base offsets of such that had aborted transactions, by the index of those that they left: until what that puts in doubt is
+    /// written down.
+    pub(crate) aborted_in_gone: Vec<i64>,
     /// No segment is left that has a record: what the log had come to, by all that lies beside them.
     pub(crate) given_out: Option<i64>,
     /// It is written down what was aborted in closed segments.
@@ -74,6 +77,7 @@ fn read_orderly(home: &Home, names: &[String], report: &mut RecoveryReport) -> i
         timed: with(names::TIME_INDEX).collect(),
         aborted: with(names::TXN_INDEX).collect(),
         orphans: Vec::new(),
+        aborted_in_gone: Vec::new(),
         given_out: None,
         witness: has(txns::witness::FILE),
         undecided: has(txns::undecided::FILE),
@@ -89,6 +93,10 @@ fn read_orderly(home: &Home, names: &[String], report: &mut RecoveryReport) -> i
                 continue;
             }
             let is_before = listing.bases.first().is_some_and(|first| offset < *first);
+            if !is_before && suffix == names::TXN_INDEX && home.disk.file_len(&path)? > 0 {
+                listing.aborted_in_gone.push(offset);
+                continue;
+            }
             if is_before && suffix == names::INDEX && home.disk.file_len(&path)? > 0 {
                 let path = path.display();
                 report.note(format!("{path}: what it points at, before the log's first records, is gone"));

@@ -103,6 +103,7 @@ pub(crate) fn replay(
     let undecided = Undecided::of([known, doubts.end(&table)].concat());
     report.tell_undecided(&undecided, &place.home.dir);
     txns.tell_doubts(place, &undecided)?;
+    TxnFiles::drop_orphans(place, report)?;
     let last_aborted = txns.settle(place, began, options.config.cleanup_compact, report)?;
     Ok(Replayed { producers: table, snapshots, last_aborted, undecided })
 }

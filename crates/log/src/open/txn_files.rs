@@ -33,6 +33,8 @@ pub(crate) struct TxnFiles {
     believed: BTreeMap<i64, Vec<AbortedTxn>>,
     /// Those whose file has to be written anew, whatever it shall hold.
     damaged: BTreeSet<i64>,
+    /// Those of them that say nothing.
+    useless: BTreeSet<i64>,
     replayed: BTreeMap<i64, Vec<AbortedTxn>>,
     /// The first segment that could not be replayed to its end: whatever ended there may be missing from it on.
     unseen: Option<i64>,
@@ -70,6 +72,7 @@ impl TxnFiles {
                 Err(error) if error.kind() == ErrorKind::InvalidData => {
                     report.note(format!("{}: {error}", path.display()));
                     files.damaged.insert(segment.base_offset);
+                    files.useless.insert(segment.base_offset);
                     files.mute = true;
                     files.replay_at(segment.base_offset);
                 }
@@ -119,7 +122,8 @@ impl TxnFiles {
 
     /// Holds the files against that: those of segments that are looked at may have more.
     fn compare(&mut self, place: &Place<'_>, report: &mut RecoveryReport) {
-        let Some(witness) = &self.witness else { return };
+        let none = Witness::default();
+        let witness = self.witness.as_ref().unwrap_or(&none);
         let looked_at = place.looks.first().map_or(i64::MAX, |look| look.base_offset);
         let allows = |base: i64| {
             let entries = self.believed.get(&base).map_or(&[][..], Vec::as_slice);
@@ -127,8 +131,11 @@ impl TxnFiles {
             if base < looked_at { witness.allows(base, entries) } else { witness.begins(base, entries) }
         };
         let said: Vec<i64> = place.segments.iter().map(|segment| segment.base_offset).collect();
-        let gone = witness.gone(&said, place.log_end).filter_map(|base| lost_behind(place, base)).min();
-        let wrong = said.into_iter().filter(|base| !self.damaged.contains(base) && !allows(*base));
+        let told = place.listing.aborted_in_gone.iter().copied();
+        let gone = witness.gone(&said, place.log_end).chain(told);
+        let gone = gone.filter_map(|base| lost_behind(place, base)).min();
+        // One that is no index is told already, and one that lost what lies past the log's end may be right up to there.
+        let wrong = said.into_iter().filter(|base| !self.useless.contains(base) && !allows(*base));
         let wrong: Vec<i64> = wrong.collect();
         if let Some(before) = gone {
             // With a segment went what was aborted in it.
@@ -261,6 +268,19 @@ impl TxnFiles {
         }
         let path = place.home.dir.join(undecided::FILE);
         found.write(&*place.home.disk, &place.home.dir).map_err(LogError::at(path))
+    }
+
+    /// What segments that are gone left of their aborted transactions is written down where it matters.
+    pub(crate) fn drop_orphans(place: &Place<'_>, report: &mut RecoveryReport) -> Result<(), LogError> {
+        for base in &place.listing.aborted_in_gone {
+            // What begins where one did has its name, and the file is its own by now.
+            if place.segments.iter().any(|segment| segment.base_offset == *base) {
+                continue;
+            }
+            let path = place.home.path(*base, names::TXN_INDEX);
+            report.leftovers.add(place.home.remove_leftover(&path).map_err(LogError::at(path))?);
+        }
+        Ok(())
     }
 
     /// The log was replayed from `start` on: files that do not agree with it are written anew. Returns the

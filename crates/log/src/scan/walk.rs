@@ -11,13 +11,13 @@ use std::sync::atomic::Ordering;
 use pagewire_disk::DiskFile;
 
 use crate::answers::RecoveryReport;
-use crate::files::{BatchWalk, Step};
 use crate::open::depth::Depth;
 use crate::open::good::{Unknown, is_unfinished, last_end_in};
 use crate::open::witnesses::Ragged;
 use crate::scan::derive::Sparse;
+use crate::scan::order::{self, Doubt, First};
 use crate::scan::{Found, ScanError, Scanner, WINDOW_LOOKUP, WINDOW_WALK};
-use crate::scrub::{Anchors, Evidence, Stretches, stretch_at};
+use crate::scrub::{Anchors, Evidence, Stretch, Stretches, stretch_at};
 use crate::segment::{End, Segment};
 use crate::sick::is_sick;
 
@@ -87,15 +87,19 @@ pub(crate) fn walk(
             Err(ScanError::Io(error)) => return Err(error),
             Err(ScanError::Bad { position, reason }) => (position, reason),
         };
-        // A batch that goes back behind a hole: the one before it lies about its offsets.
-        let from = notes.give_up_the_last(&*file, position, size)?.unwrap_or(position);
+        let behind = if last { None } else { Some(upto) };
+        let doubt = notes.doubt(&*file, position, size, behind)?;
         if !depth.was_stable(notes.next_offset) {
             break Some(reason);
         }
         let evidence = Evidence::of(anchors, damage.len());
-        let stretch = stretch_at(&*file, from, size, notes.next_offset..upto, evidence)?;
+        let mut stretch = stretch_at(&*file, doubt.from, size, notes.next_offset..upto, evidence)?;
+        if doubt.either == Some(stretch.end()) {
+            let more = stretch_at(&*file, position, size, stretch.next_offset..upto, evidence)?;
+            stretch = Stretch::new(doubt.from..more.end(), stretch.offset..more.next_offset);
+        }
         if stretch.end() == size {
-            if last && !depth.is_known() && is_torn(&*file, from..size, stretch.offset..upto, depth)? {
+            if last && !depth.is_known() && is_torn(&*file, doubt.from..size, stretch.offset..upto, depth)? {
                 break Some(reason);
             }
             damage.add(stretch);
@@ -196,21 +200,24 @@ impl<'s> Notes<'s> {
         Ok(())
     }
 
-    /// Where the last batch begins, if the one at `position` is whole and belongs before it. It is not believed any more, unless
-    /// it left no offset out: then the other one's lies.
-    fn give_up_the_last(&mut self, file: &dyn DiskFile, position: u64, size: u64) -> io::Result<Option<u64>> {
-        let Some(last) = self.last.as_ref().filter(|last| !last.in_order) else { return Ok(None) };
-        let between = last.expected..self.next_offset;
-        let goes_back = match BatchWalk::new(file, position, size).step()? {
-            Some(Step::Batch(batch)) => batch.is_whole() && between.contains(&batch.header.base_offset),
-            _ => false,
+    /// The bytes at `position` are not in their place: they are what is not believed, or the last batch. `behind`: the offset that
+    /// comes behind the segment, if that is known.
+    fn doubt(
+        &mut self,
+        file: &dyn DiskFile,
+        position: u64,
+        size: u64,
+        behind: Option<i64>,
+    ) -> io::Result<Doubt> {
+        let Some(last) = self.last.as_ref().filter(|last| !last.in_order) else {
+            return Ok(Doubt::at(position));
         };
-        if !goes_back {
-            return Ok(None);
+        let Found { position: from, header } = last.found;
+        let first = First { position: from, header, due: last.expected };
+        let doubt = order::doubt(file, &first, position, size, behind)?;
+        if doubt.is_of(&first) {
+            (self.next_offset, self.end, self.last) = (first.due, from, None);
         }
-        let from = last.found.position;
-        (self.next_offset, self.end) = (last.expected, from);
-        self.last = None;
-        Ok(Some(from))
+        Ok(doubt)
     }
 }

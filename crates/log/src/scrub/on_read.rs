@@ -19,7 +19,6 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use pagewire_disk::{DiskFile, Pasted};
-use pagewire_record::BatchHeader;
 
 use super::damage::Stretch;
 use super::evidence::{Anchors, Evidence};
@@ -28,8 +27,9 @@ use super::search::Search;
 use super::stretches::Added;
 use crate::damaged::{Damaged, TOLD_MAX};
 use crate::errors::ReadError;
-use crate::files::{BatchWalk, Step};
+use crate::files::BatchWalk;
 use crate::patience::{Patience, busy, wait_for};
+use crate::scan::order::{self, Doubt, First};
 use crate::scan::{Found, ScanError, Scanner};
 use crate::segment::Segment;
 use crate::segment::unverified::{PART, POSITIONS, Place};
@@ -163,7 +163,7 @@ impl Segment {
     }
 
     /// A walk over headers came to something at `position` that is no batch, or goes back. If the batch before is not whole, its
-    /// length may have led there; if it left offsets out and the one at `position` has one of them, its base offset is the lie.
+    /// length may have led there; if it left offsets out, its base offset may be the [lie](order).
     pub(crate) fn learn_on_the_way(
         &self,
         scanner: &Scanner<'_>,
@@ -178,28 +178,24 @@ impl Segment {
         if let Some(known) = self.damage.at(position) {
             return Ok(known);
         }
-        let file = self.file()?;
-        let whole_at = |at| -> io::Result<Option<BatchHeader>> {
-            Ok(match BatchWalk::new(&*file, at, self.end().size).step()? {
-                Some(Step::Batch(batch)) if batch.is_whole() => Some(batch.header),
-                _ => None,
-            })
-        };
         let Some((before, due)) = scanner.last() else {
             return self.learn_damage(position, scanner.expected(), anchors);
         };
-        let is_a_lie = match whole_at(before)? {
-            None => true,
-            Some(last) if last.base_offset == due => false,
-            Some(_) => {
-                whole_at(position)?.is_some_and(|next| (due..scanner.expected()).contains(&next.base_offset))
+        let (file, end) = (self.file()?, self.end());
+        let doubt = match BatchWalk::new(&*file, before, end.size).whole_at(before)? {
+            None => Doubt::at(before),
+            Some(last) if last.base_offset == due => Doubt::at(position),
+            Some(header) => {
+                let first = First { position: before, header, due };
+                order::doubt(&*file, &first, position, end.size, Some(end.next_offset))?
             }
         };
-        if is_a_lie {
-            self.learn_damage(before, due, anchors)
-        } else {
-            self.learn_damage(position, scanner.expected(), anchors)
+        let expected = if doubt.from == before { due } else { scanner.expected() };
+        let learned = self.learn_damage(doubt.from, expected, anchors)?;
+        if doubt.either != Some(learned.end()) {
+            return Ok(learned);
         }
+        self.learn_damage(position, learned.next_offset, anchors)
     }
 
     /// The next good batch of a walk over headers, which believes none that is not verified where that is due. What is damaged is

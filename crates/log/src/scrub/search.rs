@@ -11,6 +11,7 @@ use pagewire_disk::DiskFile;
 use super::damage::Stretch;
 use super::stretches::Stretches;
 use crate::files::{BatchWalk, Step, WalkedBatch};
+use crate::scan::order::{self, Doubt, First};
 use crate::segment::{End, Segment};
 
 /// How far damage reaches from a position on where the first of these offsets is due, in a segment of which so many stretches
@@ -43,8 +44,7 @@ pub(crate) struct Search {
 /// The batch before, and the offset that was due there.
 #[derive(Debug, Clone, Copy)]
 struct Last {
-    position: u64,
-    expected: i64,
+    batch: First,
     /// It has the offset that follows the one before.
     in_order: bool,
 }
@@ -135,12 +135,12 @@ impl Search {
             BatchWalk::new(file, start, end.size).reading(until.saturating_sub(start).saturating_add(AHEAD));
         while self.position.saturating_sub(start) < bytes {
             let step = if self.position < until { walk.step()? } else { None };
-            let from = match step {
+            let doubt = match step {
                 None => {
                     slice.done = true;
                     break;
                 }
-                Some(Step::Bad(bad)) => bad.position,
+                Some(Step::Bad(bad)) => Doubt::at(bad.position),
                 Some(Step::Batch(batch)) => {
                     slice.batches += 1;
                     if is_in_place(&batch, self.expected, self.holes_below, end) {
@@ -151,11 +151,15 @@ impl Search {
                         self.take(&batch);
                         continue;
                     }
-                    self.doubt_the_last(&batch).unwrap_or(batch.position)
+                    self.doubt(file, batch.position, end)?
                 }
             };
-            let stretch = how_far(from, self.expected..end.next_offset, self.found.len())?;
+            let stretch = how_far(doubt.from, self.expected..end.next_offset, self.found.len())?;
             self.found(stretch, &mut slice);
+            if doubt.either == Some(self.position) {
+                let stretch = how_far(self.position, self.expected..end.next_offset, self.found.len())?;
+                self.found(stretch, &mut slice);
+            }
             walk.resume_at(self.position);
         }
         slice.bytes = self.position.saturating_sub(start);
@@ -181,20 +185,19 @@ impl Search {
     fn take(&mut self, batch: &WalkedBatch<'_>) {
         let (position, expected) = (batch.position, self.expected);
         let in_order = self.follows && batch.header.base_offset == expected;
-        self.last = Some(Last { position, expected, in_order });
+        let batch_before = First { position, header: batch.header, due: expected };
+        self.last = Some(Last { batch: batch_before, in_order });
         (self.position, self.expected, self.follows) = (batch.end(), batch.header.next_offset(), true);
     }
 
-    /// A batch goes back behind a hole before the last one: then that one's base offset is the lie, from where it begins.
-    /// Offsets are not covered by the CRC, their order alone speaks for them.
-    fn doubt_the_last(&mut self, batch: &WalkedBatch<'_>) -> Option<u64> {
-        let last = self.last.filter(|last| !last.in_order)?;
-        let goes_back =
-            batch.is_whole() && (last.expected..self.expected).contains(&batch.header.base_offset);
-        goes_back.then(|| {
-            self.expected = last.expected;
-            last.position
-        })
+    /// A batch is not in its place: it is the one that is not believed, or the last one.
+    fn doubt(&mut self, file: &dyn DiskFile, position: u64, end: End) -> io::Result<Doubt> {
+        let Some(last) = self.last.filter(|last| !last.in_order) else { return Ok(Doubt::at(position)) };
+        let doubt = order::doubt(file, &last.batch, position, end.size, Some(end.next_offset))?;
+        if doubt.is_of(&last.batch) {
+            self.expected = last.batch.due;
+        }
+        Ok(doubt)
     }
 
     fn found(&mut self, stretch: Stretch, slice: &mut Slice) {

@@ -24,6 +24,8 @@ pub(crate) struct Flow {
     pub(crate) written_back: AtomicU64,
     /// Pacing was asked for when the segment was this long.
     asked: AtomicU64,
+    /// Bytes behind the end were cut off, and what cut them off is not on stable storage.
+    pub(crate) cut_back: AtomicBool,
     /// Blocks are reserved up to here.
     pub(crate) reserved: AtomicU64,
     /// Closed, indexes synced, reservation released.
@@ -68,7 +70,9 @@ impl Flow {
 impl Segment {
     /// Whether a sync has anything to do.
     pub(crate) fn is_dirty(&self) -> bool {
-        !self.is_synced() || (self.is_closed() && !self.flow.settled.load(Ordering::Acquire))
+        !self.is_synced()
+            || self.flow.cut_back.load(Ordering::Acquire)
+            || (self.is_closed() && !self.flow.settled.load(Ordering::Acquire))
     }
 
     /// Whether all of its records are on stable storage.
@@ -86,7 +90,8 @@ impl Segment {
         let aborted = self.sync_aborted()?;
         let size = self.end().size;
         // A marker is written before its entry counts, and counts itself only after that.
-        if self.flow.synced.load(Ordering::Acquire) < size || !self.txns.has_stable(aborted) {
+        let cut_back = self.flow.cut_back.swap(false, Ordering::AcqRel);
+        if self.flow.synced.load(Ordering::Acquire) < size || cut_back || !self.txns.has_stable(aborted) {
             let file = self.file().map_err(SyncError::NotBegun)?;
             let writes = self.log_slot.writes();
             file.sync_data().map_err(SyncError::Failed)?;

@@ -309,10 +309,11 @@ impl Segment {
         written
     }
 
-    /// Undoes a write that failed half way.
+    /// Undoes a write that failed half way. What was written may be on the disk by now, so the next sync is for that too.
     pub(crate) fn cut_back(&self, file: &dyn DiskFile) -> io::Result<()> {
         let size = self.end().size;
         self.flow.reserved.store(0, Ordering::Relaxed);
+        self.flow.cut_back.store(true, Ordering::Release);
         file.set_len(size)
     }
 

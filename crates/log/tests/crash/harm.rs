@@ -5,7 +5,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use pagewire_disk::checkpoint::{HIGH_WATERMARK_FILE, RECOVERY_POINT_FILE};
+use pagewire_disk::checkpoint::{EPOCH_CHECKPOINT_FILE, HIGH_WATERMARK_FILE, RECOVERY_POINT_FILE};
 use pagewire_disk::{Disk, ForgettingDisk, OffsetCheckpoint, OpenMode, read_small};
 use pagewire_record::batches;
 
@@ -18,6 +18,8 @@ const SECTOR: u64 = 512;
 const KINDS: u64 = 8;
 /// Of a log that is or was compacted a missing segment is not noticed (decision 0019).
 const KINDS_OF_A_COMPACTED: u64 = 6;
+/// A batch begins with its base offset.
+const BASE_OFFSET_LEN: u64 = 8;
 /// The leader epoch in a batch's header: no checksum covers it, as in Kafka.
 const UNCOVERED: Range<u64> = 12..16;
 
@@ -49,7 +51,7 @@ type Done = (&'static str, Range<u64>);
 pub(crate) fn befall(world: &mut World) {
     let at = world.chance.below(world.partitions.len() as u64) as usize;
     let partition = &world.partitions[at];
-    if !partition.made || partition.aside.is_some() {
+    if !partition.made || partition.aside.is_some() || partition.has_stray {
         return;
     }
     let (disk, dir) = (world.place_of(at).disk.clone(), world.path(partition));
@@ -75,7 +77,7 @@ pub(crate) fn befall(world: &mut World) {
     world.places[place].was_harmed = true;
     let is_short = bytes.end == u64::MAX;
     let partition = &mut world.partitions[at];
-    partition.harm.evident = if partition.others.is_empty() { point } else { 0 };
+    let evident = if partition.others.is_empty() { point } else { 0 };
     if let Some(from) = victim.torn_from().filter(|_| !is_short) {
         // With damage before it, it may stay. Nothing that was stable can be torn.
         partition.harm.torn.push(from.max(partition.stable)..i64::MAX);
@@ -84,19 +86,34 @@ pub(crate) fn befall(world: &mut World) {
         // What was not stable goes with it, and is cut.
         partition.floor = partition.floor.min(known_end);
         partition.stable = partition.stable.min(known_end);
+        if !partition.others.is_empty() && partition.start_seen > known_end {
+            // A start past what is left is believed of no checkpoint that has no sum.
+            partition.start_promised = 0;
+        }
     }
     // Of what was not stable it is known at the next start which is cut, and which is missing from a log that goes on.
     let all = victim.batches.iter().enumerate();
     for (n, _) in all.filter(|(_, one)| overlap(&one.bytes, &bytes)) {
-        let around = victim.around(n, point);
+        let around = if victim.is_base_offset(n, &bytes) {
+            // Where offsets may be missing, nobody may be able to tell whether it was this batch's or its neighbour's.
+            victim.around(n.saturating_sub(1), point).start..victim.around(n + 1, point).end
+        } else {
+            victim.around(n, point)
+        };
         let offsets = victim.batches[n].offsets.clone();
-        partition.harm.hits.push(Hit { offsets, around, is_found: false, is_noted: false });
+        partition.harm.hits.push(Hit { offsets, around, evident, is_found: false, is_noted: false });
     }
     let end = victim.batches.last().map_or(victim.base, |last| last.offsets.end);
     if let Some(next) = victim.next_base.filter(|next| is_short && *next > end) {
         // A power cut had taken the end of the file before: that is missing with the rest now, if the log goes on behind it.
         let offsets = if world.holes { end..end } else { end..next };
-        partition.harm.hits.push(Hit { offsets, around: end..next, is_found: false, is_noted: false });
+        partition.harm.hits.push(Hit {
+            offsets,
+            around: end..next,
+            evident,
+            is_found: false,
+            is_noted: false,
+        });
     }
     if victim.base <= partition.start && is_all(&bytes) {
         // The log may begin behind it, if that is told.
@@ -104,6 +121,10 @@ pub(crate) fn befall(world: &mut World) {
         // Behind all that is gone it goes on where whatever lies beside that says.
         let goes_on = victim.next_base.unwrap_or(point.max(partition.end));
         partition.start_seen = partition.start_seen.max(goes_on);
+        if !disk.exists(&dir.join(EPOCH_CHECKPOINT_FILE)).expect("looked for") {
+            // A full disk had no room to cut them: nothing says where the log began, if no segment does.
+            partition.start_promised = 0;
+        }
     }
     partition.harm.segments.insert(victim.base);
 }
@@ -181,11 +202,17 @@ impl Victim {
         (len < self.bytes.len() as u64).then_some(end)
     }
 
-    /// The offsets between the neighbours of a batch.
+    /// The offsets between the neighbours of a batch, or behind the last one.
     fn around(&self, n: usize, point: i64) -> Range<i64> {
         let before = n.checked_sub(1).map_or(self.before, |before| self.batches[before].offsets.end);
         let behind = self.batches.get(n + 1).map(|next| next.offsets.start).or(self.next_base);
-        before..behind.unwrap_or(point).max(self.batches[n].offsets.end)
+        before..behind.unwrap_or(point).max(self.batches.get(n).map_or(before, |one| one.offsets.end))
+    }
+
+    /// Whether all of a batch that these bytes are is its base offset, which no checksum covers.
+    fn is_base_offset(&self, n: usize, bytes: &Range<u64>) -> bool {
+        let one = &self.batches[n].bytes;
+        bytes.end.min(one.end) - one.start <= BASE_OFFSET_LEN
     }
 
     fn has_unstable(&self) -> bool {

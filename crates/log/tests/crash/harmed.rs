@@ -140,15 +140,15 @@ fn is_behind_harm(world: &World, partition: &Partition, log: &Log, asked: i64) -
     damage.iter().any(|known| {
         (known.offset..known.next_offset).contains(&asked)
             && partition.harm.is_near(known.offset)
-            && !(has_entries && is_shown(partition, log, asked))
+            && !(has_entries && is_shown(partition, log, known.offset, asked))
     })
 }
 
-/// Whether an entry of the index must show that a batch is the log's own, or one before it: enough of the log lies between
+/// Whether an entry of the index must show that a batch behind damage is the log's own, or one before it: enough lies between
 /// it and the last one before it that was hit, and a checkpoint said that it is stable.
-fn is_shown(partition: &Partition, log: &Log, asked: i64) -> bool {
+fn is_shown(partition: &Partition, log: &Log, damaged: i64, asked: i64) -> bool {
     let upto: Vec<&Sent> = (partition.readable().iter()).filter(|sent| sent.base <= asked).collect();
-    let is_stable = upto.last().is_some_and(|last| last.end() <= partition.harm.evident);
+    let is_stable = upto.last().is_some_and(|last| last.end() <= partition.harm.evident_behind(damaged));
     let good: Vec<u64> = (upto.iter().rev())
         .take_while(|sent| !is_hit(partition, sent))
         .map(|sent| sent.bytes.len() as u64)

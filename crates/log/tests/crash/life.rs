@@ -75,7 +75,7 @@ fn start(world: &mut World) {
         }
         world.tally.count("died in: a start");
         // It may have been about to write an index anew.
-        world.partitions.iter_mut().for_each(|partition| partition.harm.evident = 0);
+        world.partitions.iter_mut().for_each(|partition| partition.harm.forget_entries());
         die(world);
     }
 }

@@ -23,7 +23,12 @@ pub(crate) fn befall(world: &mut World) {
         // What is missing from the end of a log is told by its recovery point. Without it a high watermark counts that
         // was written before the power took more.
         let watermark = said(disk, &root.join(HIGH_WATERMARK_FILE), one);
-        one.harm.is_none() && one.aside.is_none() && watermark.is_none_or(|watermark| watermark <= one.end)
+        // One whose directory was away has not been opened since the power went.
+        let was_here = one.floor == one.end;
+        one.harm.is_none()
+            && one.aside.is_none()
+            && was_here
+            && watermark.is_none_or(|watermark| watermark <= one.end)
     });
     if !is_whole || !disk.exists(&path).expect("looked for") {
         return;

@@ -55,7 +55,7 @@ pub(crate) fn compare(world: &mut World, copy: &Backup) {
     assert!(marks.log_start == start && ends_there, "{topic}: {marks:?}, not {start} to {end}: {loaded:?}");
     let now = mem::replace(&mut world.partitions[at], copy.then.clone());
     if is_open_end {
-        world.partitions[at].harm.evident = 0;
+        world.partitions[at].harm.forget_entries();
     }
     if !is_whole {
         harmed::verify(&dir, world.now_ms);

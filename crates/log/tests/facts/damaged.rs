@@ -272,6 +272,63 @@ fn a_base_offset_that_is_too_high_is_the_lie_and_what_follows_it_is_served() {
     }
 }
 
+/// A log from which compaction took batches of three offsets, and of which one that stayed has another base offset by now. Of one
+/// segment, or of many, and without indexes.
+fn with_a_lie(clean: bool, segment_bytes: u32, taken: &[i64], (at, lie): (i64, i64)) -> Bench {
+    let compacted = LogConfig { cleanup_compact: true, segment_bytes, ..config() };
+    let bench = Bench::with(compacted.clone());
+    bench.fill(60);
+    bench.log.close(0).expect("closed");
+    let recovery_point = bench.log.marks().recovery_point;
+    let (file, all) = (bench.file(&name(0, "log")), bench.bytes(&name(0, "log")));
+    let mut bytes = Vec::new();
+    for batch in batches(&all).map_while(Result::ok) {
+        let base = batch.header.base_offset;
+        let from = place(&bench, 0, base).1 as usize;
+        if !taken.contains(&base) {
+            let offset = if base == at { lie } else { base };
+            bytes.extend_from_slice(&offset.to_be_bytes());
+            bytes.extend_from_slice(&all[from + 8..from + batch.header.size_in_bytes() as usize]);
+        }
+    }
+    file.set_len(bytes.len() as u64).and_then(|()| file.write_at(0, &bytes)).expect("written");
+    for derived in [name(0, "index"), name(0, "timeindex"), "pagewire-compacted".to_owned()] {
+        bench.disk.remove_file(&path(&derived)).expect("removed");
+    }
+    bench.reopened(OpenOptions { config: compacted, recovery_point, clean, ..options() })
+}
+
+/// What compaction took, the batch that lies and as what, what is refused, what is served.
+type Case<'c> = (&'c [i64], (i64, i64), &'c [i64], &'c [i64]);
+
+#[test]
+fn of_two_batches_one_of_which_goes_back_the_one_that_cannot_be_right_is_refused_and_both_where_nothing_shows_it()
+ {
+    let both: Vec<i64> = (9..18).collect();
+    let cases: [Case<'_>; 4] = [
+        // The one before has no room in the hole.
+        (&[3], (9, 5), &[9, 10, 11], &[0, 6, 12, 15]),
+        // The one that goes back would fill the place behind it.
+        (&[3, 6], (12, 6), &[12, 13, 14], &[0, 9, 15]),
+        // The one that goes back leads on to the next.
+        (&[3, 6], (9, 13), &[9, 10, 11], &[0, 12, 15]),
+        // There is a hole behind both.
+        (&[3, 6, 15], (12, 6), &both, &[0, 18]),
+    ];
+    for (clean, segment_bytes) in [(true, 1024), (false, 1024), (true, 1 << 20), (false, 1 << 20)] {
+        for (taken, (at, lie), lost, good) in cases {
+            let bench = with_a_lie(clean, segment_bytes, taken, (at, lie));
+            let what = format!("clean {clean}, {segment_bytes}, {at} as {lie}");
+            for offset in good {
+                let found = bench.read(*offset, 1, true)[0].base_offset;
+                assert_eq!(found, *offset, "{what}: {:?}", bench.log.damage());
+            }
+            let refused = refused(&bench, 0);
+            assert!(lost.iter().all(|offset| refused.contains(offset)), "{what}: {refused:?}");
+        }
+    }
+}
+
 /// A batch of two records of which the second holds a batch of this offset.
 fn holding(offset: i64) -> bytes::Bytes {
     let mut inner = BatchBuilder::new(Codec::None).base_offset(offset);

@@ -35,6 +35,29 @@ fn a_torn_write_is_cut_back_and_the_log_goes_on() {
     assert!(bench.killed().report.cuts.is_empty());
 }
 
+/// What was written of it may be on the disk when the power goes.
+#[test]
+fn an_orderly_stop_makes_stable_what_cut_a_torn_write_back() {
+    for seed in 0..40 {
+        let forgetting = ForgettingDisk::new();
+        let disk = FailingDisk::new(Arc::new(forgetting.clone()));
+        let bench = Bench::on(Arc::new(disk.clone()), options());
+        bench.fill(2);
+        bench.log.sync().expect("synced");
+        disk.fail_on(".log", Call::Write, When::Nth(1), Fault::Torn { errno: Errno::NOSPC, keep: 34 });
+        assert!(bench.try_append(batch(3, 1)).is_err());
+        let recovery_point = bench.log.marks().recovery_point;
+        bench.log.close(0).expect("closed");
+        let left = Arc::new(forgetting.crash(seed).expect("a crash"));
+        let bench = Bench::on(left, OpenOptions { recovery_point, clean: true, ..options() });
+        assert!(
+            bench.report.cuts.is_empty() && bench.report.rebuilt.is_empty(),
+            "seed {seed}: {:?}",
+            bench.report
+        );
+    }
+}
+
 #[test]
 fn a_failed_write_that_cannot_be_cut_back_takes_the_log_offline() {
     let (disk, bench) = failing(config());

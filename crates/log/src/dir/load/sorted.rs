@@ -1,5 +1,6 @@
 //! The logs of a directory by what became of them, each in the place where the open directory has it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use super::report::{FailedLog, LoadReport, LoadedLog};
 use super::scan::Found;
 use crate::dir::checkpoints::Checkpoints;
 use crate::dir::evidence::{Evidence, Unopened};
-use crate::dir::gone::Gone;
+use crate::dir::gone;
 use crate::dir::names::partition_dir;
 use crate::dir::stray::Stray;
 use crate::dir::table::{Entry, Table};
@@ -69,16 +70,19 @@ impl Sorted {
         }
     }
 
-    /// Those that were not, and should have been in `dir`, of a broker whose first directory is `home`.
+    /// Those that were not, and should have been in `dir`, of a broker whose first directory is `home`. Of one that had no stable
+    /// record this is kept too: its owner may miss it only later, and what is written meanwhile shall not forget that.
     pub(super) fn miss(
         &mut self,
-        gone: &Gone,
+        absent: &BTreeMap<(String, i32), i64>,
         (dir, home): (&Path, &Path),
         known: &Evidence,
         report: &mut LoadReport,
     ) {
-        for (topic, partition) in gone.keys() {
+        for (topic, partition) in absent.keys() {
             self.carried.carry_gone(&known.checkpoints, topic, *partition, known.clean);
+        }
+        for (topic, partition) in gone::of_absent(absent).keys() {
             let path = dir.join(partition_dir(topic, *partition));
             // What is set aside the checkpoints forget.
             let error = LogError::Gone { path, home: home.to_path_buf(), stray: None };

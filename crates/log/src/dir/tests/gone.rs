@@ -105,6 +105,32 @@ fn one_that_its_owner_misses_is_made_only_while_its_loss_is_accepted() {
     assert_eq!(dir.gone_names().len(), 0);
 }
 
+/// A start that finds another log damaged writes the checkpoints before anybody could miss it.
+#[test]
+fn of_one_that_had_no_stable_record_it_is_known_that_it_had_none_when_it_returns() {
+    let world = World::new().knows("t", A).knows("u", B);
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "u", 0), 2);
+    assert!(dir.close_clean(1).clean);
+    drop(dir);
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "t", 0), 2);
+    drop(dir);
+    let elsewhere = Path::new("/elsewhere");
+    world.disk.rename(&path("t-0"), elsewhere).expect("moved");
+    let file = |name: &Path| world.disk.open(name, OpenMode::ReadWrite).expect("there");
+    file(&path("u-0/00000000000000000000.log")).set_len(1).expect("cut");
+    let (dir, report) = world.open();
+    assert!(report.failed.is_empty() && !report.loaded[0].report.damage.is_empty(), "{report:?}");
+    drop(dir);
+    world.disk.rename(elsewhere, &path("t-0")).expect("moved");
+    file(&path("t-0/00000000000000000000.log")).write_at(20, &[0xff; 9]).expect("torn");
+    let (dir, report) = world.open();
+    let said = &report.loaded.iter().find(|loaded| loaded.topic == "t").expect("loaded").report;
+    assert!(said.damage.is_empty() && said.cuts.len() == 1, "{said:?}");
+    assert_eq!(log_end(&dir, "t", 0), 0);
+}
+
 /// A log that a start opens, and one that was not there at that start and came back: what is found, and where it begins and ends.
 fn opened_at_a_start_and_later(live: impl Fn(&World)) -> [(RecoveryReport, Marks); 2] {
     let elsewhere = Path::new("/elsewhere");

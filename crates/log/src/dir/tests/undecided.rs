@@ -1,6 +1,7 @@
 //! What a start believes of transactions and producers where one bit of the log is not what was written: nothing that is
 //! committed goes, nothing that is aborted is served as committed, and what nobody knows is refused.
 
+use pagewire_disk::{Call, Errno, Fault, When};
 use pagewire_record::{ControlType, EndTxnMarker, control_batch};
 
 use super::*;
@@ -534,6 +535,56 @@ fn no_commit_settles_what_may_have_been_aborted_in_a_segment_that_is_gone() {
         assert!(said.iter().any(|part| part.contains(&first)), "start {start}: {said:?}");
         let read = Read::all(&dir.get("a", 0).expect("open"), ReadUpTo::LastStable);
         assert_eq!(read.count(b"in a transaction"), 0, "start {start}");
+    }
+}
+
+/// Another program may have taken our own files away. What the index of the segment says stays until the doubt is written down.
+#[test]
+fn no_commit_settles_what_was_aborted_in_a_segment_of_which_only_that_index_is_left() {
+    for dies_in in [None, Some(2), Some(4), Some(6)] {
+        let Stopped { mut world, file, .. } = stopped(ControlType::Abort, Stop::Kill);
+        world.config.cleanup_compact = false;
+        close_the_newest(&world);
+        commit_another(&world);
+        for gone in [file.as_str(), "a-0/pagewire-aborted"] {
+            world.disk.remove_file(&path(gone)).expect("removed");
+        }
+        let disk = FailingDisk::new(Arc::clone(&world.disk));
+        let failing = world.moved_to(Arc::new(disk.clone()));
+        if let Some(n) = dies_in {
+            disk.fail_on("a-0", Call::Write, When::From(n), Fault::Error(Errno::IO));
+            drop(failing.try_open());
+            disk.heal();
+        }
+        for start in 0..2 {
+            let (dir, report) = world.open();
+            let log = dir.get("a", 0).expect("open");
+            let read = Read::all(&log, ReadUpTo::LastStable);
+            assert_eq!(read.count(b"in a transaction"), 0, "{dies_in:?}, start {start}: {report:?}");
+        }
+        assert!(!world.has(file.replace(".log", ".txnindex")));
+    }
+}
+
+#[test]
+fn no_commit_settles_what_an_entry_that_points_past_the_log_may_have_said() {
+    let Stopped { mut world, file, position, .. } = stopped(ControlType::Abort, Stop::Kill);
+    world.config.cleanup_compact = false;
+    close_the_newest(&world);
+    commit_another(&world);
+    let flip = |file: &str, at: u64, bit: u8| {
+        let file = world.disk.open(&path(file), OpenMode::ReadWrite).expect("there");
+        let mut byte = [0];
+        file.read_exact_at(at, &mut byte).expect("read");
+        file.write_at(at, &[byte[0] ^ bit]).expect("flipped");
+    };
+    flip(&file, position + KIND, 1);
+    // The offset of the marker that the entry names.
+    flip(&file.replace(".log", ".txnindex"), 2 + 8 + 8 + 4, 1);
+    for start in 0..2 {
+        let (dir, report) = world.open();
+        let read = Read::all(&dir.get("a", 0).expect("open"), ReadUpTo::LastStable);
+        assert_eq!(read.count(b"in a transaction"), 0, "start {start}: {report:?}");
     }
 }
 

@@ -10,6 +10,8 @@ pub(crate) struct Hit {
     pub(crate) offsets: Range<i64>,
     /// The offsets between the records before and those behind; more than `offsets` only where compaction left holes.
     pub(crate) around: Range<i64>,
+    /// What lay below had its entries in the indexes when it was hit, and nobody has touched those since.
+    pub(crate) evident: i64,
     /// All was verified since.
     pub(crate) is_found: bool,
     /// It was found, and everything was written down since.
@@ -25,8 +27,6 @@ pub(crate) struct Harm {
     pub(crate) torn: Vec<Range<i64>>,
     /// Segments that something happened to. To each of them once: what it holds is known from its bytes.
     pub(crate) segments: BTreeSet<i64>,
-    /// What lies below has its entries in the indexes, and nobody has touched those.
-    pub(crate) evident: i64,
     /// Where the log may have begun, at most, before its first segment was lost.
     pub(crate) start_before: Option<i64>,
 }
@@ -48,7 +48,8 @@ impl Harm {
     /// The log goes on behind these, and says so.
     pub(crate) fn lose(&mut self, offsets: Range<i64>) {
         self.segments.insert(offsets.start);
-        self.hits.push(Hit { around: offsets.clone(), offsets, is_found: true, is_noted: false });
+        let around = offsets.clone();
+        self.hits.push(Hit { around, offsets, evident: 0, is_found: true, is_noted: false });
     }
 
     /// Some of it nobody can have found yet.
@@ -60,6 +61,17 @@ impl Harm {
     /// for more than 64 offsets.
     pub(crate) fn reaches_far(&self) -> bool {
         self.hits.iter().any(|hit| hit.offsets.end - hit.offsets.start > 64 << 16)
+    }
+
+    /// No index can be relied on any more.
+    pub(crate) fn forget_entries(&mut self) {
+        self.hits.iter_mut().for_each(|hit| hit.evident = 0);
+    }
+
+    /// Below which offset the indexes have their entries that show where the log goes on behind damage at `offset`.
+    pub(crate) fn evident_behind(&self, offset: i64) -> i64 {
+        let there = self.hits.iter().filter(|hit| hit.around.contains(&offset));
+        there.map(|hit| hit.evident).min().unwrap_or(0)
     }
 
     pub(crate) fn find(&mut self) {
