@@ -22,17 +22,20 @@ use crate::{clock::now_ms, partition::Partition};
 /// What came of it.
 pub(crate) enum Switch {
     Done,
-    /// A backup needs the log where it is.
+    /// A backup needs the log where it is, or another change of the topic waits for a disk.
     Later(Box<Moving>),
     /// The log goes on where it is.
     Failed(MoveError),
 }
 
 impl Change {
-    /// Makes the switch of a log whose copy lacks little.
+    /// Makes the switch of a log whose copy lacks little. Neither disk keeps changes of other topics waiting.
     pub(crate) async fn switch(&self, moving: Moving) -> Result<Switch, Refused> {
         let cluster = self.cluster();
         let future = moving.future().clone();
+        let Ok(_claim) = self.claim([future.topic.as_str()]).await else {
+            return Ok(Switch::Later(Box::new(moving)));
+        };
         let (stored, version) = match cluster.catalog.topic(&future.topic).await? {
             Some((record, version)) if record.topic_id == future.topic_id => (record, version),
             _ => return Ok(Switch::Failed(MoveError::Nothing)),
@@ -46,14 +49,14 @@ impl Change {
             let halted = moving.halt(&|_| Ok(()));
             (moving, halted)
         });
-        let (moving, halted) = halted.await.ok_or_else(|| Refused::broken_off("moving it"))?;
+        let (moving, halted) = self.aside(halted).await.ok_or_else(|| Refused::broken_off("moving it"))?;
         match halted {
             Ok(()) => {}
             Err(MoveError::Held) => return Ok(Switch::Later(Box::new(moving))),
             Err(error) => return Ok(Switch::Failed(error)),
         }
         if let Err(refused) = self.store(&record, version).await {
-            let taken_back = to_its_end(move || moving.take_back()).await;
+            let taken_back = self.aside(to_its_end(move || moving.take_back())).await;
             if !matches!(taken_back, Some(Ok(()))) {
                 error!(
                     topic = future.topic,
@@ -90,7 +93,7 @@ impl Change {
     async fn show_moved(&self, record: &TopicRecord, future: &FutureLog, moving: Moving) {
         let cluster = self.cluster();
         let settings = Cluster::partition_settings(record, &self.config());
-        let switched = to_its_end(move || moving.switch(&settings, now_ms())).await;
+        let switched = self.aside(to_its_end(move || moving.switch(&settings, now_ms()))).await;
         let log = match switched {
             Some(Ok(log)) => Some(log),
             Some(Err(why)) => {
