@@ -2,6 +2,7 @@
 
 mod holes;
 mod remembered;
+mod starts;
 mod trouble;
 mod turns;
 
