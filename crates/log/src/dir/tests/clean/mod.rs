@@ -1,6 +1,7 @@
 //! Compaction of a directory's logs.
 
 mod holes;
+mod losses;
 mod remembered;
 mod starts;
 mod trouble;
