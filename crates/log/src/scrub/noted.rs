@@ -1,7 +1,7 @@
 //! Damage over a restart: where it was found is written down, and looked at again when the directory is opened.
 //!
-//! What counts is what is found there. A note is a place in a segment of a certain length; if a right batch lies there by
-//! now, the segment is another, or no batch of that offset is due there, nothing is refused. The scrub, to which such a segment
+//! What counts is what is found there. A note is a place in a segment that had a certain length, the active one included; if a right
+//! batch lies there by now, the segment is another or shorter, or no batch of that offset is due there, nothing is refused. The scrub, to which such a segment
 //! is suspect, has the last word.
 
 use std::io;
@@ -80,7 +80,7 @@ pub(crate) fn tell(segments: &[Arc<Segment>], notes: &[DamageEntry], report: &mu
     by_segment(segments, notes).for_each(|(segment, _)| segment.tell_known(report));
 }
 
-/// Segments with notes that are about them as long as they are.
+/// Segments with notes that may be about them.
 fn by_segment<'n>(
     segments: &'n [Arc<Segment>],
     notes: &'n [DamageEntry],
@@ -90,8 +90,7 @@ fn by_segment<'n>(
         let base = notes.first()?.segment;
         let at = segments.binary_search_by_key(&base, |segment| segment.base_offset).ok()?;
         let segment = segments.get(at)?;
-        let size = segment.end().size;
-        notes.iter().any(|note| note.size == size).then_some((segment, notes))
+        notes.iter().any(|note| segment.may_be_meant(note)).then_some((segment, notes))
     })
 }
 
@@ -103,8 +102,8 @@ impl Log {
 
     fn notes(&self) -> Vec<DamageEntry> {
         let segments = self.segments.load();
-        let closed = segments.iter().filter(|segment| segment.is_closed());
-        let found = closed
+        let found = segments
+            .iter()
             .flat_map(|segment| segment.damage.all().into_iter().map(|stretch| self.note(segment, stretch)));
         found.collect()
     }
@@ -125,9 +124,8 @@ impl Log {
 impl Segment {
     /// Looks at places of it, at no more than are kept apart: the scrub looks at all.
     fn look_at_all(&self, notes: &[DamageEntry]) {
-        let size = self.end().size;
         self.suspect.store(true, Ordering::Relaxed);
-        let same = notes.iter().filter(|note| note.size == size).take(STRETCHES_MAX);
+        let same = notes.iter().filter(|note| self.may_be_meant(note)).take(STRETCHES_MAX);
         let failed = same.filter_map(|note| self.look_at(note).err()).reduce(|first, _| first);
         if let Some(error) = failed {
             tracing::warn!(file = %self.path().display(), %error, "not looked at everywhere where it was damaged");
@@ -151,6 +149,13 @@ impl Segment {
         };
         let known = self.damage.all().into_iter().map(|stretch| stretch.of(path.clone()));
         report.damage.extend(known.filter(|damaged| !is_a_hole(damaged)));
+    }
+
+    /// Whether a note is about this file: it is as long as it was, or has grown since. Where only records are missing no bytes tell
+    /// that it is the same one.
+    fn may_be_meant(&self, note: &DamageEntry) -> bool {
+        let size = self.end().size;
+        note.size == size || note.size < size && note.from < note.to
     }
 
     fn look_at(&self, note: &DamageEntry) -> io::Result<()> {
