@@ -20,6 +20,7 @@ use crate::held::Held;
 use crate::home::{Home, Vouched};
 use crate::marks::{MarkCells, Marks};
 use crate::retention::doomed::Doomed;
+use crate::scrub::Noted;
 use crate::segment::Segment;
 use crate::sick::{is_full, is_lasting, is_sick};
 use crate::txns::undecided::Undecided;
@@ -105,7 +106,8 @@ impl Log {
         options: OpenOptions,
         handles: Arc<Handles>,
     ) -> Result<(Self, RecoveryReport), LogError> {
-        Self::open_at(Home::new(disk, dir.to_path_buf(), handles), topic, partition, options)
+        let home = Home::new(disk, dir.to_path_buf(), handles);
+        Self::open_at(home, topic, partition, options, &Noted::default())
     }
 
     pub(crate) fn open_at(
@@ -113,9 +115,10 @@ impl Log {
         topic: &str,
         partition: i32,
         options: OpenOptions,
+        noted: &Noted,
     ) -> Result<(Self, RecoveryReport), LogError> {
         home.set_index_interval(options.config.index_interval_bytes);
-        crate::open::open(Arc::new(home), topic, partition, options)
+        crate::open::open(Arc::new(home), topic, partition, options, noted)
     }
 
     /// The topic's name.

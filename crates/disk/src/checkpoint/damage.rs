@@ -31,7 +31,7 @@ pub struct DamageEntry {
     pub partition: i32,
     /// Base offset of the segment.
     pub segment: i64,
-    /// Bytes of its `.log`: of another length it is another file.
+    /// Bytes of its `.log`: one that is shorter is another file.
     pub size: u64,
     /// Position of the first damaged byte.
     pub from: u64,

@@ -27,6 +27,8 @@ pub(crate) struct ClosedSegment {
 /// What can be cleaned of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cleanable {
+    /// Where the log begins: what lies below is neither looked at nor missed.
+    pub(crate) log_start: i64,
     /// Below, every key has one record.
     pub(crate) first_dirty: i64,
     /// Nothing at or past this is cleaned now.
@@ -80,14 +82,12 @@ pub(crate) fn cleanable(
         closed.iter().enumerate().filter(within).map(|(_, segment)| segment.size).sum()
     };
     // Whole segments, as far as their number of bytes is concerned: one that only begins below the end counts not.
-    let last_whole = closed
-        .iter()
-        .enumerate()
-        .rfind(|(at, _)| after(*at) <= until)
-        .map_or(first_dirty, |(at, _)| after(at));
+    let last_whole =
+        closed.iter().enumerate().rfind(|(at, _)| after(*at) <= until).map_or(0, |(at, _)| after(at));
     let oldest_allowed = now_ms.saturating_sub(config.max_compaction_lag_ms.max(0));
     let oldest = dirty().filter_map(|(_, segment)| segment.oldest_ms.filter(|oldest| *oldest > 0)).min();
     Cleanable {
+        log_start: marks.log_start,
         first_dirty,
         until,
         clean_bytes: bytes(marks.log_start, first_dirty),
@@ -138,6 +138,15 @@ mod tests {
         let found = of(0, 25, &config(), 0);
         assert_eq!((found.until, found.dirty_bytes), (25, 200));
         assert_eq!(of(30, 25, &config(), 0).until, 30);
+    }
+
+    /// DeleteRecords moved the start into a segment with an open transaction. It would be written anew again and again.
+    #[test]
+    fn nothing_is_dirty_of_a_segment_that_is_not_whole() {
+        for last_stable in [3, 5] {
+            let found = cleanable(&closed(), 40, 3, &marks(3, last_stable), &config(), 0);
+            assert_eq!((found.until, found.dirty_bytes), (last_stable, 0));
+        }
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl Log {
         let last_of_producers = self.stable_last_of_producers()?;
         let (config, segments, chunk) =
             (self.config(), self.segments.load_full(), cleaner.limits.buffer_bytes);
-        let log_start = self.marks().log_start;
+        let log_start = range.log_start;
         let work =
             Work { log: self, config, throttle, segments, chunk: chunk.max(HEADER_LEN), now_ms, log_start };
         work.go_on()?;

@@ -18,6 +18,8 @@
 //!   stays keeps its bytes.
 //! - What is cleaned lies below the last stable offset, what is undecided, the active segment, and the recovery point as it is on the
 //!   disk: past that a hole is a loss.
+//! - The log start that it goes by is on the disk: what lies below is not looked at, and must not come back when a tombstone behind
+//!   it, or there, has gone.
 //! - What a producer's state hangs on is stable before anything goes in its favour.
 //! - A batch that cannot be believed ends the clean and sets the partition aside, with the place and the reason;
 //!   nothing is left out in silence.

@@ -25,7 +25,7 @@ pub(super) struct Work<'w> {
     /// Bytes read or written at once.
     pub(super) chunk: usize,
     pub(super) now_ms: i64,
-    /// As it was when the clean began.
+    /// As it was when the log was looked at, and for good.
     pub(super) log_start: i64,
 }
 

@@ -54,6 +54,10 @@ impl Written {
         self.0.iter().any(|checkpoint| checkpoint.as_ref().is_none_or(says))
     }
 
+    fn log_start(&self, topic: &str, partition: i32) -> Option<i64> {
+        self.0.get(1)?.as_ref()?.get(topic, partition)
+    }
+
     fn recovery_point(&self, topic: &str, partition: i32) -> Option<i64> {
         self.0.first()?.as_ref()?.get(topic, partition)
     }
@@ -165,6 +169,12 @@ impl LogDir {
     /// Whether the checkpoint on the disk says that everything of `log` below `offset` is stable.
     pub(super) fn is_written_stable(&self, log: &Log, offset: i64) -> bool {
         self.written.lock().recovery_point(log.topic(), log.partition()).is_some_and(|point| point >= offset)
+    }
+
+    /// Whether what is on the disk says that `log` does not begin below `start`.
+    pub(super) fn is_start_written(&self, log: &Log, start: i64) -> bool {
+        let written = self.written.lock().log_start(log.topic(), log.partition());
+        start <= log.oldest_on_disk() || written.is_some_and(|written| written >= start)
     }
 
     /// Writes the checkpoints that changed since they were last written; answers how many files that were.

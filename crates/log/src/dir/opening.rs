@@ -113,8 +113,7 @@ impl Opening<'_> {
             .metered(self.checked)
             .certain_start(checkpoints.starts_are_certain)
             .vouched(self.evidence.vouched(topic, partition));
-        let (log, mut report) = Log::open_at(home, topic, partition, options)?;
-        log.look_at(noted, &mut report);
+        let (log, report) = Log::open_at(home, topic, partition, options, noted)?;
         let said = report.lost_end.as_ref().map_or(0, |lost| lost.upto);
         let (log_end, known_end) = (log.marks().log_end, checkpoints.known_end(topic, partition).max(said));
         if log_end < known_end {

@@ -41,6 +41,7 @@ use crate::open::witnesses::{Checkpointed, Heard};
 use crate::rewritten;
 use crate::scan::derive::Sparse;
 use crate::scan::headers::walk_headers;
+use crate::scrub::{self, Noted};
 use crate::segment::{Segment, names};
 use crate::sick::is_full;
 use crate::writer::Writer;
@@ -51,6 +52,7 @@ pub(crate) fn open(
     topic: &str,
     partition: i32,
     options: OpenOptions,
+    noted: &Noted,
 ) -> Result<(Log, RecoveryReport), LogError> {
     let mut report = RecoveryReport::default();
     let mut found = load_segments(&home, &options, &mut report)?;
@@ -64,6 +66,9 @@ pub(crate) fn open(
     let Recovered { segments, sparse, looks, first_timestamp: first, .. } = recovered;
     let log_start = segments.first().map_or(0, |first| first.base_offset).max(start).min(log_end);
 
+    let noted = noted.about(topic, partition);
+    // What ended a transaction may be among it.
+    scrub::look_at(&segments, noted);
     let mut epochs = load_epochs(&home, &segments, (log_start, log_end), &options, &mut report)?;
     let place = Place { home: &home, segments: &segments, listing: &listing, looks: &looks, log_end };
     let Replayed { producers, snapshots, last_aborted, undecided } =
@@ -74,6 +79,7 @@ pub(crate) fn open(
     let opened_ms = segments
         .last()
         .map_or(options.now_ms, |active| active.filling_since(first_timestamp, options.now_ms));
+    scrub::tell(&segments, noted, &mut report);
     let writer = Writer {
         producers: home.producers.count(producers),
         sparse,

@@ -43,7 +43,7 @@ pub(crate) use damage::KnownDamage;
 pub use damage::{Harm, Stretch};
 pub(crate) use evidence::{Anchors, Evidence};
 pub(crate) use extent::stretch_at;
-pub(crate) use noted::Noted;
+pub(crate) use noted::{Noted, look_at, tell};
 pub(crate) use places::Places;
 pub(crate) use round::Scrubbing;
 pub use round::{ScrubCounts, ScrubLimits, Scrubbed};

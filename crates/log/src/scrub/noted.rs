@@ -1,11 +1,12 @@
 //! Damage over a restart: where it was found is written down, and looked at again when the directory is opened.
 //!
-//! What counts is what is found there. A note is a place in a segment of a certain length; if a right batch lies there by
-//! now, the segment is another, or no batch of that offset is due there, nothing is refused. The scrub, to which such a segment
+//! What counts is what is found there. A note is a place in a segment that had a certain length, the active one included; if a right
+//! batch lies there by now, the segment is another or shorter, or no batch of that offset is due there, nothing is refused. The scrub, to which such a segment
 //! is suspect, has the last word.
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use pagewire_disk::{CheckpointError, DamageCheckpoint, DamageEntry, Disk};
@@ -57,7 +58,7 @@ impl Noted {
     }
 
     /// Those of one log.
-    fn about(&self, topic: &str, partition: i32) -> &[DamageEntry] {
+    pub(crate) fn about(&self, topic: &str, partition: i32) -> &[DamageEntry] {
         let log = |note: &DamageEntry| (note.topic.as_str(), note.partition).cmp(&(topic, partition));
         let from = self.0.partition_point(|note| log(note).is_lt());
         let to = self.0.partition_point(|note| log(note).is_le());
@@ -69,22 +70,31 @@ fn place(note: &DamageEntry) -> (&str, i32, i64, u64) {
     (&note.topic, note.partition, note.segment, note.from)
 }
 
-impl Log {
-    /// Looks at the places where it was damaged; what still is comes into the report.
-    pub(crate) fn look_at(&self, noted: &Noted, report: &mut RecoveryReport) {
-        let segments = self.segments.load();
-        let mine = noted.about(&self.topic, self.partition);
-        for notes in mine.chunk_by(|one, next| one.segment == next.segment) {
-            let named = notes.first().and_then(|note| {
-                let at = segments.binary_search_by_key(&note.segment, |segment| segment.base_offset);
-                segments.get(at.ok()?)
-            });
-            if let Some(segment) = named {
-                segment.look_at_all(notes, report);
-            }
-        }
-    }
+/// Looks at the places where segments of a log were damaged. What still is is known from then on.
+pub(crate) fn look_at(segments: &[Arc<Segment>], notes: &[DamageEntry]) {
+    by_segment(segments, notes).for_each(|(segment, notes)| segment.look_at_all(notes));
+}
 
+/// What is known of segments with notes comes into the report.
+pub(crate) fn tell(segments: &[Arc<Segment>], notes: &[DamageEntry], report: &mut RecoveryReport) {
+    by_segment(segments, notes).for_each(|(segment, _)| segment.tell_known(report));
+}
+
+/// Segments with notes that may be about them.
+fn by_segment<'n>(
+    segments: &'n [Arc<Segment>],
+    notes: &'n [DamageEntry],
+) -> impl Iterator<Item = (&'n Arc<Segment>, &'n [DamageEntry])> {
+    let of_one = notes.chunk_by(|one, next| one.segment == next.segment);
+    of_one.filter_map(|notes| {
+        let base = notes.first()?.segment;
+        let at = segments.binary_search_by_key(&base, |segment| segment.base_offset).ok()?;
+        let segment = segments.get(at)?;
+        notes.iter().any(|note| segment.may_be_meant(note)).then_some((segment, notes))
+    })
+}
+
+impl Log {
     /// Stretches that are known to be damaged, and are refused to readers, in rising order.
     pub fn damage(&self) -> Vec<Stretch> {
         self.segments.load().iter().flat_map(|segment| segment.damage.all()).collect()
@@ -92,8 +102,8 @@ impl Log {
 
     pub(crate) fn notes(&self) -> Vec<DamageEntry> {
         let segments = self.segments.load();
-        let closed = segments.iter().filter(|segment| segment.is_closed());
-        let found = closed
+        let found = segments
+            .iter()
             .flat_map(|segment| segment.damage.all().into_iter().map(|stretch| self.note(segment, stretch)));
         found.collect()
     }
@@ -113,18 +123,18 @@ impl Log {
 
 impl Segment {
     /// Looks at places of it, at no more than are kept apart: the scrub looks at all.
-    fn look_at_all(&self, notes: &[DamageEntry], report: &mut RecoveryReport) {
-        let size = self.end().size;
-        let mut same = notes.iter().filter(|note| note.size == size).take(STRETCHES_MAX).peekable();
-        if same.peek().is_none() {
-            return;
-        }
+    fn look_at_all(&self, notes: &[DamageEntry]) {
         self.suspect.store(true, Ordering::Relaxed);
-        let path = self.path();
+        let same = notes.iter().filter(|note| self.may_be_meant(note)).take(STRETCHES_MAX);
         let failed = same.filter_map(|note| self.look_at(note).err()).reduce(|first, _| first);
         if let Some(error) = failed {
-            tracing::warn!(file = %path.display(), %error, "not looked at everywhere where it was damaged");
+            tracing::warn!(file = %self.path().display(), %error, "not looked at everywhere where it was damaged");
         }
+    }
+
+    /// All that is known of it takes the place of what was told.
+    fn tell_known(&self, report: &mut RecoveryReport) {
+        let (path, size) = (self.path(), self.end().size);
         let told_before = report.damage.len();
         report.damage.retain(|damaged| damaged.file != path);
         let was_told = report.damage.len() < told_before;
@@ -139,6 +149,13 @@ impl Segment {
         };
         let known = self.damage.all().into_iter().map(|stretch| stretch.of(path.clone()));
         report.damage.extend(known.filter(|damaged| !is_a_hole(damaged)));
+    }
+
+    /// Whether a note is about this file: it is as long as it was, or has grown since. Where only records are missing no bytes tell
+    /// that it is the same one.
+    fn may_be_meant(&self, note: &DamageEntry) -> bool {
+        let size = self.end().size;
+        note.size == size || note.size < size && note.from < note.to
     }
 
     fn look_at(&self, note: &DamageEntry) -> io::Result<()> {

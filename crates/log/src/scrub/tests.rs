@@ -377,6 +377,33 @@ fn known_damage_is_refused_from_the_first_read_after_a_restart() {
     assert_eq!((log.known_damage(), read(&log, 0).ok()), (1, Some((0, 9))));
 }
 
+/// A power cut took the segment behind it, which nobody had written to. What was known is written down by every start.
+#[test]
+fn damage_in_what_is_the_active_segment_again_stays_known() {
+    let world = World::new();
+    let log = world.log(0, 3);
+    log.sync().expect("synced");
+    world.damage(0, 0, size() + 70);
+    log.roll_if_due(i64::MAX / 2).expect("rolled");
+    world.scrub(10_000);
+    world.dir.end_scrub(10_000);
+    world.dir.write_checkpoints().expect("written");
+    assert_eq!(log.known_damage(), 1);
+    drop(log);
+    let World { disk, dir } = world;
+    drop(dir);
+    disk.remove_file(Path::new("/data/t-0/00000000000000000030.log")).expect("the empty one");
+    let world = World::open(disk);
+    let log = world.dir.get("t", 0).expect("open");
+    assert_eq!((log.segments().len(), log.known_damage()), (1, 1));
+    log.append(batch(), AppendContext { leader_epoch: 0, origin: Origin::Client, now_ms: 0 })
+        .expect("appended");
+    drop(log);
+    let World { disk, dir } = world;
+    drop(dir);
+    assert_eq!(World::open(disk).dir.get("t", 0).expect("open").known_damage(), 1);
+}
+
 /// A note is no evidence.
 #[test]
 fn what_was_put_right_while_the_broker_was_stopped_is_served_at_once() {

@@ -22,6 +22,7 @@ use crate::handles::Handles;
 use crate::home::Home;
 use crate::log::Log;
 use crate::rewritten;
+use crate::scrub::Noted;
 
 /// Descriptors that recovery may keep meanwhile.
 const HANDLES: usize = 16;
@@ -82,7 +83,7 @@ impl Forecast {
             leader_epoch: -1,
             now_ms: 0,
         };
-        match Log::open_at(home, "", 0, options) {
+        match Log::open_at(home, "", 0, options, &Noted::default()) {
             Ok((log, report)) => {
                 let refused = known.log_start.is_some_and(|start| start > log.marks().log_end);
                 let start_is_new = known.start_is_lost || refused && !known.certain_start;

@@ -25,10 +25,15 @@ pub(crate) fn equal_to_a_rebuild(world: &mut World, place: usize) {
     let made = world.partitions.iter().filter(|partition| partition.made && partition.place == place);
     for partition in made.filter(whole) {
         let path = world.path(partition);
+        // What retention could not remove from a sick disk goes with the next start, and may lack what went first.
+        let log = world.dirs().get(partition.topic, partition.number);
+        let first = log.and_then(|log| Some(log.segments().first()?.base_offset));
+        let first = first.filter(|_| world.places[place].was_ill).unwrap_or(0);
         let files = files(disk, &path);
         let rebuilt = rebuilt(world, partition, &path, &files);
         for (name, bytes) in &rebuilt {
-            let is_ours = base_of(name).is_some_and(|base| !partition.others.contains(&base));
+            let is_ours =
+                base_of(name).is_some_and(|base| base >= first && !partition.others.contains(&base));
             if is_ours && [".index", ".timeindex"].iter().any(|suffix| name.ends_with(suffix)) {
                 let found = files.get(name);
                 if found != Some(bytes) && world.places[place].was_ill && may_lack_entries(name, found, bytes)

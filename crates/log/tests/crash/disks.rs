@@ -41,6 +41,8 @@ pub(crate) struct Place {
     used: FailingDisk,
     /// It is that, or about to be: whatever fails there is no wonder.
     pub(crate) illness: Option<Illness>,
+    /// It was opened under the process, and nobody has looked at its logs.
+    pub(crate) is_new: bool,
     /// Since the process started some of it could not be read.
     pub(crate) was_unreadable: bool,
     /// It ever was.
@@ -62,6 +64,7 @@ impl Place {
             disk,
             used,
             illness: None,
+            is_new: false,
             was_unreadable: false,
             was_ill: false,
             was_harmed: false,
@@ -115,6 +118,6 @@ impl Place {
     /// What is left of it is used by another process.
     pub(crate) fn go_on_as(&mut self, disk: ForgettingDisk) {
         self.used = FailingDisk::new(Arc::new(disk.clone()));
-        (self.disk, self.illness, self.was_unreadable) = (disk, None, false);
+        (self.disk, self.illness, self.was_unreadable, self.is_new) = (disk, None, false, false);
     }
 }

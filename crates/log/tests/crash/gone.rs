@@ -9,10 +9,10 @@ use pagewire_disk::{Disk, ForgettingDisk};
 use pagewire_log::{CreateError, FailedLog, LogError};
 
 use crate::harm::said;
-use crate::life;
 use crate::model::Partition;
 use crate::ops::{or_excused, partitions};
 use crate::world::World;
+use crate::{harmed, life};
 
 /// Takes one away, or puts one back.
 pub(crate) fn befall(world: &mut World) {
@@ -120,6 +120,10 @@ pub(crate) fn go_on(world: &mut World) {
                 report.failed
             );
             let log = world.log(at).expect("it is back");
+            if world.partitions[at].floor < world.partitions[at].end {
+                // It was away since the power went.
+                harmed::lose_the_end(world, at, &log, &report);
+            }
             world.partitions[at].settle(log.marks());
             life::look_at(world, at, &log);
         }

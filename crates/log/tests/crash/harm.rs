@@ -150,8 +150,9 @@ fn choose(
     let names: Vec<_> =
         disk.read_dir(dir).expect("a directory").into_iter().map(|entry| entry.name).collect();
     let bases: Vec<i64> = names.iter().filter_map(|name| name.strip_suffix(".log")?.parse().ok()).collect();
-    // What compaction made is to take its place, and is whole.
-    let is_replaced = |base: &i64| names.contains(&format!("{base:020}.log.swap"));
+    // What compaction made is to take their places, of some segments from its own base on, and is whole.
+    let swap = names.iter().find_map(|name| name.strip_suffix(".log.swap")?.parse::<i64>().ok());
+    let is_replaced = |base: &i64| swap.is_some_and(|swap| swap <= *base);
     let (mut victims, mut before) = (Vec::new(), 0);
     for (n, base) in bases.iter().enumerate() {
         let path = dir.join(format!("{base:020}.log"));

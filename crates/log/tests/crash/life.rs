@@ -107,6 +107,7 @@ pub(crate) fn arrive(
         world.places[place].id = dir.directory_id();
     }
     cuts::are_told(world, report, files);
+    places.clone().for_each(|place| world.places[place].is_new = false);
     let has_come = |place: usize| places.contains(&place) && here.contains(&place);
     let arrived: Vec<usize> =
         (0..world.partitions.len()).filter(|at| has_come(world.partitions[*at].place)).collect();
@@ -264,7 +265,10 @@ fn die(world: &mut World) {
 pub(crate) fn note(world: &mut World) {
     if world.dirs.is_some() {
         for (at, log) in world.open_logs() {
-            world.partitions[at].note(log.marks());
+            // Of what was opened and died before anybody looked, nothing was promised.
+            if !world.place_of(at).is_new {
+                world.partitions[at].note(log.marks());
+            }
         }
     }
 }

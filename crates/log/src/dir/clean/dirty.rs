@@ -96,11 +96,14 @@ impl<'d> Dirty<'d> {
         self.remember_that()
     }
 
-    /// Below the recovery point.
+    /// Below the recovery point, and not below the log start. That must not go back: what lies below it stays as it is while what
+    /// was deleted by its key goes for good.
     fn remember_where(&self) -> Result<(), CleanError> {
         let (log, dir, until) = (&self.taken.entry.log, self.taken.dir, self.rewritten_to());
         let synced = if log.marks().recovery_point < until { log.sync().map(drop) } else { Ok(()) };
-        if log.has_left() || dir.is_written_stable(log, until) {
+        if log.has_left()
+            || dir.is_written_stable(log, until) && dir.is_start_written(log, self.range.log_start)
+        {
             return Ok(());
         }
         synced.map_err(CleanError::at(log.dir()))?;

@@ -136,11 +136,12 @@ impl LogDir {
         let now = cleaning.offsets.get(log.topic(), log.partition());
         if checkpoint.is_some_and(|checkpoint| checkpoint != range.first_dirty) && checkpoint == now {
             let (at, start) = (checkpoint.unwrap_or_default(), range.first_dirty);
-            // Retention and DeleteRecords move the start of a log past what was cleaned. Nothing moves its end before that.
+            // Retention and DeleteRecords move the start of a log past what was cleaned: until that is for good what lies below is
+            // not to count as clean. Nothing moves its end before that.
             if at > start {
                 tracing::warn!(dir = %log.dir().display(), at, start, "clean up to an offset outside of the log: started over");
+                cleaning.offsets.set(log.topic(), log.partition(), start);
             }
-            cleaning.offsets.set(log.topic(), log.partition(), range.first_dirty);
         }
         Some(range)
     }

@@ -197,7 +197,7 @@ impl LogDir {
     }
 
     /// An error is noted; the next write says what this one did not.
-    fn write_clean_offsets(&self) -> io::Result<()> {
+    pub(super) fn write_clean_offsets(&self) -> io::Result<()> {
         let _file = self.cleaning.file.lock();
         let offsets = {
             let mut cleaning = self.cleaning.lock();

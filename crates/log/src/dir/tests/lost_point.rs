@@ -5,6 +5,7 @@ use pagewire_disk::{Call, Errno, Fault, When};
 
 use super::*;
 use crate::home::Home;
+use crate::scrub::Noted;
 use crate::verify::Fate;
 use crate::{Handles, OpenOptions, RecoveryReport};
 
@@ -236,7 +237,7 @@ fn a_log_that_its_start_made_stable_may_be_named_so_at_once() {
         leader_epoch: 0,
         now_ms: 0,
     };
-    let (log, _) = Log::open_at(home, "a", 0, options).expect("opened");
+    let (log, _) = Log::open_at(home, "a", 0, options, &Noted::default()).expect("opened");
     let point = log.marks().recovery_point;
     assert_eq!((point, log.evident_point(point)), (RECORDS as i64, RECORDS as i64));
 }

@@ -55,6 +55,7 @@ fn come_back(world: &mut World, place: usize) {
     }
     let Some(taken) = or_excused(world, place, "a directory that comes back", taken) else { return };
     let (_, report) = dirs.serve(taken).expect("served");
+    world.places[place].is_new = true;
     if !world.is_dead() && life::arrive(world, &report, &files, place..place + 1) {
         world.tally.count(if was_away {
             "directories that were away and came back"

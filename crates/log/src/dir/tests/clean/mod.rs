@@ -1,7 +1,9 @@
 //! Compaction of a directory's logs.
 
 mod holes;
+mod losses;
 mod remembered;
+mod starts;
 mod trouble;
 mod turns;
 
