@@ -48,19 +48,17 @@ pub(super) struct Claims {
 pub(super) struct Claim {
     claims: Arc<Claims>,
     names: BTreeSet<String>,
-    /// Another change was about one of them just before.
-    pub(super) waited: bool,
 }
 
 impl Claims {
     /// All of them, or none if one is another's.
-    fn try_claim(self: &Arc<Self>, names: &BTreeSet<String>, waited: bool) -> Option<Claim> {
+    fn try_claim(self: &Arc<Self>, names: &BTreeSet<String>) -> Option<Claim> {
         let mut claimed = self.names.lock();
         if names.iter().any(|name| claimed.contains(name)) {
             return None;
         }
         claimed.extend(names.iter().cloned());
-        Some(Claim { claims: Arc::clone(self), names: names.clone(), waited })
+        Some(Claim { claims: Arc::clone(self), names: names.clone() })
     }
 }
 
@@ -113,43 +111,49 @@ impl Change {
     }
 
     /// Claims topics by their names, when no other change is about them any more, nor about any that they would collide
-    /// with. If it waited for that, what was read before may be old. An error: another one has waited for a disk for long.
+    /// with. What was read of them before may be old. An error: another one has waited for a disk for long.
     pub(super) async fn claim<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Result<Claim, Refused> {
-        self.claim_until(names, Instant::now() + CLAIMED_WITHIN).await.ok_or_else(|| {
-            let message =
-                "another change of the topic waits for a disk that does not answer: try again later";
-            Refused::new(ErrorCode::RequestTimedOut, message)
-        })
+        self.claim_until(&folded(names), Instant::now() + CLAIMED_WITHIN).await.ok_or_else(refuse_claimed)
+    }
+
+    /// The same, but of those that another one keeps for long only that they are told.
+    pub(super) async fn claim_what_is_free<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> (Vec<Claim>, BTreeSet<String>) {
+        let mut names = folded(names);
+        if let Some(all) = self.claim_until(&names, Instant::now() + CLAIMED_WITHIN).await {
+            return (vec![all], BTreeSet::new());
+        }
+        let (claims, mut free) = (&self.cluster().claims, Vec::new());
+        names.retain(|name| {
+            let claim = claims.try_claim(&BTreeSet::from([name.clone()]));
+            let is_kept = claim.is_none();
+            free.extend(claim);
+            is_kept
+        });
+        (free, names)
     }
 
     /// The same, however long it takes.
     pub(super) async fn claim_at_last(&self, name: &str) -> Claim {
-        let mut waited = false;
+        let names = folded([name]);
         loop {
-            if let Some(mut claim) = self.claim_until([name], Instant::now() + CLAIMED_WITHIN).await {
-                claim.waited |= waited;
+            if let Some(claim) = self.claim_until(&names, Instant::now() + CLAIMED_WITHIN).await {
                 return claim;
             }
-            waited = true;
         }
     }
 
-    async fn claim_until<'n>(
-        &self,
-        names: impl IntoIterator<Item = &'n str>,
-        until: Instant,
-    ) -> Option<Claim> {
-        let names: BTreeSet<String> = names.into_iter().map(names::folded).collect();
+    async fn claim_until(&self, names: &BTreeSet<String>, until: Instant) -> Option<Claim> {
         let claims = &self.cluster().claims;
-        let mut waited = false;
         loop {
             let mut given_back = std::pin::pin!(claims.given_back.notified());
             // Listens first and looks then: one that is given back in between is heard of.
             given_back.as_mut().enable();
-            if let Some(claim) = claims.try_claim(&names, waited) {
+            if let Some(claim) = claims.try_claim(names) {
                 return Some(claim);
             }
-            waited = true;
             self.aside(timeout_at(until, given_back)).await.ok()?;
         }
     }
@@ -167,6 +171,16 @@ impl Change {
     pub(crate) fn done(self) -> Arc<Broker> {
         self.broker
     }
+}
+
+fn folded<'n>(names: impl IntoIterator<Item = &'n str>) -> BTreeSet<String> {
+    names.into_iter().map(names::folded).collect()
+}
+
+/// Another change has waited for a disk for long.
+pub(super) fn refuse_claimed() -> Refused {
+    let message = "another change of the topic waits for a disk that does not answer: try again later";
+    Refused::new(ErrorCode::RequestTimedOut, message)
 }
 
 impl Cluster {

@@ -4,7 +4,6 @@
 //! directory. What is left to do in the turn is to compare what was loaded with what there is by then.
 
 use std::{
-    borrow::Cow,
     collections::{HashMap, HashSet},
     path::{Path, PathBuf},
     sync::Arc,
@@ -328,12 +327,9 @@ impl Change {
             if !found(record.topic_id).is_some_and(|topic| is_due(&topic)) {
                 continue;
             }
-            let claim = self.claim_at_last(&record.name).await;
-            let mut record = Cow::Borrowed(record);
-            if claim.waited {
-                let Ok(Some((now, _))) = cluster.catalog.topic(&record.name).await else { continue };
-                record = Cow::Owned(now);
-            }
+            let _claim = self.claim_at_last(&record.name).await;
+            // Whoever had the turn meanwhile may have changed it, or there is another one of its name.
+            let Ok(Some((record, _))) = cluster.catalog.topic(&record.name).await else { continue };
             if let Some(topic) = found(record.topic_id) {
                 let one = self.show_one(&record, &topic, failed, least_epoch).await;
                 all.partitions.extend(one.partitions);

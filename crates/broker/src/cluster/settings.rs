@@ -90,6 +90,7 @@ impl Change {
     /// Puts the broker's settings in force, for all topics too.
     pub(crate) async fn put_broker_config_in_force(&self, next: BrokerConfig) -> Result<(), Refused> {
         self.broker.set_config(next);
-        self.refresh_topics().await
+        self.refresh_topics().await;
+        Ok(())
     }
 }

@@ -29,26 +29,20 @@ impl Change {
     }
 
     /// Resolves all topics' settings again: a broker default changed.
-    pub(super) async fn refresh_topics(&self) -> Result<(), Refused> {
+    pub(super) async fn refresh_topics(&self) {
         let cluster = self.cluster();
-        for (mut record, _) in cluster.catalog.topics().await?.0 {
-            // One that is being made is shown as it has to be by then.
-            if cluster.image().topic(&record.name).is_none() {
-                continue;
-            }
-            let claim = self.claim_at_last(&record.name).await;
-            if claim.waited {
-                let Some((found, _)) = cluster.catalog.topic(&record.name).await? else { continue };
-                record = found;
-            }
-            if let Some(topic) = cluster.image().topic(&record.name).cloned() {
-                let resolved = Arc::new(TopicConfig::resolve(&record.configs, &self.config()));
+        // One that is being made is shown as it has to be by then.
+        let names: Vec<_> = cluster.image().topics().map(|topic| Arc::clone(&topic.name)).collect();
+        for name in names {
+            // Whoever had the turn meanwhile may have changed its own settings.
+            let _claim = self.claim_at_last(&name).await;
+            if let Some(topic) = cluster.image().topic(&name).cloned() {
+                let resolved = Arc::new(TopicConfig::resolve(&topic.own_configs, &self.config()));
                 self.put_in_force(&topic, resolved).await;
             }
             tokio::task::consume_budget().await;
         }
         self.broker.tell_settings_changed();
-        Ok(())
     }
 
     /// Of a topic that is claimed.

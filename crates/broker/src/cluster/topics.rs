@@ -28,6 +28,7 @@ use pagewire_wire::ErrorCode;
 
 use super::{
     Change, Cluster, Image, PartitionEntry, Refused, TopicEntry,
+    change::refuse_claimed,
     logs::{Unnamed, host, settings},
     names,
     placement::Placed,
@@ -153,10 +154,7 @@ impl Change {
     /// Creates topics, in order; when this returns they take records. All logs that are made for them are written down at once,
     /// before the first of them is seen.
     pub(crate) async fn create_topics(&self, all: Vec<NewTopic>) -> Vec<Result<Arc<TopicEntry>, Refused>> {
-        let _claim = match self.claim(all.iter().map(|new| new.name.as_str())).await {
-            Ok(claim) => claim,
-            Err(refused) => return all.iter().map(|_| Err(refused.clone())).collect(),
-        };
+        let (_claims, claimed) = self.claim_what_is_free(all.iter().map(|new| new.name.as_str())).await;
         let config = self.config();
         let mut begun: Vec<Creation> = Vec::with_capacity(all.len());
         for new in all {
@@ -168,6 +166,7 @@ impl Change {
             });
             let creation = match twin {
                 Some(twin) => Creation::Done(Err(refuse_twin(&new.name, twin))),
+                None if claimed.contains(&names::folded(&new.name)) => Creation::Done(Err(refuse_claimed())),
                 None => self.begin_topic(new).await,
             };
             begun.push(creation);

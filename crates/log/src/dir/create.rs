@@ -10,13 +10,14 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::errors::CreateError;
-use super::making::Making;
+use super::making::{Making, Wanted};
 use super::names::is_legal;
 use super::options::PartitionSettings;
 use super::records::has_records;
 use super::reopen::tell;
 use super::stray::set_aside;
 use super::{LoadedLog, LogDir};
+use crate::scrub::Noted;
 use crate::{Log, Offline};
 
 impl LogDir {
@@ -59,7 +60,7 @@ impl LogDir {
         settings: &PartitionSettings,
         now_ms: i64,
     ) -> Result<(), CreateError> {
-        let (opened, made) = self.bring_up(topic, partitions, settings, now_ms, true);
+        let (opened, made) = self.bring_up(topic, partitions, settings, now_ms, Wanted::Made);
         for log in &opened {
             tell(&log.report);
         }
@@ -75,7 +76,20 @@ impl LogDir {
         settings: &PartitionSettings,
         now_ms: i64,
     ) -> Result<Option<LoadedLog>, CreateError> {
-        let (mut opened, done) = self.bring_up(topic, &[partition], settings, now_ms, false);
+        self.open_damaged(topic, partition, settings, now_ms, &Noted::default())
+    }
+
+    /// The same of one that is known to be damaged there.
+    pub(super) fn open_damaged(
+        &self,
+        topic: &str,
+        partition: i32,
+        settings: &PartitionSettings,
+        now_ms: i64,
+        noted: &Noted,
+    ) -> Result<Option<LoadedLog>, CreateError> {
+        let wanted = Wanted::There { noted };
+        let (mut opened, done) = self.bring_up(topic, &[partition], settings, now_ms, wanted);
         let done = done.and(self.name_made().map_err(CreateError::at(&self.path)));
         done.map(|()| opened.pop())
     }
@@ -92,9 +106,9 @@ impl LogDir {
         partitions: &[i32],
         settings: &PartitionSettings,
         now_ms: i64,
-        may_make: bool,
+        wanted: Wanted<'_>,
     ) -> (Vec<LoadedLog>, Result<(), CreateError>) {
-        let making = Making { dir: self, topic, settings, now_ms, may_make, opened: Mutex::default() };
+        let making = Making { dir: self, topic, settings, now_ms, wanted, opened: Mutex::default() };
         let done = self.bring_up_with(&making, partitions);
         (making.opened.into_inner(), done)
     }
@@ -104,7 +118,7 @@ impl LogDir {
         if let Some(&partition) = partitions.iter().find(|partition| !is_legal(topic, **partition)) {
             return Err(CreateError::Name { topic: topic.to_owned(), partition });
         }
-        let mut change = if making.may_make {
+        let mut change = if making.wanted.is_made() {
             self.changing.of_free(topic, partitions).ok_or_else(|| CreateError::BeingOpened {
                 topic: topic.to_owned(),
                 partition: partitions.first().copied().unwrap_or_default(),
@@ -119,7 +133,7 @@ impl LogDir {
         if let Some(offline) = self.offline() {
             return Err(offline.into());
         }
-        let made = if making.may_make {
+        let made = if making.wanted.is_made() {
             making.all(&missing)
         } else {
             change.while_opening(topic, &missing, || making.all(&missing))

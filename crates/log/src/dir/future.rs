@@ -11,7 +11,6 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use pagewire_disk::PartitionMetadata;
 use pagewire_disk::checkpoint::PARTITION_METADATA_FILE;
@@ -21,7 +20,6 @@ use super::delete::Doomed;
 use super::errors::CreateError;
 use super::names::{DELETE, FUTURE, future_of, is_legal, marked_dir, partition_dir};
 use super::options::PartitionSettings;
-use super::table::Entry;
 use super::{LoadedLog, LogDir};
 use crate::backup::Complete;
 use crate::scrub::Noted;
@@ -152,21 +150,13 @@ impl LogDir {
         self.clear_the_way(topic, partition, &to, future.topic_id)?;
         let renamed = self.disk.rename(&from, &to).and_then(|()| self.disk.sync_dir(&self.path));
         renamed.inspect_err(|error| self.note(&self.path, error)).map_err(CreateError::at(&to))?;
-        let opened = self.open_again(topic, partition, settings, now_ms);
+        let opened = self.open_damaged(topic, partition, settings, now_ms, damage);
         // Whatever keeps it closed, it is here: the next attempt is that of `log online`, or of a start.
-        let mut opened =
-            opened.inspect_err(|_| self.unopened.lock().add(topic, partition, future.topic_id))?;
-        if let (Some(entry), Some(opened)) = (self.entry(topic, partition), &mut opened) {
-            self.look_at(&entry, damage, opened);
-        }
-        Ok(opened)
-    }
-
-    fn look_at(&self, entry: &Arc<Entry>, damage: &Noted, opened: &mut LoadedLog) {
-        entry.log.look_at(damage, &mut opened.report);
-        if entry.log.known_damage() > 0 {
+        let opened = opened.inspect_err(|_| self.unopened.lock().add(topic, partition, future.topic_id))?;
+        if self.entry(topic, partition).is_some_and(|entry| entry.log.known_damage() > 0) {
             self.note_damage();
         }
+        Ok(opened)
     }
 }
 

@@ -26,6 +26,7 @@ use super::options::PartitionSettings;
 use super::table::Entry;
 use super::{LoadedLog, LogDir, parallel};
 use crate::RecoveryReport;
+use crate::scrub::Noted;
 
 /// Threads that make logs side by side: what they wait for is syncs, and the disk does several at once.
 const THREADS: usize = 8;
@@ -41,14 +42,36 @@ enum Begun {
     Fresh(Arc<Fresh>),
 }
 
+/// What becomes of one that is not there.
+#[derive(Clone, Copy)]
+pub(super) enum Wanted<'a> {
+    Made,
+    /// It is gone. One that is there is known to be damaged at these places.
+    There {
+        noted: &'a Noted,
+    },
+}
+
+impl Wanted<'_> {
+    pub(super) const fn is_made(self) -> bool {
+        matches!(self, Self::Made)
+    }
+
+    fn noted(self, topic: &str, partition: i32) -> Noted {
+        match self {
+            Self::Made => Noted::default(),
+            Self::There { noted } => Noted::of(noted.about(topic, partition).to_vec()),
+        }
+    }
+}
+
 /// A topic's logs to be made, or opened.
 pub(super) struct Making<'a> {
     pub(super) dir: &'a LogDir,
     pub(super) topic: &'a str,
     pub(super) settings: &'a PartitionSettings,
     pub(super) now_ms: i64,
-    /// One that is not there is made; else it is gone.
-    pub(super) may_make: bool,
+    pub(super) wanted: Wanted<'a>,
     /// What opening those found that were there.
     pub(super) opened: Mutex<Vec<LoadedLog>>,
 }
@@ -96,7 +119,7 @@ impl Making<'_> {
             let entry = self.take_up(partition, &path).inspect_err(|error| self.note(&path, error))?;
             return Ok(Begun::Found(entry));
         }
-        if !self.may_make || self.dir.is_gone(topic, partition) {
+        if !self.wanted.is_made() || self.dir.is_gone(topic, partition) {
             return Err(self.dir.gone_error(topic, partition).into());
         }
         let forgotten = self.dir.forget(&[(topic, partition)]).map_err(CreateError::at(&self.dir.path));
@@ -132,7 +155,8 @@ impl Making<'_> {
     fn open(&self, partition: i32, path: &Path) -> Result<Arc<Entry>, CreateError> {
         let mut said = Checkpoints::default();
         said.carry(&self.dir.carried.lock(), self.topic, partition, true);
-        let evidence = Evidence::of_an_attempt(said);
+        let noted = self.wanted.noted(self.topic, partition);
+        let evidence = Evidence { noted, ..Evidence::of_an_attempt(said) };
         let (entry, report) = self.dir.opening(&evidence, self.now_ms, |opening, notices| {
             opening.recover(path, self.topic, partition, self.settings, notices)
         })?;

@@ -200,10 +200,11 @@ impl Moving {
         // Whoever waits for what was appended so far hears of it.
         log.sync().map_err(MoveError::at(log.dir()))?;
         let disk = Arc::clone(self.to.disk());
+        // Before the copy: a cleaning that ends meanwhile may be of segments that are copied as they were before.
+        let cleaned_to = self.from.cleaned_to(&self.future.topic, self.future.partition);
         let copy = self.follow.complete(&self.entry, (&*disk, &self.dir), pace)?;
         self.end = copy.end;
         self.damage = log.notes();
-        let cleaned_to = self.from.cleaned_to(&self.future.topic, self.future.partition);
         let expected = self.to.expect(&self.future, copy, cleaned_to);
         expected.map_err(MoveError::at(self.to.path()))
     }

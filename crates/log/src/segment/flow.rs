@@ -90,9 +90,11 @@ impl Segment {
         let aborted = self.sync_aborted()?;
         let size = self.end().size;
         // A marker is written before its entry counts, and counts itself only after that.
-        let cut_back = self.flow.cut_back.swap(false, Ordering::AcqRel);
+        let cut_back = self.flow.cut_back.load(Ordering::Acquire);
         if self.flow.synced.load(Ordering::Acquire) < size || cut_back || !self.txns.has_stable(aborted) {
             let file = self.file().map_err(SyncError::NotBegun)?;
+            // What is cut back from now on is for the next sync; where this one fails there is none.
+            self.flow.cut_back.store(false, Ordering::Release);
             let writes = self.log_slot.writes();
             file.sync_data().map_err(SyncError::Failed)?;
             self.log_slot.note_sync(writes);
