@@ -19,10 +19,13 @@ use super::online::to_its_end;
 use super::{Change, Cluster, PartitionEntry, Refused, TopicEntry};
 use crate::{clock::now_ms, partition::Partition};
 
+/// The last round, for which appends wait, brings no more than that.
+const LAST_MAX_BYTES: u64 = 16 << 20;
+
 /// What came of it.
 pub(crate) enum Switch {
     Done,
-    /// A backup needs the log where it is, or another change of the topic waits for a disk.
+    /// A backup needs the log where it is, another change of the topic waits for a disk, or the copy lacks much again.
     Later(Box<Moving>),
     /// The log goes on where it is.
     Failed(MoveError),
@@ -46,13 +49,13 @@ impl Change {
         let halted = to_its_end(move || {
             let mut moving = moving;
             // It is little, and others wait for it: no rate slows it down.
-            let halted = moving.halt(&|_| Ok(()));
+            let halted = moving.halt(LAST_MAX_BYTES, &|_| Ok(()));
             (moving, halted)
         });
         let (moving, halted) = self.aside(halted).await.ok_or_else(|| Refused::broken_off("moving it"))?;
         match halted {
             Ok(()) => {}
-            Err(MoveError::Held) => return Ok(Switch::Later(Box::new(moving))),
+            Err(MoveError::Held | MoveError::Behind(_)) => return Ok(Switch::Later(Box::new(moving))),
             Err(error) => return Ok(Switch::Failed(error)),
         }
         if let Err(refused) = self.store(&record, version).await {

@@ -15,9 +15,9 @@ use crate::cluster::{Refused, Switch, change};
 
 /// With no more left than this the last round is made, for which appends wait.
 const LEFT_MAX_BYTES: u64 = 1 << 20;
-/// As many rounds are made before, of a log that is appended to faster than it is copied; then its appends wait longer.
+/// As many rounds are made before; of a log that is appended to as fast as it is copied that is told once.
 const ROUNDS_MAX: usize = 32;
-/// Between two looks whether a backup still needs the log where it is.
+/// Between two attempts: a backup may still need the log where it is, or it is being opened anew.
 const PAUSE: Duration = Duration::from_millis(if cfg!(test) { 5 } else { 500 });
 
 /// Why a move ended before its switch.
@@ -36,7 +36,9 @@ impl From<MoveError> for Ended {
 pub(super) fn run(broker: &Arc<Broker>, going: &Arc<Move>, runtime: &Handle) {
     let ended = loop {
         match attempt(broker, going, runtime) {
-            Err(Ended::Move(MoveError::Reopened)) if !going.ending.is_cancelled() => {}
+            Err(Ended::Move(MoveError::Reopened)) if !going.ending.is_cancelled() => {
+                std::thread::sleep(PAUSE);
+            }
             ended => break ended,
         }
     };
@@ -74,8 +76,15 @@ fn attempt(broker: &Arc<Broker>, going: &Arc<Move>, runtime: &Handle) -> Result<
     let pace = |bytes| pace.moved(bytes);
     pace(0).map_err(|_| MoveError::Nothing)?;
     let mut moving = broker.cluster().log_dirs().begin_move(&going.future, &going.to)?;
+    let mut is_told = false;
     loop {
         catch_up(&mut moving, going, &pace)?;
+        if !is_told && moving.left_bytes() > LEFT_MAX_BYTES {
+            is_told = true;
+            let (topic, partition, to) = (&*going.future.topic, going.future.partition, going.to.display());
+            warn!(topic, partition, %to, "is appended to about as fast as it is copied, and moves when it is not; \
+                replica.alter.log.dirs.io.max.bytes.per.second, if it is set, slows the copying down");
+        }
         let (wanted, ending) = (moving, going.ending.clone());
         let switched = change(broker, |change| async move {
             if ending.is_cancelled() {
@@ -103,7 +112,7 @@ fn catch_up(
         moving.catch_up(pace)?;
         let (bytes, end) = moving.so_far();
         going.note((bytes, end));
-        if moving.log().size_bytes().saturating_sub(bytes) <= LEFT_MAX_BYTES {
+        if moving.left_bytes() <= LEFT_MAX_BYTES {
             break;
         }
     }

@@ -82,6 +82,16 @@ impl Follow {
         self.copied.iter().map(|one| one.bytes).sum()
     }
 
+    /// Bytes of records that a round would copy now.
+    pub(crate) fn left_bytes(&self, entry: &Entry) -> u64 {
+        let segments = entry.log.segments.load();
+        let left = |segment: &Arc<Segment>| {
+            let copied = self.copied.iter().find(|one| Arc::ptr_eq(&one.segment, segment));
+            segment.end().size.saturating_sub(copied.map_or(0, |one| one.bytes))
+        };
+        segments.iter().map(left).sum()
+    }
+
     /// A round, into the directory `to` of `disk`, after which the copy reaches the offset that is answered. Blocks.
     pub(crate) fn catch_up(
         &mut self,
@@ -119,6 +129,9 @@ impl Follow {
 
     fn round(&mut self, entry: &Entry, placing: &Placing<'_>) -> Result<(Moment, Active), Unfollowed> {
         for _ in 0..TRIES_MAX {
+            if entry.log.is_given_up() {
+                return Err(Unfollowed::Reopened);
+            }
             let taken = self.attempt(entry, placing)?;
             if entry.log.is_given_up() {
                 return Err(Unfollowed::Reopened);

@@ -24,6 +24,9 @@ use crate::dir::{Entry, LogDir};
 use crate::held::Hold;
 use crate::writer::Writer;
 
+/// Whether a log that was halted takes appends again is looked at this often.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
 /// What is to be copied of each log, as of one moment. Until a log is copied or dropped it is cleaned up to its end of
 /// that moment only.
 #[derive(Debug, Default)]
@@ -37,7 +40,7 @@ pub struct NotedLog {
     _hold: Hold,
 }
 
-/// There was no moment: a log was being appended to all the while.
+/// There was no moment: a log was being appended to all the while, or is between two log directories.
 #[derive(Debug)]
 pub struct Busy(Arc<Entry>);
 
@@ -82,9 +85,14 @@ impl Busy {
         self.0.log.partition()
     }
 
-    /// Waits, holding nothing, until the log is not being appended to, no longer than `patience`.
+    /// Waits, holding nothing, until the log is not being appended to, and takes appends again if it was halted, no longer than
+    /// `patience`.
     pub fn wait(&self, patience: Duration) {
-        drop(self.0.log.writer.try_lock_for(patience));
+        let (log, until) = (&self.0.log, Instant::now() + patience);
+        drop(log.writer.try_lock_until(until));
+        while log.is_halted() && Instant::now() < until {
+            std::thread::sleep(LOOK_EVERY.min(patience));
+        }
     }
 }
 
@@ -94,6 +102,10 @@ pub fn note<'d>(dirs: impl IntoIterator<Item = &'d LogDir>, patience: Duration) 
     let entries: Vec<Arc<Entry>> = dirs.into_iter().flat_map(LogDir::entries).collect();
     let mut noted = HashMap::with_capacity(entries.len());
     let locked = lock_all(&entries, patience)?;
+    // One that was halted for its switch may be elsewhere by the time it is copied.
+    if let Some(halted) = entries.iter().find(|entry| entry.log.is_halted()) {
+        return Err(Busy(Arc::clone(halted)));
+    }
     for (entry, writer) in entries.iter().zip(&locked) {
         if let Some(moment) = Moment::of(&entry.log, writer) {
             let hold = Hold::at(&entry.log, moment.held_at());

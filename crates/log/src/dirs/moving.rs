@@ -48,12 +48,15 @@ pub enum MoveError {
     /// The partition is not served, was deleted, or is where it is wanted.
     #[error("there is nothing to be moved")]
     Nothing,
-    /// Its log was opened anew meanwhile: the move begins anew.
-    #[error("its log was opened anew meanwhile")]
+    /// Its log was opened anew meanwhile, or is to be: the move begins anew, once it is.
+    #[error("its log is opened anew")]
     Reopened,
     /// A backup that was begun has not copied it yet.
     #[error("a backup is being made of it")]
     Held,
+    /// Its copy lacks more than the last round may bring: it is to catch up once more.
+    #[error("its copy lacks {0} bytes")]
+    Behind(u64),
     /// The directory that it is to go to is not here, or takes no writes.
     #[error("{} takes no new logs", .0.display())]
     Target(PathBuf),
@@ -112,6 +115,10 @@ impl LogDirs {
         let from = self.here().find(|dir| dir.topic_id(topic, partition) == Some(future.topic_id));
         let from = from.filter(|dir| dir.path() != to).ok_or(MoveError::Nothing)?;
         let entry = from.entry(topic, partition).ok_or(MoveError::Nothing)?;
+        // What is copied of one that is to be opened anew is copied in vain.
+        if entry.log.is_given_up() {
+            return Err(MoveError::Reopened);
+        }
         let takes = |dir: &Arc<LogDir>| dir.offline().is_none() && dir.is_absent(topic, partition);
         let target = self.at(to).filter(takes);
         let target = target.ok_or_else(|| MoveError::Target(to.to_path_buf()))?;
@@ -173,6 +180,11 @@ impl Moving {
         (self.follow.bytes(), self.end)
     }
 
+    /// Bytes of records that a round would copy now.
+    pub fn left_bytes(&self) -> u64 {
+        self.follow.left_bytes(&self.entry)
+    }
+
     /// Copies what the log has more than its copy. Blocks for as long as the bytes take; `pace` hears of them.
     pub fn catch_up(&mut self, pace: Pace<'_>) -> Result<(), MoveError> {
         let disk = Arc::clone(self.to.disk());
@@ -181,14 +193,15 @@ impl Moving {
         Ok(())
     }
 
-    /// Nothing is appended to the log any more; the copy becomes complete, and its directory knows how much of it is stable. An
-    /// error: nothing came of it, and the log goes on.
-    pub fn halt(&mut self, pace: Pace<'_>) -> Result<(), MoveError> {
+    /// Nothing is appended to the log any more; the copy becomes complete, if it lacks no more than `left_max_bytes`, and its
+    /// directory knows how much of it is stable. An error: nothing came of it, and the log goes on.
+    pub fn halt(&mut self, left_max_bytes: u64, pace: Pace<'_>) -> Result<(), MoveError> {
         if self.entry.log.held.is_held() {
             return Err(MoveError::Held);
         }
         self.entry.log.halt();
-        let complete = self.complete(pace);
+        let left = self.left_bytes();
+        let complete = if left > left_max_bytes { Err(MoveError::Behind(left)) } else { self.complete(pace) };
         complete.map_err(|error| {
             self.entry.log.go_on();
             self.noted(error)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::dir::delete::Doomed;
 use crate::dir::errors::LogDirError;
 use crate::dir::locked::LockedDir;
-use crate::dir::names::DirName;
+use crate::dir::names::{DirName, future_of};
 use crate::dir::notice::Notice;
 
 /// How files begin that are written and removed to see whether a directory can be written.
@@ -51,6 +51,8 @@ impl LockedDir {
                     notices.push(Notice::Leftover { path: path.clone() });
                     doomed.push(Doomed { path, due_ms: now_ms });
                 }
+                // Of one of our moves: it goes on, or is told by whoever looks at moves.
+                DirName::Future if future_of(&entry.name).is_some() => {}
                 DirName::Future | DirName::Stray => notices.push(Notice::SetAside { path }),
                 DirName::Other => notices.push(Notice::Unknown { path }),
             }

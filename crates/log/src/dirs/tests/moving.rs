@@ -56,7 +56,7 @@ fn id_of(dirs: &LogDirs, dir: &str) -> Option<Uuid> {
 
 fn moved_to(dirs: &LogDirs, dir: &str) {
     let mut moving = dirs.begin_move(&future(), Path::new(dir)).expect("begun");
-    moving.halt(&nothing).expect("halted");
+    moving.halt(u64::MAX, &nothing).expect("halted");
     moving.switch(&small(), 0).expect("switched");
 }
 
@@ -67,7 +67,7 @@ fn begun(dirs: &LogDirs) -> Moving {
 fn moved(dirs: &LogDirs) {
     let mut moving = begun(dirs);
     moving.catch_up(&nothing).expect("copied");
-    moving.halt(&nothing).expect("halted");
+    moving.halt(u64::MAX, &nothing).expect("halted");
     moving.switch(&small(), 0).expect("switched");
 }
 
@@ -115,7 +115,7 @@ fn a_log_moves_while_it_is_appended_to_and_is_the_same_there() {
     moving.catch_up(&nothing).expect("copied");
     append(&dirs, 0);
     let before = headers(&dirs);
-    moving.halt(&nothing).expect("halted");
+    moving.halt(u64::MAX, &nothing).expect("halted");
     let late = append_to(&old);
     assert!(matches!(late, Err(AppendError::Moving)), "{late:?}");
     assert_eq!(headers(&dirs), before, "reads go on");
@@ -155,7 +155,7 @@ fn after_a_power_cut_at_any_step_the_log_is_in_one_directory_and_whole() {
         let (mut placed, mut done) = (None, false);
         if let Ok(mut moving) = dirs.begin_move(&future(), Path::new("/b"))
             && moving.catch_up(&nothing).is_ok()
-            && moving.halt(&nothing).is_ok()
+            && moving.halt(u64::MAX, &nothing).is_ok()
         {
             placed = target;
             done = moving.switch(&small(), 0).is_ok() && !forgetting.is_dead();
@@ -201,7 +201,7 @@ fn a_copy_that_is_behind_is_never_taken_for_the_log() {
     let disk: Arc<dyn Disk> = Arc::new(ForgettingDisk::new());
     let dirs = with_a_log(&disk);
     let mut moving = begun(&dirs);
-    moving.halt(&nothing).expect("halted");
+    moving.halt(u64::MAX, &nothing).expect("halted");
     // The owner could not store it.
     moving.take_back().expect("taken back");
     append(&dirs, 0);
@@ -244,7 +244,7 @@ fn what_retention_does_meanwhile_is_done_in_the_copy() {
     log.apply_retention(0).expect("retained");
     assert_eq!(log.segments()[0].base_offset, second);
     moving.catch_up(&nothing).expect("copied");
-    moving.halt(&nothing).expect("halted");
+    moving.halt(u64::MAX, &nothing).expect("halted");
     // Records may be deleted while nothing is appended.
     log.delete_records_before(5).expect("deleted");
     moving.switch(&small(), 0).expect("switched");
@@ -268,7 +268,7 @@ fn what_compaction_does_meanwhile_is_done_in_the_copy_and_known_there() {
     cleaned.expect("cleaned");
     let (left, cleaned_to) = (headers(&dirs), home.cleaned_to("t", 0));
     assert!(left.len() < 6 && cleaned_to.is_some(), "{cleaned_to:?}");
-    moving.halt(&nothing).expect("halted");
+    moving.halt(u64::MAX, &nothing).expect("halted");
     moving.switch(&compacted, 0).expect("switched");
     assert_eq!(headers(&dirs), left);
     assert_eq!(home.cleaned_to("t", 0), None);
@@ -331,7 +331,7 @@ fn a_target_that_fails_leaves_the_log_where_it_is() {
         let dirs = with_a_log(&disk);
         let Ok(mut moving) = dirs.begin_move(&future(), Path::new("/b")) else { panic!("healthy") };
         failing.fail_on("/b", call, When::Always, Fault::Error(Errno::IO));
-        let copied = moving.catch_up(&nothing).and_then(|()| moving.halt(&nothing));
+        let copied = moving.catch_up(&nothing).and_then(|()| moving.halt(u64::MAX, &nothing));
         assert!(copied.is_err(), "{call:?}");
         append(&dirs, 0);
         assert_eq!((end(&dirs), dirs.directory_of("t", 0)), (7, Some(None)), "{call:?}");
@@ -363,7 +363,7 @@ fn a_source_that_does_not_lose_its_name_stays_the_log() {
     let dirs = with_a_log(&disk);
     let target = id_of(&dirs, "/b");
     let mut moving = begun(&dirs);
-    moving.halt(&nothing).expect("halted");
+    moving.halt(u64::MAX, &nothing).expect("halted");
     failing.fail_on("/a/t-0", Call::Rename, When::Always, Fault::Error(Errno::IO));
     assert!(moving.switch(&small(), 0).is_err());
     assert_eq!(dirs.directory_of("t", 0), None, "served from neither");
@@ -374,16 +374,84 @@ fn a_source_that_does_not_lose_its_name_stays_the_log() {
 }
 
 #[test]
+fn a_log_that_has_much_more_than_its_copy_is_not_kept_waiting_for_that() {
+    let disk: Arc<dyn Disk> = Arc::new(ForgettingDisk::new());
+    let dirs = with_a_log(&disk);
+    let mut moving = begun(&dirs);
+    let all = dirs.get("t", 0).expect("served").size_bytes();
+    assert_eq!(moving.left_bytes(), all);
+    let refused = moving.halt(all - 1, &nothing);
+    assert!(matches!(refused, Err(MoveError::Behind(left)) if left == all), "{refused:?}");
+    append(&dirs, 0);
+    moving.catch_up(&nothing).expect("copied");
+    assert_eq!((moving.left_bytes(), moving.so_far().1), (0, 7));
+    append(&dirs, 0);
+    let left = moving.left_bytes();
+    assert!(left > 0 && left < all, "{left}");
+    moving.halt(left, &nothing).expect("halted");
+    moving.switch(&small(), 0).expect("switched");
+    assert_eq!(end(&dirs), 8);
+}
+
+#[test]
+fn segments_that_compaction_wrote_anew_are_left_to_be_copied() {
+    let disk: Arc<dyn Disk> = Arc::new(ForgettingDisk::new());
+    let dirs = with_a_log(&disk);
+    let compacted = LogConfig { cleanup_compact: true, cleanup_delete: false, ..small().log };
+    dirs.set_settings("t", &PartitionSettings { log: compacted, ..small() });
+    let mut moving = begun(&dirs);
+    moving.catch_up(&nothing).expect("copied");
+    let home = dirs.here().next().expect("home");
+    let dirty = home.dirtiest(0).expect("one key, six times");
+    let cleaned = dirty.clean(&mut Cleaner::new(CleanerLimits::default()), 0, &Throttle::new(u64::MAX));
+    cleaned.expect("cleaned");
+    let log = dirs.get("t", 0).expect("served");
+    assert!(log.size_bytes() < moving.so_far().0);
+    assert!(moving.left_bytes() > 0);
+}
+
+#[test]
+fn a_log_that_is_to_be_opened_anew_is_not_copied_before_it_is() {
+    let disk: Arc<dyn Disk> = Arc::new(ForgettingDisk::new());
+    let dirs = with_a_log(&disk);
+    let mut moving = begun(&dirs);
+    moving.catch_up(&nothing).expect("copied");
+    dirs.here().next().expect("home").give_up();
+    let copied = std::cell::Cell::new(0);
+    let pace = |bytes| {
+        copied.set(copied.get() + bytes);
+        Ok(())
+    };
+    let again = moving.catch_up(&pace);
+    assert!(matches!(again, Err(MoveError::Reopened)), "{again:?}");
+    let before = names(&*disk, "/b");
+    let anew = dirs.begin_move(&future(), Path::new("/b"));
+    assert!(matches!(anew, Err(MoveError::Reopened)), "{anew:?}");
+    assert_eq!((copied.get(), names(&*disk, "/b")), (0, before));
+    assert!(
+        disk.exists(&moving_copy(&dirs).join("00000000000000000000.log")).expect("looked"),
+        "the copy stays"
+    );
+}
+
+fn moving_copy(dirs: &LogDirs) -> PathBuf {
+    let to = dirs.here().nth(1).expect("here");
+    to.path().join(future().dir_name().expect("short"))
+}
+
+#[test]
 fn a_log_that_a_backup_has_noted_stays_until_it_is_copied() {
     let disk: Arc<dyn Disk> = Arc::new(ForgettingDisk::new());
     let dirs = with_a_log(&disk);
     let mut moving = begun(&dirs);
     let all: Vec<_> = dirs.here().collect();
     let noted = note(all.iter().map(|dir| &**dir), std::time::Duration::from_mins(1)).expect("noted");
-    assert!(matches!(moving.halt(&nothing), Err(MoveError::Held)));
+    assert!(matches!(moving.halt(u64::MAX, &nothing), Err(MoveError::Held)));
     append(&dirs, 0);
     drop(noted);
-    moving.halt(&nothing).expect("halted");
+    moving.halt(u64::MAX, &nothing).expect("halted");
+    let now = note(all.iter().map(|dir| &**dir), std::time::Duration::from_mins(1));
+    assert!(now.is_err(), "one that may be elsewhere in a moment is not noted where it is");
     moving.switch(&small(), 0).expect("switched");
     assert_eq!(end(&dirs), 7);
 }
