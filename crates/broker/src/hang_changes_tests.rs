@@ -1,7 +1,11 @@
 //! A log directory whose disk does not answer, beside one that is well: what changes topics, ends transactions and looks at
 //! directories elsewhere goes on.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 
 use pagewire_disk::{Call, Held};
 use pagewire_wire::{
@@ -18,6 +22,7 @@ use pagewire_wire::{
     },
 };
 use pagewire_zcopy::IoPool;
+use parking_lot::Mutex;
 use tokio::{
     task::{block_in_place, yield_now},
     time::timeout,
@@ -25,6 +30,7 @@ use tokio::{
 
 use crate::{
     cluster::change,
+    config::BrokerConfig,
     coordinators::OFFSETS_TOPIC,
     described::describe,
     hang_tests::{HANGING, HELD, PATIENCE, THREADS, Two, WELL, offset_for_time},
@@ -222,4 +228,54 @@ async fn a_directory_that_is_only_read_is_told_as_silent() {
     let found = timeout(PATIENCE, reading).await.expect("in time").expect("no panic");
     assert_eq!(found.error_code, 0);
     assert_eq!(two.produce(WELL, 1).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_changed_while_a_change_of_the_defaults_waits_for_a_disk_stays_changed() {
+    let two = two().await;
+    assert_eq!(create(&two.bench, "a", 4).await, 0);
+    assert_eq!(homes(&two.bench, "a"), [ROOT, ROOT, SECOND, SECOND]);
+    assert_eq!(alter(&two.bench, "a", "cleanup.policy", "compact").await, 0);
+    let others: Vec<String> = (0..8).map(|number| format!("b{number}")).collect();
+    for name in &others {
+        assert_eq!(create(&two.bench, name, 1).await, 0);
+    }
+    // All threads of the second directory are taken: settings of a compacted topic there wait for one.
+    let (release, released) = mpsc::channel::<()>();
+    let (lane, released) = (lane(&two, SECOND), Arc::new(Mutex::new(released)));
+    let (began, has_begun) = mpsc::channel();
+    for _ in 0..THREADS {
+        let (lane, released, began) = (Arc::clone(&lane), Arc::clone(&released), began.clone());
+        tokio::spawn(async move {
+            let taken = move || {
+                began.send(()).expect("awaited");
+                _ = released.lock().recv();
+            };
+            lane.io().run(taken).await
+        });
+    }
+    block_in_place(|| (0..THREADS).for_each(|_| has_begun.recv_timeout(PATIENCE).expect("a thread")));
+    let before = two.bench.broker.config();
+    let defaults = BrokerConfig::clone(&before);
+    let broker = Arc::clone(&two.bench.broker);
+    let waits = tokio::spawn(async move {
+        change(&broker, |change| async move { change.put_broker_config_in_force(defaults).await }).await
+    });
+    let begun = async {
+        while Arc::ptr_eq(&before, &two.bench.broker.config()) {
+            yield_now().await;
+        }
+    };
+    timeout(PATIENCE, begun).await.expect("it has its turn");
+    // Each has the turn only because the other has left it.
+    for name in &others {
+        assert_eq!(alter(&two.bench, name, "max.message.bytes", "100").await, 0);
+    }
+    assert!(!waits.is_finished());
+    drop(release);
+    timeout(PATIENCE, waits).await.expect("in time").expect("no panic").expect("changed");
+    let image = two.bench.broker.image();
+    for name in &others {
+        assert_eq!(image.topic(name).expect("shown").config.max_message_bytes, 100, "{name}");
+    }
 }
