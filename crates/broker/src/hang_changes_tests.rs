@@ -1,11 +1,7 @@
 //! A log directory whose disk does not answer, beside one that is well: what changes topics, ends transactions and looks at
 //! directories elsewhere goes on.
 
-use std::{
-    path::Path,
-    sync::{Arc, mpsc},
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use pagewire_disk::{Call, Held};
 use pagewire_wire::{
@@ -22,7 +18,6 @@ use pagewire_wire::{
     },
 };
 use pagewire_zcopy::IoPool;
-use parking_lot::Mutex;
 use tokio::{
     task::{block_in_place, yield_now},
     time::timeout,
@@ -35,7 +30,7 @@ use crate::{
     described::describe,
     hang_tests::{HANGING, HELD, PATIENCE, THREADS, Two, WELL, offset_for_time},
     lanes::Lane,
-    testing::{Bench, ROOT, SECOND},
+    testing::{Bench, ROOT, SECOND, take_threads},
 };
 
 /// Holds as many calls in a directory as its threads can make, and more.
@@ -240,21 +235,8 @@ async fn what_is_changed_while_a_change_of_the_defaults_waits_for_a_disk_stays_c
     for name in &others {
         assert_eq!(create(&two.bench, name, 1).await, 0);
     }
-    // All threads of the second directory are taken: settings of a compacted topic there wait for one.
-    let (release, released) = mpsc::channel::<()>();
-    let (lane, released) = (lane(&two, SECOND), Arc::new(Mutex::new(released)));
-    let (began, has_begun) = mpsc::channel();
-    for _ in 0..THREADS {
-        let (lane, released, began) = (Arc::clone(&lane), Arc::clone(&released), began.clone());
-        tokio::spawn(async move {
-            let taken = move || {
-                began.send(()).expect("awaited");
-                _ = released.lock().recv();
-            };
-            lane.io().run(taken).await
-        });
-    }
-    block_in_place(|| (0..THREADS).for_each(|_| has_begun.recv_timeout(PATIENCE).expect("a thread")));
+    // Settings of a compacted topic there wait for a thread.
+    let taken = take_threads(&lane(&two, SECOND), THREADS).await;
     let before = two.bench.broker.config();
     let defaults = BrokerConfig::clone(&before);
     let broker = Arc::clone(&two.bench.broker);
@@ -272,7 +254,7 @@ async fn what_is_changed_while_a_change_of_the_defaults_waits_for_a_disk_stays_c
         assert_eq!(alter(&two.bench, name, "max.message.bytes", "100").await, 0);
     }
     assert!(!waits.is_finished());
-    drop(release);
+    drop(taken);
     timeout(PATIENCE, waits).await.expect("in time").expect("no panic").expect("changed");
     let image = two.bench.broker.image();
     for name in &others {

@@ -11,6 +11,7 @@ use std::{
     fmt::Debug,
     path::Path,
     sync::{Arc, atomic::AtomicU64, atomic::Ordering::Relaxed, mpsc},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -27,6 +28,7 @@ use pagewire_wire::{
     },
 };
 use pagewire_zcopy::{BufferPool, IoPool, Piece, PoolOptions, SendPlan, Transfer, TransferOptions};
+use parking_lot::Mutex;
 
 use crate::{
     broker::{Broker, Parts},
@@ -34,6 +36,7 @@ use crate::{
     config::BrokerConfig,
     coordinators::Coordinators,
     dispatch::dispatch,
+    lanes::Lane,
     loggers::Loggers,
     net::{Peer, Reply},
     partition::Partition,
@@ -295,5 +298,26 @@ pub(crate) fn hold<E: Debug>(
     };
     submit(Box::new(job)).expect("room");
     holding.recv().expect("held");
+    release
+}
+
+/// Takes all I/O threads of a directory until this is dropped.
+pub(crate) async fn take_threads(lane: &Arc<Lane>, threads: usize) -> mpsc::Sender<()> {
+    let (release, released) = mpsc::channel::<()>();
+    let released = Arc::new(Mutex::new(released));
+    let (began, has_begun) = mpsc::channel();
+    for _ in 0..threads {
+        let (lane, released, began) = (Arc::clone(lane), Arc::clone(&released), began.clone());
+        tokio::spawn(async move {
+            let taken = move || {
+                began.send(()).expect("awaited");
+                _ = released.lock().recv();
+            };
+            lane.io().run(taken).await
+        });
+    }
+    tokio::task::block_in_place(|| {
+        (0..threads).for_each(|_| has_begun.recv_timeout(Duration::from_mins(1)).expect("a thread"));
+    });
     release
 }

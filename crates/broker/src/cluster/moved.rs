@@ -118,14 +118,7 @@ impl Change {
         });
         let leader = if hosted.is_some() { before.leader } else { NO_LEADER };
         *entry = PartitionEntry { leader, hosted, ..before.clone() };
-        cluster.publish(TopicEntry {
-            name: Arc::clone(&topic.name),
-            id: topic.id,
-            internal: topic.internal,
-            own_configs: topic.own_configs.clone(),
-            config: Arc::clone(&topic.config),
-            partitions,
-        });
+        cluster.publish(TopicEntry { partitions, ..TopicEntry::clone(topic) });
         if let Some(old) = before.hosted {
             old.wake_all();
         }

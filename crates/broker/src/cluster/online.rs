@@ -388,14 +388,7 @@ impl Change {
                 (None, _) => {}
             }
         }
-        self.cluster().publish(TopicEntry {
-            name: Arc::clone(&topic.name),
-            id: topic.id,
-            internal: topic.internal,
-            own_configs: topic.own_configs.clone(),
-            config: Arc::clone(&topic.config),
-            partitions,
-        });
+        self.cluster().publish(TopicEntry { partitions, ..TopicEntry::clone(topic) });
         for old in topic.partitions.iter().filter_map(|entry| entry.hosted.as_ref()) {
             old.wake_all();
         }

@@ -1,5 +1,6 @@
 //! Facts about partitions that move between two log directories of a broker.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +15,14 @@ use pagewire_wire::{ErrorCode, Str};
 use pagewire_zcopy::IoPool;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use crate::cluster::{OwnConfigs, change};
 use crate::partition::Partition;
-use crate::testing::{Bench, ROOT, SECOND, fetch};
+use crate::testing::{Bench, ROOT, SECOND, fetch, take_threads};
 
 const RATE: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
+
+/// I/O threads of a directory.
+const THREADS: usize = 4;
 
 /// A broker on two directories, of which the first is home, with the topic `t` of one partition there.
 struct World {
@@ -30,7 +35,7 @@ impl World {
     async fn new() -> Self {
         let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));
         let on: Arc<dyn Disk> = Arc::new(disk.clone());
-        let bench = Bench::on_two(on, IoPool::new(4, 64));
+        let bench = Bench::on_two(on, IoPool::new(THREADS, 64));
         let stop = CancellationToken::new();
         bench.broker.moves().start(&TaskTracker::new(), &stop);
         bench.topic("t", 1, &[]).await;
@@ -157,6 +162,39 @@ async fn a_move_is_shown_while_it_lasts_and_ends_when_the_partition_is_wanted_wh
     assert_eq!(world.alter("t", 0, second).await, ErrorCode::None);
     world.bench.set(RATE, "9223372036854775807");
     world.until("moved", async || world.is_in(second)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partition_moves_after_the_change_of_its_topic_that_waits_for_a_disk() {
+    let world = World::new().await;
+    if world.is_in(ROOT) {
+        assert_eq!(world.alter("t", 0, SECOND).await, ErrorCode::None);
+        world.until("moved", async || world.is_in(SECOND)).await;
+    }
+    let broker = Arc::clone(&world.bench.broker);
+    // Settings of a compacted topic wait for a thread of its directory.
+    let taken = take_threads(broker.cluster().lanes().of(Path::new(SECOND)), THREADS).await;
+    let compacted = tokio::spawn(async move {
+        let wish = |own: &OwnConfigs, _: &_| {
+            let mut own = own.clone();
+            own.insert("cleanup.policy".into(), "compact".into());
+            Ok(own)
+        };
+        change(&broker, move |change| async move { change.topic_configs("t", wish).await }).await
+    });
+    let stored = async || {
+        let topic = world.bench.broker.cluster().catalog().topic("t").await.expect("a store");
+        !topic.expect("stored").0.configs.is_empty()
+    };
+    world.until("stored", stored).await;
+    assert_eq!(world.alter("t", 0, ROOT).await, ErrorCode::None);
+    let moved = world.until("moved", async || world.is_in(ROOT));
+    assert!(tokio::time::timeout(Duration::from_secs(1), moved).await.is_err(), "the topic is another's");
+    drop(taken);
+    compacted.await.expect("no panic").expect("changed");
+    world.until("moved", async || world.is_in(ROOT)).await;
+    assert_eq!(world.bench.produce("t", 0, 1).await.expect("answered").error_code, 0);
+    assert!(world.partition().log.dir().starts_with(ROOT));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::delete::Doomed;
 use super::errors::CreateError;
-use super::names::{DELETE, FUTURE, future_of, is_legal, marked_dir, partition_dir};
+use super::names::{DELETE, FUTURE, future_of, marked_dir, partition_dir};
 use super::options::PartitionSettings;
 use super::{LoadedLog, LogDir};
 use crate::backup::Complete;
@@ -50,7 +50,7 @@ impl LogDir {
         let entries = self.disk.read_dir(&self.path)?;
         let future = |name: &str| {
             let (topic, partition, topic_id) = future_of(name)?;
-            is_legal(topic, partition).then(|| FutureLog { topic: topic.to_owned(), topic_id, partition })
+            Some(FutureLog { topic: topic.to_owned(), topic_id, partition })
         };
         Ok(entries.iter().filter(|entry| entry.is_dir).filter_map(|entry| future(&entry.name)).collect())
     }

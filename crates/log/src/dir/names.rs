@@ -89,7 +89,7 @@ pub(crate) fn marked_dir(topic: &str, partition: i32, id: Uuid, suffix: &str) ->
 /// Whose future log a directory of this name is: topic, partition, and the topic's id.
 pub(crate) fn future_of(name: &str) -> Option<(&str, i32, Uuid)> {
     let (partition, id) = name.strip_suffix(FUTURE)?.rsplit_once('.')?;
-    let (topic, partition) = split(partition)?;
+    let (topic, partition) = split(partition).filter(|(topic, partition)| is_legal(topic, *partition))?;
     Some((topic, partition, Uuid::try_parse(id).ok().filter(|_| is_id(id))?))
 }
 

@@ -200,8 +200,13 @@ impl Moving {
             return Err(MoveError::Held);
         }
         self.entry.log.halt();
+        // A backup notes under the lock that halting takes: what noted it just before is seen by now.
         let left = self.left_bytes();
-        let complete = if left > left_max_bytes { Err(MoveError::Behind(left)) } else { self.complete(pace) };
+        let complete = match left {
+            _ if self.entry.log.held.is_held() => Err(MoveError::Held),
+            _ if left > left_max_bytes => Err(MoveError::Behind(left)),
+            _ => self.complete(pace),
+        };
         complete.map_err(|error| {
             self.entry.log.go_on();
             self.noted(error)
