@@ -13,6 +13,7 @@
 //! | `.txnindex` | [`Entries`] of [`TxnEntry`] | an aborted transaction |
 //! | `.snapshot` | [`ProducerSnapshot`] | idempotent producers |
 //! | `pagewire-aborted`, `-compacted`, `-undecided` | [`read_noted`] | [`Noted`]: numbers of a segment, or of transactions |
+//! | checkpoints, `partition.metadata`, `meta.properties` | [`read_text`] | nothing: whether they read |
 //!
 //! [`TxnTrail`] says of a walk over all batches which transactions it left open.
 
@@ -20,6 +21,7 @@ mod batches;
 mod entries;
 mod notes;
 mod producer_snapshot;
+mod texts;
 mod transactions;
 
 pub(crate) use batches::BATCH_LEN_MAX;
@@ -27,6 +29,7 @@ pub use batches::{BadBytes, BatchWalk, Step, WalkedBatch};
 pub use entries::{Entries, Entry, OffsetEntry, TimeStamped, TxnEntry};
 pub use notes::{Noted, is_noted, read_noted};
 pub use producer_snapshot::{ProducerSnapshot, SnapshotDamage, SnapshotProducer};
+pub use texts::{is_text, read_text};
 pub use transactions::{OpenTxn, TxnTrail};
 
 use crate::segment::names;

@@ -3,11 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use pagewire_disk::checkpoint::{
-    CLEANER_FILE, DAMAGE_FILE, EPOCH_CHECKPOINT_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE,
-    META_PROPERTIES_FILE, PARTITION_METADATA_FILE, RECOVERY_POINT_FILE,
-};
-use pagewire_disk::{DamageCheckpoint, EpochCheckpoint, MetaProperties, OffsetCheckpoint, PartitionMetadata};
+use pagewire_disk::checkpoint::EPOCH_CHECKPOINT_FILE;
 
 use super::finding::{Fate, Finding, Severity};
 use super::job::{Job, Kept};
@@ -15,22 +11,7 @@ use super::log_dir;
 use super::partition;
 use super::producers::ProducersCheck;
 use super::small_file_trouble;
-use crate::dir::{SUMS_FILE, VOUCHED_FILE};
-use crate::files::FileKind;
-
-/// Text files that can be checked by themselves.
-const SMALL: [&str; 10] = [
-    EPOCH_CHECKPOINT_FILE,
-    PARTITION_METADATA_FILE,
-    DAMAGE_FILE,
-    META_PROPERTIES_FILE,
-    RECOVERY_POINT_FILE,
-    LOG_START_FILE,
-    HIGH_WATERMARK_FILE,
-    CLEANER_FILE,
-    SUMS_FILE,
-    VOUCHED_FILE,
-];
+use crate::files::{FileKind, is_text, read_text};
 
 /// Checks the file at `path`, or says that nobody knows what it is.
 pub(super) fn verify(job: &mut Job<'_>, path: &Path, live: bool) -> io::Result<()> {
@@ -59,25 +40,14 @@ pub(super) fn verify(job: &mut Job<'_>, path: &Path, live: bool) -> io::Result<(
 
 /// Whether a file of this name can be checked by itself.
 pub(super) fn is_known(name: &str) -> bool {
-    FileKind::parse(name).is_some() || SMALL.contains(&name)
+    FileKind::parse(name).is_some() || is_text(name)
 }
 
 /// What is wrong with a small text file, if anything is.
 fn small(job: &Job<'_>, path: &Path, name: &str) -> Option<Finding> {
-    let outcome = match name {
-        EPOCH_CHECKPOINT_FILE => EpochCheckpoint::read(&**job.disk, path).map(drop),
-        PARTITION_METADATA_FILE => PartitionMetadata::read(&**job.disk, path).map(drop),
-        DAMAGE_FILE => DamageCheckpoint::read(&**job.disk, super::parent(path)).map(drop),
-        META_PROPERTIES_FILE => MetaProperties::read(&**job.disk, path).map(drop),
-        name if SMALL.contains(&name) => OffsetCheckpoint::read(&**job.disk, path).map(drop),
-        _ => {
-            return Some(Finding::new(
-                Severity::Doubt,
-                path,
-                "no file of a log that is known here",
-                Fate::Stays,
-            ));
-        }
+    let Some(outcome) = read_text(&**job.disk, path, name) else {
+        let unknown = "no file of a log that is known here";
+        return Some(Finding::new(Severity::Doubt, path, unknown, Fate::Stays));
     };
     let error = outcome.err()?;
     let fate = if name == EPOCH_CHECKPOINT_FILE { Fate::Rebuilt } else { Fate::Renewed };

@@ -4,37 +4,19 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use pagewire_broker::config::THRESHOLDS_FILE;
-use pagewire_disk::checkpoint::{
-    CLEAN_MARK_FILE, CLEANER_FILE, DAMAGE_FILE, EPOCH_CHECKPOINT_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE,
-    META_PROPERTIES_FILE, PARTITION_METADATA_FILE, RECOVERY_POINT_FILE,
+use pagewire_disk::checkpoint::CLEAN_MARK_FILE;
+use pagewire_disk::{CheckpointError, Disk, read_small};
+use pagewire_log::AbortedTxn;
+use pagewire_log::files::{
+    self, Entries, Entry, ProducerSnapshot, SnapshotDamage, SnapshotProducer, TxnEntry,
 };
-use pagewire_disk::{
-    CheckpointError, DamageCheckpoint, Disk, EpochCheckpoint, MetaProperties, OffsetCheckpoint,
-    PartitionMetadata, read_small,
-};
-use pagewire_log::files::{Entries, Entry, ProducerSnapshot, SnapshotDamage, SnapshotProducer, TxnEntry};
-use pagewire_log::{AbortedTxn, SCRUB_FILE, SUMS_FILE, VOUCHED_FILE};
 use serde::Serialize;
 
 use super::batches::optional;
 use super::page::Page;
 
-/// Text files of brokers.
-const TEXTS: [&str; 13] = [
-    EPOCH_CHECKPOINT_FILE,
-    PARTITION_METADATA_FILE,
-    META_PROPERTIES_FILE,
-    DAMAGE_FILE,
-    RECOVERY_POINT_FILE,
-    LOG_START_FILE,
-    HIGH_WATERMARK_FILE,
-    CLEANER_FILE,
-    SUMS_FILE,
-    VOUCHED_FILE,
-    SCRUB_FILE,
-    CLEAN_MARK_FILE,
-    THRESHOLDS_FILE,
-];
+/// Text files of ours of which any text is right.
+const FREE: [&str; 2] = [CLEAN_MARK_FILE, THRESHOLDS_FILE];
 /// The longest text that is printed.
 const TEXT_MAX: u64 = 1 << 20;
 
@@ -152,19 +134,12 @@ struct TextLine<'a> {
 
 /// Whether a file of this name is a text file of a broker's.
 pub(super) fn is_text(name: &str) -> bool {
-    TEXTS.contains(&name)
+    files::is_text(name) || FREE.contains(&name)
 }
 
 /// One of them, as it is.
 pub(super) fn text(disk: &dyn Disk, path: &Path, name: &str, page: &mut Page<'_>) -> anyhow::Result<()> {
-    let judged = match name {
-        EPOCH_CHECKPOINT_FILE => EpochCheckpoint::read(disk, path).map(drop),
-        PARTITION_METADATA_FILE => PartitionMetadata::read(disk, path).map(drop),
-        META_PROPERTIES_FILE => MetaProperties::read(disk, path).map(drop),
-        DAMAGE_FILE => DamageCheckpoint::read(disk, path.parent().unwrap_or(Path::new("."))).map(drop),
-        CLEAN_MARK_FILE | THRESHOLDS_FILE => Ok(()),
-        _ => OffsetCheckpoint::read(disk, path).map(drop),
-    };
+    let judged = files::read_text(disk, path, name).unwrap_or(Ok(()));
     let bytes =
         read_small(disk, path, TEXT_MAX)?.ok_or(std::io::Error::from(std::io::ErrorKind::NotFound))?;
     for line in String::from_utf8_lossy(&bytes).lines() {
