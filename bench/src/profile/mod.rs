@@ -138,10 +138,12 @@ impl<'a> Observed<'a> {
         for (share, name) in stacks::hottest(&stacks) {
             println!("| {share:.1} % | {name} |");
         }
-        let requests = figure("requests_per_s") * self.args.seconds as f64;
+        // `perf` looks a little longer or shorter than a round: how many calls there are a request the drive has counted.
+        let calls = calls::read(&fs::read_to_string(self.counts())?);
+        let all = calls.iter().map(|(count, _)| count).sum::<u64>() as f64;
         println!("\n| calls a request | system call |\n|-:|-|");
-        for (count, name) in calls::read(&fs::read_to_string(self.counts())?) {
-            println!("| {} | {name} |", short(count as f64 / requests));
+        for (count, name) in calls {
+            println!("| {} | {name} |", short(count as f64 / all * figure("syscalls_per_request")));
         }
         println!("\nflame graph: {}", graph.display());
         Ok(())
