@@ -14,6 +14,7 @@
 //! in_steps:                                           a case of several requests, in this order
 //!   given batch Acks=1                                one that must succeed
 //!   settled batch Acks=1                              asked again while the coordinator is busy, then compared
+//!   until FENCED_EPOCH * Epoch=1                      asked again until it answers with that error, then compared
 //!   * MaxWaitMs=1 -> session=SessionId                the base in the version; $session is what it answered
 //!   Heartbeat 4 GroupId=g-$run                        another API, or this in one version; $run is new each time
 //!   on second send * ...                              on another connection, without waiting
@@ -27,9 +28,9 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use pagewire_wire::ApiKey;
 use pagewire_wire::testing::shape::Field;
 use pagewire_wire::testing::{ALL, Entry, Kind};
+use pagewire_wire::{ApiKey, ErrorCode};
 
 use super::notation::{Fields, changes};
 
@@ -112,6 +113,8 @@ pub(super) enum Mode {
     Given,
     /// It is compared when it says neither that the coordinator is busy nor that it is loading.
     Settled,
+    /// It is compared when it says this: what another connection sent was heard then.
+    Until(ErrorCode),
     Compared,
 }
 
@@ -267,6 +270,13 @@ impl File {
             match word {
                 "given" => mode = Mode::Given,
                 "settled" => mode = Mode::Settled,
+                "until" => {
+                    let (name, after) = split(after);
+                    let code = ErrorCode::all().find(|code| code.name() == name);
+                    mode = Mode::Until(code.with_context(|| format!("no error is named {name}"))?);
+                    rest = after;
+                    continue;
+                }
                 "send" => send = true,
                 "on" => {
                     let (name, after) = split(after);
@@ -374,6 +384,7 @@ in_steps:
       Reason=r -> member=MemberId
   on b send * MemberId=$member
   on b answer
+  until UNKNOWN_MEMBER_ID *
 in_steps_of_some @2,4:
   *
   * GenerationId=2
@@ -389,7 +400,8 @@ in_steps_of_some @2,4:
         assert_eq!(known("some").versions, [0, 2]);
         assert_eq!(known("version_above").versions, [4]);
         let steps = &known("in_steps").steps;
-        assert_eq!(steps.len(), 3);
+        assert_eq!(steps.len(), 4);
+        assert_eq!(steps[3].mode, Mode::Until(ErrorCode::UnknownMemberId));
         let Act::Request(joins) = &steps[0].act else { panic!("{steps:?}") };
         assert_eq!((joins.fields.0.len(), steps[0].captures.len()), (4, 1));
         assert!(matches!((&steps[1].act, steps[1].on.as_str()), (Act::Send(_), "b")));
@@ -405,6 +417,7 @@ in_steps_of_some @2,4:
             "api Heartbeat 4 0",
             "api Heartbeat 0\nx Groups=1\n",
             "api Heartbeat 0\nx:\n",
+            "api Heartbeat 0\nx:\n  until NOBODY *\n",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

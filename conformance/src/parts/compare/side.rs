@@ -128,6 +128,7 @@ impl Side {
             let again = match step.mode {
                 Mode::Compared => any(&LOADING),
                 Mode::Settled => any(&LOADING) || any(&BUSY),
+                Mode::Until(code) => !any(&[code]),
                 Mode::Given => codes.iter().any(|code| *code != 0) || heard == Heard::Closed,
             };
             if !again {
