@@ -73,6 +73,12 @@ pub const SUITES: &[Suite] = &[
         kind: Kind::Commands(parts::compare),
         limit: Duration::MAX,
     },
+    Suite {
+        name: "sequences",
+        about: "requests in orders that seeds decide, to ours and to Kafka, answers compared",
+        kind: Kind::Commands(parts::sequences),
+        limit: Duration::MAX,
+    },
     part("serve", "starting, settings and stopping", parts::serve),
     part("proof", "record bytes leave without passing through user space", parts::proof),
     part("crash", "kill -9 under load loses and doubles nothing", parts::crash),

@@ -21,13 +21,13 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::outcome::{Case, Outcome, Printer};
 use crate::workspace::Workspace;
 
 pub use cli::cli;
-pub use compare::{compare, page as compatibility};
+pub use compare::{compare, page as compatibility, sequences};
 pub use crash::crash;
 pub use hostile::hostile;
 pub use programs::{connect, mirror, streams};
@@ -73,6 +73,15 @@ impl<'j> Job<'j> {
     pub fn new(name: &'static str, test: impl FnOnce() -> Result<()> + Send + 'j) -> Self {
         Self { name, test: Box::new(test) }
     }
+}
+
+/// How many seeds a part lives through, and the first: `cargo xtask transactions` and `sequences` say so.
+fn seeds(otherwise: u64) -> Result<(u64, u64)> {
+    let number = |name: &str, otherwise: u64| match std::env::var(name) {
+        Ok(text) => text.parse().with_context(|| format!("{name}={text} is no number")),
+        Err(_) => Ok(otherwise),
+    };
+    Ok((number("CONFORMANCE_SEEDS", otherwise)?, number("CONFORMANCE_FROM", 0)?))
 }
 
 /// A part: runs its cases.

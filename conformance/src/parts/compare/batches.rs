@@ -14,6 +14,7 @@ use pagewire_record::crc::crc32c;
 use pagewire_record::{BatchBuilder, Codec, complete_batches};
 use serde_json::{Value as Json, json};
 
+use super::encode::{self, sum};
 use super::notation::{Fields, Value};
 use super::variables::Variables;
 
@@ -83,9 +84,9 @@ impl Asked {
         let text = || Some(word.to_owned()).filter(|word| word != "null");
         match name {
             "Count" => self.count = word.parse()?,
-            "Pid" => self.producer.0 = word.parse()?,
-            "Epoch" => self.producer.1 = i16::try_from(super::encode::sum(word)?)?,
-            "Sequence" => self.producer.2 = word.parse()?,
+            "Pid" => self.producer.0 = sum(word)?,
+            "Epoch" => self.producer.1 = i16::try_from(sum(word)?)?,
+            "Sequence" => self.producer.2 = i32::try_from(sum(word)?)?,
             "Transactional" => self.transactional = word.parse()?,
             "Control" => self.control = word.parse()?,
             "Codec" => self.codec = word.parse()?,
@@ -108,7 +109,7 @@ impl Asked {
         builder = if self.control { builder.control() } else { builder };
         for number in 0..self.count {
             let numbered = |text: &String| -> Result<Vec<u8>> {
-                Ok([super::encode::text(text)?, number.to_string().into_bytes()].concat())
+                Ok([encode::text(text)?, number.to_string().into_bytes()].concat())
             };
             let key = self.key.as_ref().map(numbered).transpose()?;
             let value = self.value.as_ref().map(numbered).transpose()?;

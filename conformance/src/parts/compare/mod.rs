@@ -9,6 +9,8 @@
 //!   page                  docs/compatibility.md; compare/tools.txt is its part about Kafka's tools, written by hand
 //! ```
 //!
+//! Requests in orders that seeds decide: sequences.
+//!
 //! A difference that is not in the table fails its API's case; a row of the table that finds no difference any more
 //! fails too. Every case begins with fresh connections and a word of its own (`$run`) for the names of what it makes.
 //! What was found, known or not, lies in `target/conformance/compare/`.
@@ -21,7 +23,9 @@ mod notation;
 mod page;
 mod plain;
 mod script;
+mod sequences;
 mod side;
+mod step;
 mod tables;
 mod variables;
 
@@ -37,11 +41,13 @@ use super::{Cases, Context};
 use crate::harness::Broker;
 use crate::harness::raw::Raw;
 use differ::{Difference, differences};
-use script::{Case, Script, Step};
+use script::{Case, Script};
 use side::{Heard, Side};
+use step::Step;
 use tables::Tables;
 
 pub use page::page;
+pub use sequences::sequences;
 
 /// Of both brokers: nobody has to wait for a group to begin, and neither records of long ago nor members that say
 /// nothing are dropped meanwhile.
@@ -54,40 +60,43 @@ const SETTINGS: &[&str] = &[
 /// So many differences are told of one API; all are in its file.
 const TOLD_MAX: usize = 5;
 
-/// The part. Kafka is fetched and started, unless one is running already.
+/// The part.
 pub fn compare(context: &Context<'_>, cases: &Cases<'_>) {
     let tables = match Tables::read(context.workspace) {
         Ok(tables) => tables,
         Err(error) => return cases.fail("tables", &error),
     };
-    if let Some(address) = &context.outside {
-        return with(context, cases, &tables, address);
+    at_both(context, cases, SETTINGS, |ours, theirs| {
+        cases.run("every_advertised_version_has_its_cases", || advertised(ours, &tables.scripts));
+        let folder = context.workspace.cache("compare");
+        for script in &tables.scripts {
+            cases.run(script.api.name(), || {
+                let folder = folder.as_ref().map_err(|error| anyhow::anyhow!("{error:#}"))?;
+                let mut both = Both { ours: Side::new(ours), theirs: Side::new(theirs) };
+                let seen = both.play(script)?;
+                judge(script, &seen, &tables, folder)
+            });
+        }
+    });
+}
+
+/// Starts ours, and Kafka unless one is running already, and does something with their addresses.
+fn at_both(context: &Context<'_>, cases: &Cases<'_>, settings: &[&str], work: impl FnOnce(&str, &str)) {
+    let broker = match Broker::start(&context.binary, settings) {
+        Ok(broker) => broker,
+        Err(error) => return cases.fail("broker", &error),
+    };
+    if let Some(theirs) = &context.outside {
+        return work(broker.address(), theirs);
     }
     let oracle = match Oracle::of(context) {
         Ok(oracle) => oracle,
         Err(reason) => return cases.skip("everything", &format!("{reason:#}")),
     };
-    let started = Kafka::format(&oracle, SETTINGS).and_then(|mut kafka| kafka.start().map(|()| kafka));
+    let started = Kafka::format(&oracle, settings).and_then(|mut kafka| kafka.start().map(|()| kafka));
     match started {
-        Ok(kafka) => with(context, cases, &tables, kafka.address()),
+        Ok(kafka) => work(broker.address(), kafka.address()),
         Err(error) => cases.fail("kafka", &error),
-    }
-}
-
-fn with(context: &Context<'_>, cases: &Cases<'_>, tables: &Tables, theirs: &str) {
-    let broker = match Broker::start(&context.binary, SETTINGS) {
-        Ok(broker) => broker,
-        Err(error) => return cases.fail("broker", &error),
-    };
-    cases.run("every_advertised_version_has_its_cases", || advertised(broker.address(), &tables.scripts));
-    let folder = context.workspace.cache("compare");
-    for script in &tables.scripts {
-        cases.run(script.api.name(), || {
-            let folder = folder.as_ref().map_err(|error| anyhow::anyhow!("{error:#}"))?;
-            let mut both = Both { ours: Side::new(broker.address()), theirs: Side::new(theirs) };
-            let seen = both.play(script)?;
-            judge(script, &seen, tables, folder)
-        });
     }
 }
 
@@ -129,11 +138,7 @@ struct Both {
 impl Both {
     fn play(&mut self, script: &Script) -> Result<Seen> {
         let mut seen = Seen::default();
-        self.ours.prepare().context("ours")?;
-        self.theirs.prepare().context("Kafka")?;
-        for step in &script.given {
-            self.step(step, script.versions.first().copied().unwrap_or(0))?;
-        }
+        self.prepare(&script.given)?;
         for (number, case) in script.cases.iter().enumerate() {
             for &version in &case.versions {
                 let run = format!("{}{number}v{version}", script.api.name().to_ascii_lowercase());
@@ -145,11 +150,23 @@ impl Both {
         Ok(seen)
     }
 
-    fn case(&mut self, run: &str, case: &Case, version: i16, seen: &mut Seen) -> Result<()> {
+    /// What must be there before anything is asked.
+    fn prepare(&mut self, given: &[Step]) -> Result<()> {
+        self.ours.prepare().context("ours")?;
+        self.theirs.prepare().context("Kafka")?;
+        given.iter().try_for_each(|step| self.step(step, 0).map(drop))
+    }
+
+    /// Begins something that has nothing to do with what was before.
+    fn begin(&mut self, run: &str) {
         for side in [&mut self.ours, &mut self.theirs] {
             side.hang_up();
             side.variables.set("run", run.to_owned());
         }
+    }
+
+    fn case(&mut self, run: &str, case: &Case, version: i16, seen: &mut Seen) -> Result<()> {
+        self.begin(run);
         for (number, step) in case.steps.iter().enumerate() {
             let heard = self.step(step, version).with_context(|| format!("step {}", number + 1))?;
             if let Some((ours, theirs)) = heard {

@@ -6,7 +6,8 @@ use std::fs;
 use anyhow::{Context as _, Result};
 
 use super::plain::OWN;
-use super::script::{Act, Mode, Script, Step};
+use super::script::Script;
+use super::step::{Act, Mode, Step};
 use super::tables::Tables;
 use crate::workspace::Workspace;
 

@@ -70,7 +70,12 @@ pub(super) const OWN: &[Row] = &[
 /// The answer with the fields of the table made alike and what a case has named under its name.
 pub(super) fn plain(answer: &Json, variables: &Variables) -> Json {
     match answer {
-        Json::Array(list) => list.iter().map(|element| plain(element, variables)).collect(),
+        Json::Array(list) => {
+            let mut list: Vec<Json> = list.iter().map(|element| plain(element, variables)).collect();
+            // Partitions, names of topics: in which order they stand means nothing.
+            list.sort_by(|one, other| (one.as_i64(), one.as_str()).cmp(&(other.as_i64(), other.as_str())));
+            list.into()
+        }
         Json::Object(fields) => Json::Object(fields.iter().fold(Map::new(), |mut all, (name, value)| {
             all.insert(name.clone(), field(name, value, variables));
             all

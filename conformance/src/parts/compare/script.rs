@@ -24,15 +24,15 @@
 //!
 //! A line goes on where the next is indented further. A case whose changes no compared version has is an error.
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use pagewire_wire::ApiKey;
+use pagewire_wire::testing::Kind;
 use pagewire_wire::testing::shape::Field;
-use pagewire_wire::testing::{ALL, Entry, Kind};
-use pagewire_wire::{ApiKey, ErrorCode};
 
 use super::notation::{Fields, changes};
+use super::step::{Act, Asked, Damage, Mode, Step, Words, entry, split};
 
 /// A file of cases.
 #[derive(Debug)]
@@ -54,76 +54,6 @@ pub(super) struct Case {
     pub(super) steps: Vec<Step>,
 }
 
-/// One thing that is done.
-#[derive(Debug, Clone)]
-pub(super) struct Step {
-    pub(super) act: Act,
-    pub(super) mode: Mode,
-    /// The name of a connection.
-    pub(super) on: String,
-    /// Variables and the paths of the answer whose values they take.
-    pub(super) captures: Vec<(String, String)>,
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum Act {
-    Topic {
-        name: String,
-        partitions: i32,
-        configs: Vec<(String, String)>,
-    },
-    /// Waits until the broker has heard of everything that was changed before.
-    Barrier,
-    Request(Asked),
-    /// Sends only.
-    Send(Asked),
-    /// Waits for what was sent.
-    Answer,
-}
-
-/// A request.
-#[derive(Debug, Clone)]
-pub(super) struct Asked {
-    pub(super) api: ApiKey,
-    /// `None`: the version that the case is run in.
-    pub(super) version: Option<i16>,
-    pub(super) fields: Fields,
-    pub(super) damage: Option<Damage>,
-}
-
-/// What is wrong with a frame besides its fields.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Damage {
-    /// Its last byte is missing.
-    Cut,
-    /// There is nothing after the header.
-    Empty,
-    /// There are bytes after the body.
-    Longer,
-    /// A tagged field that nobody knows, in flexible versions.
-    Tag,
-    /// A version that nobody has, in the header alone.
-    Version(i16),
-}
-
-/// What becomes of the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
-    /// It must be without an error, in the end.
-    Given,
-    /// It is compared when it says neither that the coordinator is busy nor that it is loading.
-    Settled,
-    /// It is compared when it says this: what another connection sent was heard then.
-    Until(ErrorCode),
-    Compared,
-}
-
-/// The request's or response's row.
-pub(super) fn entry(api: ApiKey, kind: Kind) -> Result<&'static Entry> {
-    let wanted = |entry: &&Entry| entry.kind == kind && entry.key == Some(api.code());
-    ALL.iter().find(wanted).with_context(|| format!("{api} has no schema"))
-}
-
 /// Reads a file.
 pub(super) fn parse(text: &str) -> Result<Script> {
     let mut file: Option<File> = None;
@@ -141,9 +71,9 @@ pub(super) fn parse(text: &str) -> Result<Script> {
 }
 
 /// A line at the margin with those that are indented below it, each with what continues it; comments are gone.
-type Block = Vec<(usize, String)>;
+pub(super) type Block = Vec<(usize, String)>;
 
-fn blocks(text: &str) -> Vec<(usize, Block)> {
+pub(super) fn blocks(text: &str) -> Vec<(usize, Block)> {
     let mut blocks: Vec<(usize, Block)> = Vec::new();
     for (at, raw) in text.lines().enumerate() {
         let line = raw.trim();
@@ -170,8 +100,7 @@ fn blocks(text: &str) -> Vec<(usize, Block)> {
 /// A file that is being read.
 struct File {
     script: Script,
-    base: Fields,
-    named: BTreeMap<String, Asked>,
+    words: Words,
 }
 
 impl File {
@@ -184,23 +113,23 @@ impl File {
         let versions = words.map(str::parse).collect::<Result<Vec<i16>, _>>()?;
         ensure!(!versions.is_empty() && versions.is_sorted(), "versions are not in order");
         let script = Script { api, versions, given: Vec::new(), cases: Vec::new(), unsent: Vec::new() };
-        Ok(Self { script, base: Fields::default(), named: BTreeMap::new() })
+        Ok(Self { script, words: Words { api: Some(api), ..Words::default() } })
     }
 
     fn block(&mut self, block: &Block) -> Result<()> {
         let (_, first) = block.first().context("no line")?;
         let (word, rest) = split(first);
         if let ("=", asked) = split(rest) {
-            let asked = self.asked(asked)?;
-            self.named.insert(word.to_owned(), asked);
+            let asked = self.words.asked(asked)?;
+            self.words.named.insert(word.to_owned(), asked);
         } else if matches!(word, "given" | "topic") {
-            let step = self.step(first)?;
+            let step = self.words.step(first)?;
             self.script.given.push(step);
         } else if word == "unsent" {
             let (name, why) = split(rest);
             self.script.unsent.push((name.to_owned(), why.to_owned()));
         } else if word == "base" {
-            self.base = Fields(changes(rest)?);
+            self.words.base = Fields(changes(rest)?);
         } else {
             let case = self.case(word, rest, block.get(1..).unwrap_or_default())?;
             ensure!(
@@ -226,13 +155,13 @@ impl File {
             };
             let versions: Vec<i16> = versions.into_iter().filter(has).collect();
             ensure!(!versions.is_empty(), "no compared version has these fields");
-            let steps = vec![self.compared(self.base.with(&changes)?)];
+            let steps = vec![self.compared(self.words.base.with(&changes)?)];
             return Ok(Case { name: name.to_owned(), versions, steps });
         }
         ensure!(!below.is_empty(), "a case without steps");
         let rest = rest.trim_end_matches(':').trim();
         ensure!(rest.is_empty(), "what is this: {rest}");
-        let steps: Vec<Step> = below.iter().map(|(_, line)| self.step(line)).collect::<Result<_>>()?;
+        let steps: Vec<Step> = below.iter().map(|(_, line)| self.words.step(line)).collect::<Result<_>>()?;
         Ok(Case { name: name.to_owned(), versions, steps })
     }
 
@@ -257,76 +186,6 @@ impl File {
         Step { act: Act::Request(asked), mode: Mode::Compared, on: String::new(), captures: Vec::new() }
     }
 
-    fn step(&self, line: &str) -> Result<Step> {
-        let (line, captures) = line.split_once(" -> ").unwrap_or((line, ""));
-        let captures = captures.split_whitespace().map(|word| {
-            let (name, path) = word.split_once('=').with_context(|| format!("{word} is no NAME=PATH"))?;
-            Ok((name.to_owned(), path.to_owned()))
-        });
-        let captures = captures.collect::<Result<Vec<_>>>()?;
-        let (mut mode, mut on, mut send, mut rest) = (Mode::Compared, String::new(), false, line);
-        let act = loop {
-            let (word, after) = split(rest);
-            match word {
-                "given" => mode = Mode::Given,
-                "settled" => mode = Mode::Settled,
-                "until" => {
-                    let (name, after) = split(after);
-                    let code = ErrorCode::all().find(|code| code.name() == name);
-                    mode = Mode::Until(code.with_context(|| format!("no error is named {name}"))?);
-                    rest = after;
-                    continue;
-                }
-                "send" => send = true,
-                "on" => {
-                    let (name, after) = split(after);
-                    name.clone_into(&mut on);
-                    rest = after;
-                    continue;
-                }
-                "answer" => break Act::Answer,
-                "barrier" => break Act::Barrier,
-                "topic" => break topic(after)?,
-                _ if send => break Act::Send(self.asked(rest)?),
-                _ => break Act::Request(self.asked(rest)?),
-            }
-            rest = after;
-        };
-        Ok(Step { act, mode, on, captures })
-    }
-
-    /// `* CHANGES`, `NAME CHANGES` or `API VERSION FIELDS`.
-    fn asked(&self, text: &str) -> Result<Asked> {
-        let (word, rest) = split(text);
-        if word == "*" {
-            let fields = self.base.with(&changes(rest)?)?;
-            return Ok(Asked { api: self.script.api, version: None, fields, damage: None });
-        }
-        if let Some(named) = self.named.get(word) {
-            let fields = named.fields.with(&changes(rest)?)?;
-            return Ok(Asked { fields, ..named.clone() });
-        }
-        let api = ApiKey::from_name(word).with_context(|| format!("no API or request is named {word}"))?;
-        let (version, rest) = split(rest);
-        let version = Some(version.parse().with_context(|| format!("{version} is no version"))?);
-        Ok(Asked { api, version, fields: Fields(changes(rest)?), damage: None })
-    }
-}
-
-fn split(text: &str) -> (&str, &str) {
-    let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    (word, rest.trim_start())
-}
-
-fn topic(text: &str) -> Result<Act> {
-    let mut words = text.split_whitespace();
-    let (name, partitions) = (words.next().context("no name")?, words.next().context("no partitions")?);
-    let configs = words.map(|word| {
-        let (name, value) = word.split_once('=').with_context(|| format!("{word} is no NAME=VALUE"))?;
-        Ok((name.to_owned(), value.to_owned()))
-    });
-    let configs = configs.collect::<Result<_>>()?;
-    Ok(Act::Topic { name: name.to_owned(), partitions: partitions.parse()?, configs })
 }
 
 /// Whether a version has all the fields of this path.
@@ -368,6 +227,7 @@ fn frames(script: &Script) -> Result<Vec<Case>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pagewire_wire::ErrorCode;
 
     const TEXT: &str = "
 # Heartbeats

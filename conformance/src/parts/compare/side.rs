@@ -1,6 +1,7 @@
 //! One of the two brokers: its connections, and what a case has learnt from it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -12,9 +13,9 @@ use pagewire_wire::{ApiKey, ErrorCode, Reader, RequestHeader, ResponseHeader, St
 use serde_json::Value as Json;
 
 use super::decode;
-use super::encode::Form;
+use super::encode::{Form, sum};
 use super::notation::{Changes, Fields, changes};
-use super::script::{Act, Asked, Damage, Mode, Step, entry};
+use super::step::{Act, Asked, Capture, Damage, Mode, Step, entry};
 use super::variables::Variables;
 
 /// No answer takes as long, and nothing that is asked again.
@@ -36,6 +37,16 @@ pub(super) enum Heard {
     Nothing,
     /// The connection was closed.
     Closed,
+}
+
+impl fmt::Display for Heard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answer(answer) => write!(f, "{answer}"),
+            Self::Nothing => f.write_str("no answer"),
+            Self::Closed => f.write_str("closed"),
+        }
+    }
 }
 
 /// A broker.
@@ -102,16 +113,30 @@ impl Side {
             Act::Answer => self.answer(&step.on)?,
             Act::Request(asked) => self.request(step, asked, version)?,
         };
-        for (name, path) in &step.captures {
-            let value = match &heard {
-                Heard::Answer(answer) => at(answer, path),
-                _ => None,
-            };
-            let value = value.with_context(|| format!("no {path} in {heard:?}"))?;
-            let word = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            self.variables.set(name, word);
+        for capture in &step.captures {
+            self.capture(capture, &heard)?;
         }
         Ok(Some(heard).filter(|_| step.mode != Mode::Given))
+    }
+
+    fn capture(&mut self, capture: &Capture, heard: &Heard) -> Result<()> {
+        let Capture { name, of, if_good } = capture;
+        let answer = match heard {
+            Heard::Answer(answer) => Some(answer),
+            _ => None,
+        };
+        if *if_good && answer.is_none_or(is_error) {
+            return Ok(());
+        }
+        let word = if of.starts_with(|sign: char| sign == '$' || sign.is_ascii_digit()) {
+            sum(&self.variables.fill(of)?)?.to_string()
+        } else {
+            let value = answer.and_then(|answer| at(answer, of));
+            let value = value.with_context(|| format!("no {of} in {heard:?}"))?;
+            value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+        };
+        self.variables.set(name, word);
+        Ok(())
     }
 
     fn request(&mut self, step: &Step, asked: &Asked, version: i16) -> Result<Heard> {
@@ -119,10 +144,10 @@ impl Side {
         loop {
             self.send(&step.on, asked, version)?;
             let heard = self.answer(&step.on)?;
-            let mut codes = Vec::new();
-            if let Heard::Answer(answer) = &heard {
-                error_codes(answer, &mut codes);
-            }
+            let codes = match &heard {
+                Heard::Answer(answer) => error_codes(answer),
+                _ => Vec::new(),
+            };
             let any =
                 |of: &[ErrorCode]| codes.iter().any(|code| of.iter().any(|known| known.code() == *code));
             let again = match step.mode {
@@ -191,7 +216,8 @@ impl Side {
 
     fn must(&mut self, api: ApiKey, version: i16, fields: Changes, captures: &[(&str, &str)]) -> Result<()> {
         let asked = Asked { api, version: Some(version), fields: Fields(fields), damage: None };
-        let captures = captures.iter().map(|&(name, path)| (name.to_owned(), path.to_owned())).collect();
+        let capture = |&(name, path): &(&str, &str)| Capture { name: name.to_owned(), of: path.to_owned(), if_good: false };
+        let captures = captures.iter().map(capture).collect();
         let step = Step { act: Act::Request(asked), mode: Mode::Given, on: String::new(), captures };
         self.step(&step, version).map(drop)
     }
@@ -288,23 +314,33 @@ impl Connection {
 }
 
 /// Every error code in an answer.
-fn error_codes(answer: &Json, found: &mut Vec<i16>) {
-    match answer {
-        Json::Array(list) => list.iter().for_each(|element| error_codes(element, found)),
-        Json::Object(fields) => {
-            for (name, value) in fields {
-                match value.as_i64() {
-                    Some(code) if name.ends_with("ErrorCode") => found.push(code as i16),
-                    _ => error_codes(value, found),
+fn error_codes(answer: &Json) -> Vec<i16> {
+    fn add(answer: &Json, found: &mut Vec<i16>) {
+        match answer {
+            Json::Array(list) => list.iter().for_each(|element| add(element, found)),
+            Json::Object(fields) => {
+                for (name, value) in fields {
+                    match value.as_i64() {
+                        Some(code) if name.ends_with("ErrorCode") => found.push(code as i16),
+                        _ => add(value, found),
+                    }
                 }
             }
+            _ => {}
         }
-        _ => {}
     }
+    let mut found = Vec::new();
+    add(answer, &mut found);
+    found
+}
+
+/// Whether anything in it was refused.
+pub(super) fn is_error(answer: &Json) -> bool {
+    error_codes(answer).iter().any(|code| *code != 0)
 }
 
 /// The value at a path; of a list its first element, or the one whose number stands in the path.
-fn at<'a>(answer: &'a Json, path: &str) -> Option<&'a Json> {
+pub(super) fn at<'a>(answer: &'a Json, path: &str) -> Option<&'a Json> {
     path.split('.').try_fold(answer, |value, name| match (value, name.parse::<usize>()) {
         (Json::Array(list), Ok(number)) => list.get(number),
         (Json::Array(list), Err(_)) => list.first()?.get(name),
@@ -324,8 +360,6 @@ mod tests {
         assert_eq!(at(&answer, "Topics.Id"), Some(&json!("a")));
         assert_eq!(at(&answer, "Topics.1.Id"), Some(&json!("b")));
         assert_eq!(at(&answer, "Topics.2.Id"), None);
-        let mut codes = Vec::new();
-        error_codes(&answer, &mut codes);
-        assert_eq!(codes, [0, 6]);
+        assert_eq!(error_codes(&answer), [0, 6]);
     }
 }

@@ -27,22 +27,18 @@ mod round;
 mod state;
 mod worker;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 use super::programs::Stage;
-use super::{Cases, Context};
+use super::{Cases, Context, seeds};
 use crate::clients::python_with_clients;
 use round::{Ground, live};
-
-/// How many seeds, and the first: `cargo xtask transactions` sets them.
-const SEEDS: (&str, u64) = ("CONFORMANCE_SEEDS", 1);
-const FROM: (&str, u64) = ("CONFORMANCE_FROM", 0);
 
 /// The part.
 pub fn transactions(context: &Context<'_>, cases: &Cases<'_>) {
     let name = "each_transaction_is_whole_though_clients_and_the_broker_are_killed";
     match ground(context) {
-        Ok(ground) => cases.run(name, || seeds(context, &ground)),
+        Ok(ground) => cases.run(name, || rounds(context, &ground)),
         Err(reason) => cases.skip(name, &format!("{reason:#}")),
     }
 }
@@ -57,8 +53,8 @@ fn ground<'c>(context: &'c Context<'_>) -> Result<Ground<'c>> {
     })
 }
 
-fn seeds(context: &Context<'_>, ground: &Ground<'_>) -> Result<()> {
-    let (count, from) = (number(SEEDS)?, number(FROM)?);
+fn rounds(context: &Context<'_>, ground: &Ground<'_>) -> Result<()> {
+    let (count, from) = seeds(1)?;
     let mut failures = Vec::new();
     for seed in from..from.saturating_add(count) {
         match live(ground, seed) {
@@ -73,11 +69,4 @@ fn seeds(context: &Context<'_>, ground: &Ground<'_>) -> Result<()> {
         bail!("{} of {count} seeds failed; {first}", failures.len());
     }
     Ok(())
-}
-
-fn number((name, otherwise): (&str, u64)) -> Result<u64> {
-    match std::env::var(name) {
-        Ok(text) => text.parse().with_context(|| format!("{name}={text} is no number")),
-        Err(_) => Ok(otherwise),
-    }
 }
