@@ -12,7 +12,7 @@ mod layers;
 mod parts;
 mod report;
 mod run;
-mod transactions;
+mod seeded;
 mod zcopy;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -70,6 +70,18 @@ enum Task {
         #[arg(long)]
         on_kafka: bool,
     },
+    /// Send sequences of requests that seeds put together to this broker and to Apache Kafka; says where their answers differ, exits 1
+    /// when they do.
+    Sequences {
+        /// How many of each file.
+        #[arg(long, default_value_t = 200)]
+        seeds: u64,
+        /// The first one.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// Files of conformance/compare/sequences, without .txt; all if none is named.
+        files: Vec<String>,
+    },
     /// Measure this broker beside a bare loop, Apache Kafka and others: see `cargo xtask bench --help`.
     #[command(disable_help_flag = true)]
     Bench {
@@ -110,7 +122,8 @@ fn run() -> Result<bool> {
         Task::Layers => layers::check(&root),
         Task::Crash { seeds, from } => crash::run(&root, seeds, from),
         Task::Damage => damage::run(&root),
-        Task::Transactions { seeds, from, on_kafka } => transactions::run(&root, seeds, from, on_kafka),
+        Task::Transactions { seeds, from, on_kafka } => seeded::transactions(&root, seeds, from, on_kafka),
+        Task::Sequences { seeds, from, files } => seeded::sequences(&root, seeds, from, &files),
         Task::Bench { arguments } => bench::run(&root, &arguments),
         Task::Profile { arguments } => bench::profile(&root, &arguments),
     }

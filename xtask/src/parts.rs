@@ -85,6 +85,7 @@ pub(crate) static PARTS: &[Part] = &[
         "transactions at random, clients and the broker killed, checked as Jepsen does for Kafka"
     ),
     suite!("compare", "the same requests to ours and to Kafka, answers compared field by field"),
+    suite!("sequences", "requests in orders that seeds decide, to ours and to Kafka, answers compared"),
     suite!("java-tools", "Kafka's own command-line tools"),
     suite!("crash", "kill -9 under load, with a ledger of what was acknowledged"),
     suite!("hostile", "malformed frames and greedy clients cost only themselves"),

@@ -185,7 +185,6 @@ impl File {
         let asked = Asked { api: self.script.api, version: None, fields, damage: None };
         Step { act: Act::Request(asked), mode: Mode::Compared, on: String::new(), captures: Vec::new() }
     }
-
 }
 
 /// Whether a version has all the fields of this path.

@@ -216,7 +216,11 @@ impl Side {
 
     fn must(&mut self, api: ApiKey, version: i16, fields: Changes, captures: &[(&str, &str)]) -> Result<()> {
         let asked = Asked { api, version: Some(version), fields: Fields(fields), damage: None };
-        let capture = |&(name, path): &(&str, &str)| Capture { name: name.to_owned(), of: path.to_owned(), if_good: false };
+        let capture = |&(name, path): &(&str, &str)| Capture {
+            name: name.to_owned(),
+            of: path.to_owned(),
+            if_good: false,
+        };
         let captures = captures.iter().map(capture).collect();
         let step = Step { act: Act::Request(asked), mode: Mode::Given, on: String::new(), captures };
         self.step(&step, version).map(drop)

@@ -96,7 +96,6 @@ pub(super) fn entry(api: ApiKey, kind: Kind) -> Result<&'static Entry> {
     ALL.iter().find(wanted).with_context(|| format!("{api} has no schema"))
 }
 
-
 /// What the words of steps mean.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Words {
@@ -148,7 +147,12 @@ impl Words {
         let (word, rest) = split(text);
         if word == "*" {
             let fields = self.base.with(&changes(rest)?)?;
-            return Ok(Asked { api: self.api.context("no API is what * stands for")?, version: None, fields, damage: None });
+            return Ok(Asked {
+                api: self.api.context("no API is what * stands for")?,
+                version: None,
+                fields,
+                damage: None,
+            });
         }
         if let Some(named) = self.named.get(word) {
             let fields = named.fields.with(&changes(rest)?)?;

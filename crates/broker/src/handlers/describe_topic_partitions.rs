@@ -42,14 +42,14 @@ pub(crate) async fn handle(
             continue;
         }
         let first = if name == from_topic { std::mem::take(&mut from_partition) } else { 0 };
-        let Some(entry) = image.topic(&name) else {
-            response.topics.push(unknown(&name));
-            continue;
-        };
         if left == 0 {
             response.next_cursor = Some(cursor(&name, first));
             break;
         }
+        let Some(entry) = image.topic(&name) else {
+            response.topics.push(unknown(&name));
+            continue;
+        };
         let shown = entry.partitions.len().saturating_sub(first).min(left);
         response.topics.push(describe(entry, first, shown));
         left -= shown;

@@ -156,9 +156,12 @@ async fn alter_topic(ctx: &Context, name: String, wish: Wish, validate_only: boo
         Ok(next)
     };
     let image = ctx.broker.image();
-    let topic = image.topic(&name).ok_or_else(|| {
-        Refused::new(ErrorCode::UnknownTopicOrPartition, format!("The topic '{name}' does not exist."))
-    })?;
+    let Some(topic) = image.topic(&name) else {
+        // As in Kafka, what nobody could have is refused as that.
+        checked(&OwnConfigs::default(), &ctx.broker.config())?;
+        let message = format!("The topic '{name}' does not exist.");
+        return Err(Refused::new(ErrorCode::UnknownTopicOrPartition, message));
+    };
     if validate_only {
         return checked(&topic.own_configs, &ctx.broker.config()).map(drop);
     }

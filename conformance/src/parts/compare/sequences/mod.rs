@@ -7,7 +7,7 @@
 //!   play                      a sequence at both brokers; one at which they differ is made as short as it can be
 //! ```
 //!
-//! Where they may differ stands in `compare/sequences.txt`, in the notation of `compare/differences.txt`.
+//! Where they may differ stands in `compare/sequences.txt`, in the notation of `compare/differences.txt`, and there for all cases.
 //! `cargo xtask sequences --seeds N --from SEED [FILE...]` plays as many as one likes.
 
 mod file;
@@ -49,7 +49,9 @@ pub fn sequences(context: &Context<'_>, cases: &Cases<'_>) {
 
 fn files(workspace: &Workspace) -> Result<Vec<Sequence>> {
     let folder = workspace.sources("compare");
-    let known = known(&fs::read_to_string(folder.join("sequences.txt"))?).context("sequences.txt")?;
+    let rows = |name: &str| known(&fs::read_to_string(folder.join(name))?).context(name.to_owned());
+    let mut known = rows("sequences.txt")?;
+    known.extend(rows("differences.txt")?.into_iter().filter(|row| row.case == "*"));
     let mut files = Vec::new();
     for entry in fs::read_dir(folder.join("sequences")).context("there are no sequences")? {
         let path = entry?.path();

@@ -62,7 +62,10 @@ step:
         assert_ne!(planned, plan(&file, 8).expect("good"));
         assert_eq!(planned.len(), 200);
         for group in ["a", "b", "c"] {
-            assert!(planned.contains(&vec![format!("Heartbeat 4 GroupId={group} => x=ErrorCode")]), "{group}");
+            assert!(
+                planned.contains(&vec![format!("Heartbeat 4 GroupId={group} => x=ErrorCode")]),
+                "{group}"
+            );
         }
         for version in [0, 4] {
             let both = vec![format!("Heartbeat {version} GroupId=d"), "Heartbeat 4".to_owned()];

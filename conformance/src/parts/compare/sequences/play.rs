@@ -15,6 +15,8 @@ use crate::parts::compare::step::{Act, Step};
 
 /// A sequence is played so often at most on the way to a short one.
 const SHORTER_MAX: u32 = 80;
+/// So much of an answer is shown.
+const SHOWN_MAX: usize = 1000;
 
 /// What came of a seed.
 pub(super) enum Verdict {
@@ -51,7 +53,7 @@ pub(super) fn verdict(both: &mut Both, file: &Sequence, seed: u64) -> Result<Ver
     }
     let lines: Vec<String> = steps.concat().iter().map(|line| format!("    {line}")).collect();
     let Differs { at, told, .. } = differs;
-    Ok(Verdict::Differ(format!("seed {seed}: {at}: {told}; after\n{}", lines.join("\n"))))
+    Ok(Verdict::Differ(format!("seed {seed}: {at}, after\n{}\n{told}", lines.join("\n"))))
 }
 
 enum Played {
@@ -62,7 +64,7 @@ enum Played {
 /// The first difference of a sequence.
 struct Differs {
     step: usize,
-    /// The API, the field and the two values.
+    /// The API and the field.
     at: String,
     told: String,
 }
@@ -89,7 +91,12 @@ impl Plays<'_> {
         for (step, lines) in steps.iter().enumerate() {
             for line in lines {
                 let seed = self.seed;
-                let so_far = || format!("seed {seed}:\n    {}", steps.get(..=step).unwrap_or_default().concat().join("\n    "));
+                let so_far = || {
+                    format!(
+                        "seed {seed}:\n    {}",
+                        steps.get(..=step).unwrap_or_default().concat().join("\n    ")
+                    )
+                };
                 let found = self.line(line, &mut kept).with_context(so_far)?;
                 match found {
                     Line::Silent => {}
@@ -103,7 +110,8 @@ impl Plays<'_> {
 
     fn line(&mut self, line: &str, kept: &mut BTreeMap<String, String>) -> Result<Line> {
         let step = self.file.words.step(&filled(line, kept))?;
-        let (keeping, naming) = step.captures.iter().cloned().partition(|capture| capture.name.starts_with('@'));
+        let (keeping, naming) =
+            step.captures.iter().cloned().partition(|capture| capture.name.starts_with('@'));
         let step = Step { captures: naming, ..step };
         let keeping: Vec<_> = keeping;
         let Some((ours, theirs)) = self.both.step(&step, 0)? else { return Ok(Line::Silent) };
@@ -113,8 +121,9 @@ impl Plays<'_> {
         };
         let new = differences(&self.file.name, version, &ours, &theirs);
         if let Some(first) = new.iter().find(|found| !self.file.knows(api, found)) {
-            let at = format!("{api} {} {} {}", first.path, first.ours, first.theirs);
-            return Ok(Line::Differs { at, told: format!("{ours} is not Kafka's {theirs}") });
+            let at = format!("{api} {}", first.path);
+            let [ours, theirs] = [&ours, &theirs].map(|heard| cut(&heard.to_string()));
+            return Ok(Line::Differs { at, told: format!("    ours:    {ours}\n    Kafka's: {theirs}") });
         }
         if let Heard::Answer(answer) = &ours
             && !is_error(answer)
@@ -132,7 +141,14 @@ enum Line {
     /// Nothing of it is compared.
     Silent,
     Alike,
-    Differs { at: String, told: String },
+    Differs {
+        at: String,
+        told: String,
+    },
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(SHOWN_MAX).collect()
 }
 
 /// The line with what was kept of answers in the place of its names; what was not kept yet is nothing.
@@ -154,7 +170,8 @@ fn written(value: &Json) -> String {
     match value {
         Json::Array(list) => format!("[{}]", list.iter().map(written).collect::<Vec<_>>().join(" ")),
         Json::Object(fields) => {
-            let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", written(value))).collect();
+            let fields: Vec<String> =
+                fields.iter().map(|(name, value)| format!("{name}={}", written(value))).collect();
             format!("{{{}}}", fields.join(" "))
         }
         Json::String(text) => text.clone(),

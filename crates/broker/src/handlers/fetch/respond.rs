@@ -78,7 +78,8 @@ fn partition_data(answer: &Answer, want: &Wanted, committed_only: bool, ctx: &Co
         records: Records::Hole(u32::try_from(answer.records_len()).unwrap_or(u32::MAX)),
         ..PartitionData::default()
     };
-    if committed_only {
+    // As in Kafka, a list of none says that the log was read.
+    if committed_only && answer.error == ErrorCode::None && answer.diverging.is_none() {
         data.aborted_transactions = Some(answer.aborted.iter().map(aborted).collect());
     }
     if let Some((epoch, end_offset)) = answer.diverging {
