@@ -66,6 +66,8 @@ pub(crate) struct Group {
     pub(crate) members_peak: usize,
     /// Instance id to member id.
     statics: BTreeMap<Arc<str>, Arc<str>>,
+    /// A member changed its instance id: those it had before are its own as well, as in Kafka, until it goes.
+    renamed: bool,
     targets: BTreeMap<Arc<str>, TargetAssignment>,
     /// Who has what: the epoch of the member that has a partition, or has yet to give it back.
     owners: Owned,
@@ -111,6 +113,7 @@ impl Group {
             next_arrival: 0,
             members_peak: 0,
             statics: BTreeMap::new(),
+            renamed: false,
             targets: BTreeMap::new(),
             owners: Owned::new(),
             named: Counts::default(),
@@ -266,6 +269,8 @@ impl Group {
             own(&mut self.owners, owned, member.epoch);
         }
         if let Some(instance_id) = &member.instance_id {
+            let before = self.members.get(&id).and_then(|member| member.instance_id.as_ref());
+            self.renamed |= before.is_some_and(|before| before != instance_id);
             self.statics.insert(instance_id.clone(), id.clone());
         }
         if !self.arrived_at.contains_key(&id) {
@@ -284,6 +289,9 @@ impl Group {
             && self.statics.get(instance_id).is_some_and(|holder| **holder == *id)
         {
             self.statics.remove(instance_id);
+        }
+        if self.renamed {
+            self.statics.retain(|_, holder| **holder != *id);
         }
         if let Some(arrival) = self.arrived_at.remove(id) {
             self.arrivals.remove(&arrival);
