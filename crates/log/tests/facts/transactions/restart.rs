@@ -1,7 +1,10 @@
 //! What outlives a stop of what is open, and of who may end it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use pagewire_log::{AppendContext, AppendError, Origin};
+use pagewire_disk::{Call, FailingDisk, MemoryDisk};
+use pagewire_log::{AppendContext, AppendError, LogConfig, OpenOptions, Origin};
 use pagewire_record::ControlType;
 
 use super::{aborted, end, inside, marker, stable};
@@ -51,4 +54,30 @@ fn a_producer_whose_last_word_was_a_marker_keeps_its_last_batches_over_a_restart
         let appended = again.append(batch.clone());
         assert!(appended.duplicate && appended.base_offset == base, "{base}: {appended:?}");
     }
+}
+
+/// How often a start after an orderly stop reads, with so many aborted transactions in a closed segment.
+fn reads_of_a_start(count: i64) -> u64 {
+    let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let config = LogConfig { segment_bytes: 1 << 20, segment_ms: 500, ..config() };
+    let bench = Bench::on(Arc::new(disk.clone()), OpenOptions { config, ..options() });
+    let first = bench.append(inside(7, 0, 1)).base_offset;
+    let first = (first, end(&bench, 7, ControlType::Abort));
+    for n in 1..count {
+        bench.append(inside(7, i32::try_from(n).expect("few"), 1));
+        end(&bench, 7, ControlType::Abort);
+    }
+    assert!(bench.log.roll_if_due(i64::MAX).expect("roll"));
+    bench.fill(1);
+    let bench = bench.restarted();
+    let before = disk.calls(Call::Read);
+    let bench = bench.restarted();
+    let reads = disk.calls(Call::Read) - before;
+    assert_eq!(aborted(&bench, 0, 1 << 20)[0], first);
+    reads
+}
+
+#[test]
+fn a_start_reads_no_more_where_more_was_aborted_in_a_closed_segment() {
+    assert_eq!(reads_of_a_start(200), reads_of_a_start(20));
 }
