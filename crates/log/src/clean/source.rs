@@ -4,7 +4,7 @@
 //! for ever.
 
 use pagewire_disk::DiskFile;
-use pagewire_record::{BatchHeader, HEADER_LEN, batch::Batch, fits};
+use pagewire_record::{BatchHeader, HEADER_LEN, batch::Batch, fits, header::CRC_START};
 
 use super::error::{CleanError, corrupt};
 use crate::scan::window::Window;
@@ -51,14 +51,33 @@ impl<'s> Source<'s> {
         let offsets = self.expected..self.end.next_offset;
         fits(&header, left, &offsets).map_err(|what| self.corrupt_at(position, &what))?;
         self.nothing_is_lost(header.base_offset, self.segment.holes_below() == i64::MAX)?;
+        let size = header.size_in_bytes();
+        // How long it is said to be is believed before memory is taken for it only where that is little.
+        if size > self.window.chunk() as u64 && self.crc_of(size)? != Some(header.crc) {
+            return Err(
+                self.corrupt_at(position, "its crc does not match a batch as long as it is said to be")
+            );
+        }
         // Not longer than what is left of a file of at most 2 GiB.
-        self.load(header.size_in_bytes() as usize)?;
-        self.position += header.size_in_bytes();
+        self.load(size as usize)?;
+        self.position += size;
         (self.expected, self.begun) = (header.next_offset(), true);
-        let bytes = self.window.again(position, header.size_in_bytes() as usize).unwrap_or_default();
+        let bytes = self.window.again(position, size as usize).unwrap_or_default();
         let batch = Batch::first(bytes).map_err(|error| self.corrupt_at(position, &error.to_string()))?;
         batch.verify_crc().map_err(|error| self.corrupt_at(position, &error.to_string()))?;
         Ok(Some(batch))
+    }
+
+    /// The CRC of what would be the next batch, a chunk at a time.
+    fn crc_of(&mut self, size: u64) -> Result<Option<u32>, CleanError> {
+        let segment = self.segment;
+        let mut aside = self.window.another();
+        let crc = aside.crc(self.position + CRC_START as u64, self.position + size);
+        self.window.add_read(aside.take_read());
+        crc.map_err(|error| {
+            segment.suspected();
+            CleanError::reading(segment.path())(error)
+        })
     }
 
     /// What is missing before `offset` may be, or nothing is. What is known to be lost may not, whatever else may.

@@ -60,6 +60,16 @@ impl<'f> Window<'f> {
         self.end
     }
 
+    /// How many bytes it reads at once, where no more are needed.
+    pub(crate) fn chunk(&self) -> usize {
+        self.chunk
+    }
+
+    /// So many were read by another one.
+    pub(crate) fn add_read(&mut self, bytes: u64) {
+        self.read += bytes;
+    }
+
     /// Bytes read since the last call.
     pub(crate) fn take_read(&mut self) -> u64 {
         std::mem::take(&mut self.read)

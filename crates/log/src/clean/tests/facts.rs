@@ -5,6 +5,7 @@ use pagewire_disk::{ForgettingDisk, OpenMode};
 use pagewire_record::{BatchBuilder, Codec, HEADER_LEN};
 
 use super::*;
+use crate::clean::source::Source;
 use crate::verify::{Event, Severity, VerifyOptions, verify};
 
 #[test]
@@ -263,6 +264,31 @@ fn damage_is_named_and_nothing_is_changed() {
     let error = bench.try_clean(0).expect_err("damaged");
     assert!(error.is_lasting() && error.to_string().contains("crc"), "{error}");
     assert_eq!(bench.files(), before);
+}
+
+#[test]
+fn memory_is_taken_for_a_batch_that_is_as_long_as_it_says_and_not_for_one_that_lies() {
+    const CHUNK: usize = 1024;
+    for flipped in [false, true] {
+        let mut bench = Bench::with(LogConfig { segment_bytes: 1 << 20, ..config() });
+        let long = "x".repeat(100_000);
+        bench.put(&[("a", Some(&long)), ("b", Some(&long)), ("c", Some(&long)), ("d", Some(&long))]);
+        bench.roll();
+        let segment = Arc::clone(&bench.log.segments.load()[0]);
+        let file = segment.file().expect("file");
+        if flipped {
+            let mut length = [0; 4];
+            file.read_exact_at(8, &mut length).expect("read");
+            length[1] ^= 0x02;
+            file.write_at(8, &length).expect("flip");
+        }
+        let mut buffer = Vec::new();
+        let mut source = Source::new(&segment, &*file, 0, &mut buffer, CHUNK);
+        let told = source.next().err().map(|error| error.to_string());
+        drop(source);
+        assert_eq!(told.is_some_and(|told| told.contains("crc")), flipped);
+        assert_eq!(buffer.capacity() > 4 * CHUNK, !flipped, "{}", buffer.capacity());
+    }
 }
 
 #[test]
