@@ -14,12 +14,12 @@
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use pagewire_disk::{Disk, DiskFile, OpenMode, read_small};
 
-use crate::handles::Slot;
+use crate::handles::LazySlot;
 use crate::patience::Patience;
 use crate::segment::flow::SyncError;
 use crate::segment::packed::Packed;
@@ -212,7 +212,7 @@ pub(crate) struct TxnIndex {
     stable: FirstCell,
     /// It is written down that there are some.
     named: AtomicBool,
-    slot: OnceLock<Arc<Slot>>,
+    slot: LazySlot,
 }
 
 impl TxnIndex {
@@ -276,7 +276,7 @@ impl TxnIndex {
 
 impl Segment {
     fn txn_file(&self, patience: Patience, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
-        self.home.handles.get(self.txns.slot.get_or_init(Arc::default), || {
+        self.home.handles.get(&self.txns.slot, || {
             patience.or_would_block()?;
             self.open(names::TXN_INDEX, mode)
         })
@@ -285,11 +285,15 @@ impl Segment {
     /// Writes an entry for a marker that is about to be appended. Readers see it with
     /// [`publish_aborted`](Self::publish_aborted); until then the next one takes its place. Only the writer calls this.
     pub(crate) fn write_aborted(&self, entry: AbortedTxn) -> io::Result<()> {
+        // Before the file is there to be closed, and behind what a sync that has begun covers.
+        self.txns.slot.note_write();
         let file = self.txn_file(Patience::Endless, OpenMode::Create)?;
         let bytes = entry.to_bytes();
         let crc = crc32c::crc32c_append(self.txns.published.load().crc, &bytes);
         self.txns.next_crc.store(crc, Ordering::Relaxed);
-        file.write_at(u64::from(self.txns.len()) * ENTRY_LEN as u64, &bytes)
+        let written = file.write_at(u64::from(self.txns.len()) * ENTRY_LEN as u64, &bytes);
+        self.txns.slot.note_write();
+        written
     }
 
     /// The marker of the entry last written is in the log. Before the marks say so.
@@ -302,7 +306,13 @@ impl Segment {
     pub(crate) fn trim_aborted(&self) -> io::Result<()> {
         match self.txn_file(Patience::Endless, OpenMode::ReadWrite) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            file => file?.set_len(u64::from(self.txns.len()) * ENTRY_LEN as u64),
+            file => {
+                file?.set_len(u64::from(self.txns.len()) * ENTRY_LEN as u64)?;
+                if self.txns.synced.load(Ordering::Acquire) >= self.txns.len() {
+                    self.txns.slot.note_sync(self.txns.slot.writes());
+                }
+                Ok(())
+            }
         }
     }
 
@@ -313,7 +323,9 @@ impl Segment {
         let entries = published.count;
         if self.txns.synced.load(Ordering::Acquire) < entries {
             let file = self.txn_file(Patience::Endless, OpenMode::ReadWrite).map_err(SyncError::NotBegun)?;
+            let writes = self.txns.slot.writes();
             file.sync_data().map_err(SyncError::Failed)?;
+            self.txns.slot.note_sync(writes);
             self.txns.synced.fetch_max(entries, Ordering::AcqRel);
         }
         Ok(published)

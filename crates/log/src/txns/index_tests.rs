@@ -121,6 +121,30 @@ fn an_entry_whose_marker_failed_is_seen_by_nobody_and_gives_way() {
 }
 
 #[test]
+fn a_file_with_entries_that_nobody_synced_stays_open() {
+    let disk = Arc::new(MemoryDisk::new());
+    disk.create_dir_all(Path::new("/t-0")).expect("dir");
+    let handles = Handles::new(1);
+    let home = Arc::new(Home::new(disk, "/t-0".into(), Arc::clone(&handles)));
+    let end = End { next_offset: 1 << 20, size: 0 };
+    let both = [0, 1 << 20].map(|base| Segment::existing(Arc::clone(&home), base, end, 0, false));
+    let open = || {
+        handles.shrink();
+        handles.open_files()
+    };
+    let write = || both.iter().for_each(|segment| segment.write_aborted(aborted(0, 3, 4)).expect("write"));
+    write();
+    both.iter().for_each(Segment::publish_aborted);
+    assert_eq!(open(), 2, "an error of writing one back must reach the sync");
+    both.iter().for_each(|segment| assert!(segment.sync_aborted().is_ok()));
+    assert_eq!(open(), 1);
+    write();
+    assert_eq!(open(), 2);
+    both.iter().for_each(|segment| segment.trim_aborted().expect("trim"));
+    assert_eq!(open(), 1, "what is left was synced");
+}
+
+#[test]
 fn a_lookup_without_patience_does_not_open_a_file() {
     let segment = segment(&[]);
     assert_eq!(found(&segment, 0, 10), (vec![], false), "nothing to open");

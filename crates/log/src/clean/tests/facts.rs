@@ -270,7 +270,7 @@ fn damage_is_named_and_nothing_is_changed() {
 fn memory_is_taken_for_a_batch_that_is_as_long_as_it_says_and_not_for_one_that_lies() {
     const CHUNK: usize = 1024;
     for flipped in [false, true] {
-        let mut bench = Bench::with(LogConfig { segment_bytes: 1 << 20, ..config() });
+        let bench = Bench::with(LogConfig { segment_bytes: 1 << 20, ..config() });
         let long = "x".repeat(100_000);
         bench.put(&[("a", Some(&long)), ("b", Some(&long)), ("c", Some(&long)), ("d", Some(&long))]);
         bench.roll();
