@@ -18,7 +18,7 @@ use super::gone::{self, METADATA};
 use super::job::Job;
 use super::partition::{self, Known};
 use super::small_file_trouble;
-use crate::dir::{DirName, NOBODYS, SUMS_FILE, VOUCHED_FILE};
+use crate::dir::{DirName, NOBODYS, SUMS_FILE, VOUCHED_FILE, is_one_bit_off};
 
 /// Other files that a broker, Kafka's or this one, keeps there.
 const FILES: [&str; 10] = [
@@ -154,7 +154,14 @@ fn identity(job: &mut Job<'_>, dir: &Path, topic: &str) {
     let known = job.options.topics.and_then(|topics| topics.get(topic)).and_then(|topic| topic.id);
     let path = dir.join(PARTITION_METADATA_FILE);
     let (Some(known), Ok(Some(named))) = (known, PartitionMetadata::read(&**job.disk, &path)) else { return };
-    if named.topic_id != known {
+    if is_one_bit_off(named.topic_id, known) {
+        let what = format!(
+            "it names the topic id {}, which is {} with a flipped bit, as the metadata knows the topic of this name",
+            format_id(named.topic_id),
+            format_id(known)
+        );
+        job.found(Finding::new(Severity::Damage, path, what, Fate::Renewed));
+    } else if named.topic_id != known {
         let what = format!(
             "it names the topic id {}, and the metadata knows the topic of this name as {}: the next start sets the directory \
              aside as another topic's, and the partition is not served. If its records are this topic's, remove the file",
