@@ -151,7 +151,7 @@ mod tests {
     fn two_flags_for_one_thing_are_wrong_usage() {
         let with = |set: &str| {
             let (set, data_dir, listen) = (vec![set.to_owned()], Some("d".into()), Some(":1".to_owned()));
-            sources(&ServeArgs { set, data_dir, listen, ..ServeArgs::default() }, None, []).map(drop)
+            sources(&ServeArgs { data_dir, listen, set, ..ServeArgs::default() }, None, []).map(drop)
         };
         for set in ["log.dirs=a,b", "log.dir=a", " listeners =PLAINTEXT://:2"] {
             assert!(with(set).expect_err(set).is::<Usage>(), "{set}");

@@ -103,7 +103,9 @@ fn files_of_our_own_that_are_damaged_are_noted_by_a_check() {
     dir.close_clean(0);
     drop(dir);
     let names = [FILE, "pagewire-scrub-checkpoint", "a-0/pagewire-aborted"];
-    names.iter().for_each(|name| world.put(name, &[0; 30]));
+    for name in names {
+        world.put(name, &[0; 30]);
+    }
     let mut noted = Vec::new();
     let told = verify(&world.disk, root(), VerifyOptions::default(), &mut |event| {
         if let Event::Found(finding) = event {
