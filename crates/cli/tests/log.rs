@@ -299,7 +299,6 @@ fn a_segment_or_a_partition_that_is_gone_is_damage() {
     }
 }
 
-/// Takes the second segment of a partition away.
 #[test]
 fn metadata_that_no_start_takes_is_told() {
     let dir = left();
@@ -315,6 +314,39 @@ fn metadata_that_no_start_takes_is_told() {
     assert!(said.contains("doubt: ") && said.contains("metadata.redb"), "{said}");
 }
 
+#[test]
+fn an_identity_that_the_metadata_contradicts_is_damage() {
+    let dir = left();
+    let data = dir.path().join("data");
+    let file = data.join("meta.properties");
+    let good = fs::read_to_string(&file).unwrap();
+    let flipped = |key: &str| {
+        let at = good.find(key).unwrap() + key.len();
+        let mut bytes = good.clone().into_bytes();
+        bytes[at] ^= 2;
+        String::from_utf8(bytes).unwrap()
+    };
+    for key in ["cluster.id=", "node.id=", "directory.id="] {
+        fs::write(&file, flipped(key)).unwrap();
+        let found = run(&["log", "check", text(&data)]);
+        let words = format!("it says {key}");
+        assert!(
+            found.out.contains(&words) && found.out.contains("written anew at the next start"),
+            "{}",
+            found.out
+        );
+        assert!(found.failed(1).contains("1 damage"));
+    }
+    let anothers = flipped("cluster.id=").replace("node.id=1", "node.id=5");
+    fs::write(&file, anothers).unwrap();
+    let found = run(&["log", "check", text(&data)]);
+    assert!(found.out.contains("a start refuses the directory"), "{}", found.out);
+    assert!(found.failed(1).contains("1 damage"));
+    fs::write(&file, good).unwrap();
+    run(&["log", "check", text(&data)]).ok();
+}
+
+/// Takes the second segment of a partition away.
 fn lose_a_segment(partition: &Path) {
     let mut logs: Vec<PathBuf> = fs::read_dir(partition)
         .unwrap()

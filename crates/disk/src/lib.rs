@@ -23,6 +23,7 @@ mod memory;
 mod os;
 mod pasted;
 mod small;
+mod within;
 
 pub use anchored::{Anchored, Reading};
 pub use checkpoint::{
@@ -41,3 +42,4 @@ pub use os::{OsDisk, WritebackFn};
 pub use pasted::Pasted;
 pub use rustix::io::Errno;
 pub use small::{StagedFile, create_dir_durably, read_small, write_atomically};
+pub use within::{holder_of, real_path};

@@ -113,11 +113,11 @@ pub use config::LogConfig;
 pub use cuts::{Cut, GoodBatches};
 pub use damaged::Damaged;
 pub use dir::{
-    CleaningReport, CloseReport, CreateError, DirDescription, DirName, Dirty, FailedLog, Flushed, FutureLog,
-    LoadMeter, LoadReport, LoadedLog, Loading, LockedDir, LogDescription, LogDir, LogDirError, LogDirOptions,
-    MEASURED_MAX, MissingLog, Notice, PartitionSettings, Progress, RetainedAll, SUMS_FILE, SettingsOf,
-    Survey, Suspicion, Uncleanable, Unmarked, VOUCHED_FILE, note_restored, note_start_stopped, survey,
-    was_left_in_order,
+    CleaningReport, CloseReport, Contradiction, CreateError, DirDescription, DirName, Dirty, FailedLog,
+    Flushed, FutureLog, KnownIdentity, LoadMeter, LoadReport, LoadedLog, Loading, LockedDir, LogDescription,
+    LogDir, LogDirError, LogDirOptions, MEASURED_MAX, MissingLog, Notice, PartitionSettings, Progress,
+    RetainedAll, SUMS_FILE, SettingsOf, Survey, Suspicion, Uncleanable, Unmarked, VOUCHED_FILE,
+    note_restored, note_start_stopped, survey, was_left_in_order,
 };
 pub use dirs::{
     Adopted, Coming, Homeless, Locked, LogDirs, MoveError, Moving, Placed, PlacedIn, Spread, TakeInError,

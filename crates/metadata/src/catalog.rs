@@ -279,6 +279,18 @@ impl Catalog {
         Ok(self.read(&keys::log_dirs(node_id)).await?.unwrap_or_default())
     }
 
+    /// Those of every node that has served any.
+    pub async fn all_log_dirs(&self) -> Result<Vec<(i32, LogDirsRecord)>, CatalogError> {
+        let mut all = Vec::new();
+        for entry in self.store.list(keys::LOG_DIRS).await?.entries {
+            let node = entry.key.strip_prefix(keys::LOG_DIRS).and_then(|node| node.parse().ok());
+            if let Some(node) = node {
+                all.push((node, self.log_dirs(node).await?.0));
+            }
+        }
+        Ok(all)
+    }
+
     /// Replaces what was read at `version` (0: nothing was).
     pub async fn replace_log_dirs(
         &self,

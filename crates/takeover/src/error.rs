@@ -60,6 +60,14 @@ pub enum ImportError {
     /// One new directory within another.
     #[error("{} and {} lie in one another, or are one: name directories beside each other with --to", .0.display(), .1.display())]
     Nested(PathBuf, PathBuf),
+    /// A new directory within what is imported: Kafka would not start with it.
+    #[error("{} lies in {}, which is imported: choose a place outside with --to", .to.display(), .from.display())]
+    Inside {
+        /// The new directory.
+        to: PathBuf,
+        /// Kafka's.
+        from: PathBuf,
+    },
     /// A directory cannot take the place of one that something is mounted on.
     #[error("{} is a mount point: name a directory below it with --to", .0.display())]
     MountPoint(PathBuf),

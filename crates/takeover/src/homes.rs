@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf, absolute};
+use std::path::{Path, PathBuf};
 
 use pagewire_disk::checkpoint::META_PROPERTIES_FILE;
-use pagewire_disk::{Disk, OsDisk};
+use pagewire_disk::{Disk, OsDisk, holder_of, real_path};
 
 use crate::error::ImportError;
 use crate::options::{How, Options};
@@ -33,7 +33,7 @@ pub(crate) fn places(options: &Options) -> impl Iterator<Item = &Path> {
     std::iter::once(&options.to).chain(&options.others).map(PathBuf::as_path)
 }
 
-/// Refuses places that are taken, or lie in one another.
+/// Refuses places that are taken, or lie in one another or in what is imported. None is around that, for it would not be empty.
 pub(crate) fn check(options: &Options) -> Result<(), ImportError> {
     let mut real: Vec<PathBuf> = Vec::new();
     for place in places(options) {
@@ -42,16 +42,12 @@ pub(crate) fn check(options: &Options) -> Result<(), ImportError> {
         if let Some(other) = real.iter().find(|other| path.starts_with(other) || other.starts_with(&path)) {
             return Err(ImportError::Nested(place.to_path_buf(), other.clone()));
         }
+        if let Some(source) = holder_of(place, &options.from).map_err(ImportError::at(place))? {
+            return Err(ImportError::Inside { to: place.to_path_buf(), from: source.clone() });
+        }
         real.push(path);
     }
     Ok(())
-}
-
-/// What a path leads to, as far as it is there already.
-fn real_path(path: &Path) -> std::io::Result<PathBuf> {
-    let path = absolute(path)?;
-    let there = path.ancestors().find(|above| above.exists()).unwrap_or(path.as_path());
-    Ok(fs::canonicalize(there)?.join(path.strip_prefix(there).unwrap_or(Path::new(""))))
 }
 
 impl Homes {

@@ -1,10 +1,9 @@
 //! A directory that is to be filled: empty before, marked as unfinished while it is.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use pagewire_disk::{Disk, create_dir_durably, write_atomically};
+use pagewire_disk::{Disk, create_dir_durably, holder_of, write_atomically};
 
 use super::{BackupFailed, MANIFEST_FILE};
 
@@ -83,18 +82,8 @@ impl Target {
 
 /// A backup in one of the directories that it is of would be taken for a part of it.
 pub(super) fn refuse_inside(path: &Path, of: &[PathBuf]) -> Result<(), BackupFailed> {
-    let place = nearest(path).map_err(BackupFailed::at(path))?;
-    let inside = of.iter().find(|dir| fs::canonicalize(dir).is_ok_and(|dir| place.starts_with(dir)));
-    inside.map_or(Ok(()), |dir| Err(BackupFailed::Inside(path.to_path_buf(), dir.clone())))
-}
-
-/// The part of a path that exists, without links in it. The root does; of a relative path that is the current
-/// directory.
-fn nearest(path: &Path) -> io::Result<PathBuf> {
-    let path = std::path::absolute(path)?;
-    path.ancestors()
-        .find_map(|path| fs::canonicalize(path).ok())
-        .ok_or_else(|| io::ErrorKind::NotFound.into())
+    let holder = holder_of(path, of).map_err(BackupFailed::at(path))?;
+    holder.map_or(Ok(()), |dir| Err(BackupFailed::Inside(path.to_path_buf(), dir.clone())))
 }
 
 /// Whether a directory holds a backup, finished or not: nothing that may be served.
@@ -122,6 +111,8 @@ pub(super) fn finished(disk: &dyn Disk, dir: &Path) -> Result<(), BackupFailed> 
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use pagewire_disk::{MemoryDisk, OpenMode};
 
     use super::*;

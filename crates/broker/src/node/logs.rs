@@ -7,7 +7,9 @@ use std::{
     thread,
 };
 
-use pagewire_log::{CloseReport, FutureLog, LoadReport, Locked, LockedDir, LogDirOptions, LogDirs, LogError};
+use pagewire_log::{
+    CloseReport, FutureLog, KnownIdentity, LoadReport, Locked, LockedDir, LogDirOptions, LogDirs, LogError,
+};
 use pagewire_metadata::model::{LogDirsRecord, TopicRecord};
 use pagewire_zcopy::IoPool;
 use tokio::sync::oneshot;
@@ -100,6 +102,20 @@ pub(super) fn lock_others(dirs: &[PathBuf], served: &LogDirsRecord, awaited: &Aw
     };
     let Some((home, others)) = dirs.split_first() else { return Vec::new() };
     others.iter().map(|dir| (dir.clone(), lock(dir).map_err(|error| error.beside(home)))).collect()
+}
+
+/// Compares whose the directories are with what the metadata says of those that it knows by their paths.
+pub(super) fn compare(locked: Vec<Locked>, served: &LogDirsRecord, identity: &Identity) -> Vec<Locked> {
+    let (cluster_id, node_id) = (&*identity.cluster_id, identity.node_id);
+    let compared = |path: &Path, dir: LockedDir| match known_id(served, path) {
+        Some(directory_id) => dir.known_as(&KnownIdentity { cluster_id, node_id, directory_id }),
+        None => dir,
+    };
+    let with_path = |(path, dir): Locked| {
+        let dir = dir.map(|dir| compared(&path, dir));
+        (path, dir)
+    };
+    locked.into_iter().map(with_path).collect()
 }
 
 /// The directories, what loading them found, and what is to move to which of them.

@@ -130,6 +130,7 @@ impl Opening {
             leader_epoch: cluster.leader_epoch,
             advertised: config.advertised.clone(),
         };
+        let locked = logs::compare(locked, &served, &identity);
         let began = Instant::now();
         let (log_dirs, mut report, moving) = logs::load(locked, &config, &identity, &topics, io).await?;
         let took = began.elapsed();

@@ -45,3 +45,56 @@ async fn a_stop_is_clean_though_the_io_pool_waits_for_the_disk() {
     assert_eq!(io.queued(), 0, "what nobody waits for any more");
     drop(release);
 }
+
+/// Of a directory that a node has served, with this change of its `meta.properties`.
+async fn restarted(change: impl Fn(&str) -> String) -> (Result<Node, StartError>, String, String) {
+    let dir = tempfile::tempdir().expect("dir");
+    let file = dir.path().join("meta.properties");
+    let node = Node::start(config(dir.path(), ANY_PORT)).await.expect("starts");
+    node.stop().await.expect("stops");
+    let before = std::fs::read_to_string(&file).expect("text");
+    std::fs::write(&file, change(&before)).expect("written");
+    let node = Node::start(config(dir.path(), ANY_PORT)).await;
+    (node, before, std::fs::read_to_string(&file).expect("text"))
+}
+
+/// The value of `key` with the lowest bit of its second last character flipped.
+fn flipped(text: &str, key: &str) -> String {
+    let change = |line: &str| {
+        let Some(value) = line.strip_prefix(key) else { return format!("{line}\n") };
+        let at = value.len().saturating_sub(2);
+        let flip = |(index, byte): (usize, u8)| char::from(if index == at { byte ^ 1 } else { byte });
+        format!("{key}{}\n", value.bytes().enumerate().map(flip).collect::<String>())
+    };
+    text.lines().map(change).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_identity_with_a_flipped_bit_is_written_anew_as_the_metadata_has_it() {
+    for key in ["cluster.id=", "directory.id="] {
+        let is_text = |text: &str| flipped(text, key);
+        let (node, before, after) = restarted(is_text).await;
+        node.expect("starts").stop().await.expect("stops");
+        assert_ne!(flipped(&before, key), before, "{key}");
+        assert_eq!(after, before, "{key}");
+    }
+    let (node, before, after) = restarted(|text| text.replace("node.id=1", "node.id=3")).await;
+    node.expect("starts").stop().await.expect("stops");
+    assert_eq!(after, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_identity_that_is_lost_is_written_anew_with_its_directory_id() {
+    let (node, before, after) = restarted(|_| "\0\0".to_owned()).await;
+    node.expect("starts").stop().await.expect("stops");
+    assert_eq!(after, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_identity_that_differs_in_two_things_is_anothers_and_is_refused() {
+    let change = |text: &str| flipped(text, "cluster.id=").replace("node.id=1", "node.id=3");
+    let (node, before, after) = restarted(change).await;
+    let refused = node.map(|_| ()).expect_err("another's").to_string();
+    assert!(refused.contains("meta.properties") && refused.contains("is damaged"), "{refused}");
+    assert_eq!(after, change(&before), "left as it is");
+}

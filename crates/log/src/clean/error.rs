@@ -94,6 +94,17 @@ impl CleanError {
         )
     }
 
+    /// What has to happen before a partition that was set aside can be cleaned: "not before this".
+    pub fn helps(&self) -> &'static str {
+        match self {
+            Self::Corrupt { .. } => {
+                "the damaged batch is gone, by a good copy of the file (of a backup, put there while the broker is stopped), by \
+                 retention or DeleteRecords past it and a restart; its other records are served"
+            }
+            _ => "a restart or other settings",
+        }
+    }
+
     /// Nothing is wrong.
     pub fn is_harmless(&self) -> bool {
         matches!(self, Self::GivenUp(_))

@@ -9,6 +9,7 @@ use pagewire_disk::{Disk, PartitionMetadata};
 use uuid::Uuid;
 
 use super::errors::LogDirError;
+use super::judge::{Judgement, judge};
 use super::names::{DirName, partition_dir};
 use super::records::has_records;
 use super::{LockedDir, LogDir};
@@ -51,8 +52,10 @@ impl Holder<'_> {
     pub(crate) fn claim(&self, topic: &str, partition: i32, topic_id: Uuid) -> Claim {
         let dir = self.partition_path(topic, partition);
         match PartitionMetadata::read(self.disk, &dir.join(PARTITION_METADATA_FILE)) {
-            Ok(Some(named)) if named.topic_id == topic_id => Claim::Holds,
-            Ok(Some(_)) => Claim::OtherTopic,
+            Ok(Some(named)) if matches!(judge(Some(named.topic_id), topic_id), Judgement::Stray { .. }) => {
+                Claim::OtherTopic
+            }
+            Ok(Some(_)) => Claim::Holds,
             _ if has_records(self.disk, &dir).unwrap_or(true) => Claim::Holds,
             _ => Claim::Leftover,
         }

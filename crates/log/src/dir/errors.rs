@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use pagewire_disk::checkpoint::format_id;
+use pagewire_disk::checkpoint::{META_PROPERTIES_FILE, format_id};
 use pagewire_disk::{CheckpointError, LockError};
 use uuid::Uuid;
 
@@ -19,9 +19,11 @@ pub enum LogDirError {
     Lock(#[from] LockError),
     /// It belongs to another cluster.
     #[error(
-        "{} belongs to cluster {found}, not {expected}: give this node a directory of its own, or start it in \
-         that cluster",
-        path.display()
+        "{} belongs to cluster {found}, by its {META_PROPERTIES_FILE}, and this node's metadata is of cluster {expected}: give \
+         this node a directory of its own, or start it in that cluster. If the logs in it are of {expected}, one of the two is \
+         damaged; where that is {}, move it away, and the next start writes it anew",
+        path.display(),
+        path.join(META_PROPERTIES_FILE).display()
     )]
     OtherCluster {
         /// The directory.
@@ -32,7 +34,13 @@ pub enum LogDirError {
         expected: String,
     },
     /// It belongs to another node.
-    #[error("{} belongs to node {found}, not {expected}: set node.id={found}, or use another directory", path.display())]
+    #[error(
+        "{} belongs to node {found}, by its {META_PROPERTIES_FILE}, and this is node {expected}: if it was served as node \
+         {found}, set node.id={found}, or use another directory. If it was served as node {expected}, {} is damaged: move it \
+         away, and the next start writes it anew",
+        path.display(),
+        path.join(META_PROPERTIES_FILE).display()
+    )]
     OtherNode {
         /// The directory.
         path: PathBuf,

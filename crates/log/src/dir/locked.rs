@@ -11,6 +11,7 @@ use pagewire_disk::{Anchored, DirEntry, DirLock, Disk, MetaProperties, create_di
 use uuid::Uuid;
 
 use super::errors::{LogDirError, usable};
+use super::identity::KnownIdentity;
 use super::meter::LoadMeter;
 use super::names::DirName;
 use super::notice::Notice;
@@ -79,6 +80,18 @@ impl LockedDir {
         Self { home: first.to_path_buf(), ..self }
     }
 
+    /// Compares the identity with what the metadata says. One that is damaged, or lost, is written anew as that by whoever loads
+    /// the directory.
+    #[must_use]
+    pub fn known_as(self, known: &KnownIdentity<'_>) -> Self {
+        let directory = self.directory.or(Some(known.directory_id));
+        let contradiction = self.meta.as_ref().and_then(|meta| known.contradicted_by(meta));
+        let Some(contradiction) = contradiction else { return Self { directory, ..self } };
+        let file = self.path.join(META_PROPERTIES_FILE);
+        let damaged = Some(Notice::Contradicted { path: file, contradiction });
+        Self { meta: None, directory: Some(known.directory_id), damaged, ..self }
+    }
+
     /// The directory.
     pub fn path(&self) -> &Path {
         &self.path
@@ -135,15 +148,20 @@ impl LockedDir {
     }
 }
 
-/// The id that a directory says it has, where it is nobody else's. Nothing is touched.
+/// The id that a directory says it has, where it is nobody else's; of one that is `known` this one where it is damaged or lost.
+/// Nothing is touched.
 pub(crate) fn identity_of(
     disk: &dyn Disk,
     path: &Path,
+    known: Option<Uuid>,
     options: &LogDirOptions,
 ) -> Result<Option<Uuid>, LogDirError> {
     let meta = usable(MetaProperties::read(disk, &path.join(META_PROPERTIES_FILE)))?.unwrap_or_default();
-    meta.as_ref().map_or(Ok(()), |meta| check(meta, path, options))?;
-    Ok(meta.and_then(|meta| meta.directory_id))
+    let is_damaged =
+        |meta: &&MetaProperties| known.is_some_and(|id| options.knows(id).contradicted_by(meta).is_some());
+    let meta = meta.as_ref().filter(|meta| !is_damaged(meta));
+    meta.map_or(Ok(()), |meta| check(meta, path, options))?;
+    Ok(meta.and_then(|meta| meta.directory_id).or(known))
 }
 
 /// Refuses a directory of another cluster or node.

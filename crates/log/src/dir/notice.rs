@@ -6,6 +6,7 @@ use pagewire_disk::checkpoint::format_id;
 use pagewire_disk::{CheckpointError, Damage};
 use uuid::Uuid;
 
+use super::identity::Contradiction;
 use super::suspicion::Suspicion;
 
 /// So many of several directories are named.
@@ -16,6 +17,13 @@ const TOLD_MAX: usize = 8;
 pub enum Notice {
     /// A small file was useless and is written anew.
     Damaged(CheckpointError),
+    /// `meta.properties` contradicts the metadata in one thing and agrees in all others: it is damaged, and written anew.
+    Contradicted {
+        /// The file.
+        path: PathBuf,
+        /// In what.
+        contradiction: Contradiction,
+    },
     /// A directory that is not a partition's: left alone.
     Unknown {
         /// The directory.
@@ -49,6 +57,15 @@ pub enum Notice {
     Named {
         /// The directory.
         path: PathBuf,
+        /// The topic's id.
+        topic_id: Uuid,
+    },
+    /// A partition that named its topic's id with a flipped bit: it names that now.
+    Misnamed {
+        /// The file.
+        path: PathBuf,
+        /// The id it named.
+        found: Uuid,
         /// The topic's id.
         topic_id: Uuid,
     },
@@ -86,6 +103,12 @@ impl std::fmt::Display for Notice {
                 )
             }
             Self::Damaged(error) => write!(f, "{error}; it is written anew"),
+            Self::Contradicted { path, contradiction: Contradiction { key, found, known } } => write!(
+                f,
+                "{} says {key}={found}, and the metadata knows this directory with {known}, while all else agrees: the file is \
+                 damaged; it is written anew",
+                path.display()
+            ),
             Self::Unknown { path } => write!(f, "{} is no partition's directory; left alone", path.display()),
             Self::UnknownTopic { path } => {
                 write!(f, "{} belongs to a topic this cluster does not have; left alone", path.display())
@@ -104,6 +127,13 @@ impl std::fmt::Display for Notice {
             Self::Named { path, topic_id } => {
                 write!(f, "{} named no topic id; taken as {}", path.display(), format_id(*topic_id))
             }
+            Self::Misnamed { path, found, topic_id } => write!(
+                f,
+                "{} named topic id {}, which is {} with a flipped bit: the file is damaged; it is written anew",
+                path.display(),
+                format_id(*found),
+                format_id(*topic_id)
+            ),
             Self::MarkLost { path } => write!(
                 f,
                 "{} is gone, though the last stop was an orderly one and nobody else had the directory; the logs are \

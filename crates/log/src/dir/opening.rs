@@ -45,6 +45,11 @@ pub(super) enum Opened {
     Stray(Uuid),
 }
 
+/// Writes the topic's id into a partition's directory.
+fn name(disk: &dyn Disk, file: &Path, topic_id: Uuid) -> Result<(), LogError> {
+    PartitionMetadata { topic_id }.write(disk, file).map_err(LogError::at(file))
+}
+
 impl Opening<'_> {
     /// Opens the log in `path`, unless it is another topic's.
     pub(super) fn open(
@@ -68,9 +73,12 @@ impl Opening<'_> {
         match judge(named, settings.topic_id) {
             Judgement::Open => {}
             Judgement::NameAndOpen => {
-                let metadata = PartitionMetadata { topic_id: settings.topic_id };
-                metadata.write(disk, &file).map_err(LogError::at(&file))?;
+                name(disk, &file, settings.topic_id)?;
                 notices.push(Notice::Named { path: path.to_path_buf(), topic_id: settings.topic_id });
+            }
+            Judgement::MendAndOpen { found } => {
+                name(disk, &file, settings.topic_id)?;
+                notices.push(Notice::Misnamed { path: file, found, topic_id: settings.topic_id });
             }
             Judgement::Stray { found } => return Ok(Opened::Stray(found)),
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::identity::KnownIdentity;
 use crate::{Handles, LogConfig};
 
 /// How a log directory is opened.
@@ -21,6 +22,13 @@ pub struct LogDirOptions {
     pub handles: Arc<Handles>,
     /// Now.
     pub now_ms: i64,
+}
+
+impl LogDirOptions {
+    /// What this node knows of a directory that it served under this id.
+    pub fn knows(&self, directory_id: Uuid) -> KnownIdentity<'_> {
+        KnownIdentity { cluster_id: &self.cluster_id, node_id: self.node_id, directory_id }
+    }
 }
 
 /// What the owner knows of one partition.

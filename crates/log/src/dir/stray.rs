@@ -48,7 +48,7 @@ impl LogDir {
 }
 
 /// A directory that was set aside and had the name of this partition, if there is one among these.
-pub(super) fn stray_of<'e>(
+pub(crate) fn stray_of<'e>(
     dir: &Path,
     mut entries: impl Iterator<Item = &'e str>,
     (topic, partition): (&str, i32),

@@ -164,7 +164,8 @@ impl LogDirs {
         }
         let locked = match coming {
             Coming::Back(None) => LockedDir::lock(Arc::clone(disk), path),
-            Coming::Back(Some(id)) => LockedDir::lock_known(Arc::clone(disk), path, id),
+            Coming::Back(Some(id)) => LockedDir::lock_known(Arc::clone(disk), path, id)
+                .map(|locked| locked.known_as(&options.knows(id))),
             Coming::Bare(id) => LockedDir::lock_bare(Arc::clone(disk), path, id),
         }?;
         let locked = locked.beside(self.home());
@@ -310,5 +311,5 @@ fn look(
             id
         }
     };
-    Ok(identity_of(disk, path, options)?.or(known))
+    identity_of(disk, path, known, options)
 }

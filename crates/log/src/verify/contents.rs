@@ -9,9 +9,10 @@ use pagewire_disk::{Disk, PartitionMetadata};
 
 use super::finding::{Fate, Finding, Severity};
 use super::job::{Job, Kept};
-use crate::files::{FileKind, is_noted};
+use crate::files::{FileKind, is_noted, read_noted};
 use crate::open::orphans::Orphan;
 use crate::segment::names;
+use crate::txns::witness::FILE as ABORTED_FILE;
 
 /// The names in it.
 #[derive(Debug, Default)]
@@ -68,6 +69,10 @@ pub(super) fn name_others(
     }
     for name in &contents.others {
         let known = [EPOCH_CHECKPOINT_FILE, PARTITION_METADATA_FILE, "quorum-state", "remote_log_snapshot"];
+        if name == ABORTED_FILE && read_noted(disk, &dir.join(name)).is_err_and(|error| is_damage(&error)) {
+            let what = "it is damaged: without it a lost index of aborted transactions looks like none";
+            kept.push(Finding::new(Severity::Note, dir.join(name), what, Fate::Renewed));
+        }
         if known.contains(&name.as_str()) || is_noted(name) || name.ends_with(".checkpoint") {
             continue;
         }
@@ -85,6 +90,10 @@ pub(super) fn name_others(
         };
         kept.push(Finding::new(Severity::Note, dir.join(name), what, fate));
     }
+}
+
+fn is_damage(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidData
 }
 
 /// What is known around an index that has no segment.

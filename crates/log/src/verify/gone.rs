@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use pagewire_disk::MetaProperties;
-use pagewire_disk::checkpoint::META_PROPERTIES_FILE;
+use pagewire_disk::checkpoint::{META_PROPERTIES_FILE, PARTITION_METADATA_FILE};
 use uuid::Uuid;
 
 use super::checkpoints::Checkpoints;
 use super::finding::{Fate, Finding, Severity};
 use super::job::{Again, Job, KnownTopic, Topics};
-use crate::dir::partition_dir;
+use crate::dir::{DirName, partition_dir, stray_of};
 
 /// A file that only the first of several log directories has.
 pub(super) const METADATA: &str = "metadata.redb";
@@ -72,9 +72,25 @@ pub(super) fn tell(
             });
         }
     }
-    for finding in findings {
+    for mut finding in findings {
+        if let Some(aside) = set_aside(job, &finding.path) {
+            finding.what.push_str(&aside);
+        }
         job.found(finding);
     }
+}
+
+/// What stood at `path` and was set aside, with the way back.
+fn set_aside(job: &Job<'_>, path: &Path) -> Option<String> {
+    let (dir, name) = (path.parent()?, path.file_name()?.to_str()?);
+    let DirName::Partition { topic, partition } = DirName::parse(name) else { return None };
+    let entries = job.disk.read_dir(dir).ok()?;
+    let stray = stray_of(dir, entries.iter().map(|entry| &*entry.name), (topic, partition))?;
+    Some(format!(
+        ". {} stood here, named the id of another topic in its {PARTITION_METADATA_FILE} and was set aside: if its records are \
+         this partition's, remove that file in it and give it its name back",
+        stray.display()
+    ))
 }
 
 /// A second look beside a broker that serves the directory, and makes and deletes topics meanwhile. The metadata has a topic before

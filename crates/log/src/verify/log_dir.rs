@@ -18,7 +18,9 @@ use super::gone::{self, METADATA};
 use super::job::Job;
 use super::partition::{self, Known};
 use super::small_file_trouble;
-use crate::dir::{DirName, NOBODYS, SUMS_FILE, VOUCHED_FILE};
+use crate::dir::{DirName, NOBODYS, SUMS_FILE, VOUCHED_FILE, is_one_bit_off};
+use crate::files::read_text;
+use crate::scrub::FILE as SCRUB_FILE;
 
 /// Other files that a broker, Kafka's or this one, keeps there.
 const FILES: [&str; 10] = [
@@ -57,7 +59,10 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, live: bool) -> io::Result<()
         let path = dir.join(&entry.name);
         if !entry.is_dir {
             let what = match &*entry.name {
-                name if is_known(name) => continue,
+                name if is_known(name) => {
+                    own_numbers(job, &path, name);
+                    continue;
+                }
                 MANIFEST => {
                     "a backup, which no start serves: pagewire backup verify says whether it is as it was written"
                 }
@@ -154,7 +159,14 @@ fn identity(job: &mut Job<'_>, dir: &Path, topic: &str) {
     let known = job.options.topics.and_then(|topics| topics.get(topic)).and_then(|topic| topic.id);
     let path = dir.join(PARTITION_METADATA_FILE);
     let (Some(known), Ok(Some(named))) = (known, PartitionMetadata::read(&**job.disk, &path)) else { return };
-    if named.topic_id != known {
+    if is_one_bit_off(named.topic_id, known) {
+        let what = format!(
+            "it names the topic id {}, which is {} with a flipped bit, as the metadata knows the topic of this name",
+            format_id(named.topic_id),
+            format_id(known)
+        );
+        job.found(Finding::new(Severity::Damage, path, what, Fate::Renewed));
+    } else if named.topic_id != known {
         let what = format!(
             "it names the topic id {}, and the metadata knows the topic of this name as {}: the next start sets the directory \
              aside as another topic's, and the partition is not served. If its records are this topic's, remove the file",
@@ -170,6 +182,21 @@ fn damaged_places(job: &mut Job<'_>, dir: &Path) {
     if let Err(error) = DamageCheckpoint::read(&**job.disk, dir) {
         let what = format!("{}: {}", small_file_trouble(&error), meaning(DAMAGE_FILE));
         job.found(Finding::new(Severity::Damage, dir.join(DAMAGE_FILE), what, Fate::Renewed));
+    }
+}
+
+/// Files of numbers that only this broker keeps, without which more is read.
+fn own_numbers(job: &mut Job<'_>, path: &Path, name: &str) {
+    let without = match name {
+        VOUCHED_FILE => {
+            "without it leader epochs and indexes of aborted transactions are compared with nothing"
+        }
+        SCRUB_FILE => "without it every log counts as never verified, and is read again in the background",
+        _ => return,
+    };
+    if let Some(Err(error)) = read_text(&**job.disk, path, name) {
+        let what = format!("{}: {without}", small_file_trouble(&error));
+        job.found(Finding::new(Severity::Note, path, what, Fate::Renewed));
     }
 }
 

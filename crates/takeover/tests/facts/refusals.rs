@@ -41,6 +41,23 @@ fn without_the_metadata_log_nothing_is_known() {
 }
 
 #[test]
+fn a_place_within_what_is_imported_is_refused_also_by_a_link() {
+    let kafka = Kafka::new(1);
+    kafka.stop();
+    let link = kafka.root.path().join("link");
+    std::os::unix::fs::symlink(kafka.dir(), &link).unwrap();
+    for to in [kafka.dir().join("new"), link.join("new"), kafka.dir().join("new/deeper")] {
+        let said = refused(&Options { to: to.clone(), ..options(&kafka) });
+        assert!(said.contains("which is imported: choose a place outside"), "{}: {said}", to.display());
+        let others = vec![to];
+        assert!(refused(&Options { others, ..options(&kafka) }).contains("choose a place outside"));
+    }
+    let linked = Options { from: vec![link], to: kafka.dir().join("new"), ..options(&kafka) };
+    assert!(refused(&linked).contains("choose a place outside"));
+    run(&options(&kafka)).unwrap();
+}
+
+#[test]
 fn tiered_topics_are_refused_by_name() {
     let mut kafka = Kafka::new(1);
     kafka.topic("orders", 1);

@@ -9,8 +9,8 @@ use super::{FORMAT, Line, MANIFEST_FILE, Manifest, sealed, wrong};
 use crate::backup::BackupFailed;
 
 /// What that means.
-const WITHOUT: &str = ". Nothing can be restored without it: take another backup. The records are in its .log files all the same, \
-                       which pagewire log dump reads";
+const WITHOUT: &str = ". Nothing can be restored without it: take another one, or, if there is none, serve a copy of this directory \
+                       without backup.json, as after a kill (docs/backup.md says what that lacks)";
 /// A log of a million segments has a line shorter than this.
 const LINE_MAX: u64 = 1 << 30;
 

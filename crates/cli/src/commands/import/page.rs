@@ -40,13 +40,15 @@ pub(super) fn print(report: &Report, file: Option<&Properties>, out: &mut Out) -
     told(out, "note", report.notes.iter().cloned())?;
     let not = report.not_carried;
     if not.total() > 0 {
-        out.line(format_args!(
-            "not carried over yet: {}, {}, {}, {}",
-            several(not.acls as u64, "ACL"),
-            several(not.scram_credentials as u64, "SCRAM credential"),
-            several(not.quotas as u64, "quota"),
-            several(not.delegation_tokens as u64, "delegation token")
-        ))?;
+        let counts = [
+            (not.acls as u64, "ACL"),
+            (not.scram_credentials as u64, "SCRAM credential"),
+            (not.quotas as u64, "quota"),
+            (not.delegation_tokens as u64, "delegation token"),
+        ];
+        let some = counts.into_iter().filter(|(number, _)| *number > 0);
+        let some: Vec<_> = some.map(|(number, thing)| several(number, thing)).collect();
+        out.line(format_args!("not carried over yet: {}", some.join(", ")))?;
     }
     summary(report, file, out)
 }

@@ -8,6 +8,7 @@ mod named;
 mod online;
 mod special;
 mod topics;
+mod whose;
 
 use crate::args::log::{LogArgs, LogCommand};
 

@@ -18,6 +18,7 @@ use pagewire_takeover::cleanup_policies;
 use tokio::runtime::Handle;
 
 use super::away;
+use super::whose::Known;
 
 /// A larger store of metadata is left alone.
 const STORE_MAX: u64 = 1 << 30;
@@ -42,10 +43,11 @@ pub(super) async fn beside(paths: &[PathBuf]) -> Beside {
         match of(dir).await {
             Ok(found) => {
                 is_anywhere |= found.is_some();
-                let Some(Found { topics, served }) = found else { continue };
+                let Some(Found { topics, served, whose }) = found else { continue };
                 // Who names a partition asks of nothing else.
                 if paths.iter().any(|path| path == dir) {
                     beside.findings.extend(away::findings(&topics, &served, paths));
+                    beside.findings.extend(identities(whose.as_ref(), dir, paths));
                 }
                 beside.topics.extend(topics);
             }
@@ -94,6 +96,17 @@ struct Found {
     topics: Topics,
     /// Where log directories were served.
     served: LogDirsRecord,
+    /// Whose log directories it knows; not of Kafka's.
+    whose: Option<Known>,
+}
+
+/// What is wrong with whose directories these are, by the metadata in `home`. Those with metadata of their own are for that.
+fn identities(whose: Option<&Known>, home: &Path, paths: &[PathBuf]) -> Vec<Finding> {
+    let is_for_it = |path: &&PathBuf| *path == home || !path.join(FILE_NAME).exists();
+    let found = |known: &Known| {
+        paths.iter().filter(is_for_it).filter_map(|path| known.finding(path, path == home)).collect()
+    };
+    whose.map(found).unwrap_or_default()
 }
 
 /// What the log directory `dir` says, if it has metadata.
@@ -111,16 +124,23 @@ async fn of(dir: &Path) -> anyhow::Result<Option<Found>> {
         unmade: false,
     };
     let mut topics: Topics = kafkas.into_iter().map(|(name, policy)| (name, known(policy))).collect();
-    let mut served = LogDirsRecord::default();
+    let (mut served, mut whose) = (LogDirsRecord::default(), None);
     if let Some(bytes) = ours_is_here {
         let catalog = opened(&bytes)?;
         topics.extend(ours(&catalog).await?);
+        whose = Some(known_by(&catalog).await?);
         // Whose directory it is, it says itself; where it does not, nothing more is known of others.
         if let Ok(Some(meta)) = MetaProperties::read(&OsDisk::new(), &dir.join(META_PROPERTIES_FILE)) {
             served = catalog.log_dirs(meta.node_id).await.context("log directories")?.0;
         }
     }
-    Ok(Some(Found { topics, served }))
+    Ok(Some(Found { topics, served, whose }))
+}
+
+async fn known_by(catalog: &Catalog) -> anyhow::Result<Known> {
+    // In memory: where there is none yet, a start makes one up as this does.
+    let cluster_id = catalog.cluster(0).await.context("cluster")?.cluster_id;
+    Ok(Known { cluster_id, served: catalog.all_log_dirs().await.context("log directories")? })
 }
 
 /// The bytes of the store at `path`, if there is one.

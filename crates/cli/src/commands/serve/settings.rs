@@ -68,6 +68,7 @@ fn sources(
     for pair in &args.set {
         sources.add_flag(pair);
     }
+    refuse_two_of_one(args)?;
     if let Some(dir) = &args.data_dir {
         let Some(dir) = dir.to_str() else { bail!("the data directory's name is not UTF-8") };
         sources.add("log.dirs", dir, Origin::Flag);
@@ -76,6 +77,21 @@ fn sources(
         sources.add("listeners", &format!("PLAINTEXT://{address}"), Origin::Flag);
     }
     Ok(sources)
+}
+
+/// Two flags that say the same thing, neither of which is the later one.
+fn refuse_two_of_one(args: &ServeArgs) -> Result<(), Usage> {
+    let given = [
+        ("--data-dir", args.data_dir.is_some(), &["log.dirs", "log.dir"][..]),
+        ("--listen", args.listen.is_some(), &["listeners"]),
+    ];
+    let keys = args.set.iter().filter_map(|pair| Some(pair.split_once('=')?.0.trim()));
+    for key in keys {
+        if let Some((flag, ..)) = given.iter().find(|(_, is_given, keys)| *is_given && keys.contains(&key)) {
+            return Err(Usage(format!("{flag} and --set {key} say the same thing: leave one of them out")));
+        }
+    }
+    Ok(())
 }
 
 /// What is wrong only on the command line is wrong usage.
@@ -129,5 +145,17 @@ mod tests {
         let args = ServeArgs { set: vec!["log.segment.byte=1".into()], ..ServeArgs::default() };
         let error = refused(BrokerConfig::load(sources(&args, None, []).unwrap()).unwrap_err());
         assert!(error.is::<Usage>() && error.to_string().contains("log.segment.bytes"), "{error}");
+    }
+
+    #[test]
+    fn two_flags_for_one_thing_are_wrong_usage() {
+        let with = |set: &str| {
+            let (set, data_dir, listen) = (vec![set.to_owned()], Some("d".into()), Some(":1".to_owned()));
+            sources(&ServeArgs { data_dir, listen, set, ..ServeArgs::default() }, None, []).map(drop)
+        };
+        for set in ["log.dirs=a,b", "log.dir=a", " listeners =PLAINTEXT://:2"] {
+            assert!(with(set).expect_err(set).is::<Usage>(), "{set}");
+        }
+        with("num.partitions=2").expect("nothing twice");
     }
 }

@@ -40,7 +40,7 @@ pub struct Uncleanable {
     pub since_ms: i64,
     /// Attempts that failed since then.
     pub attempts: u64,
-    /// When it is tried again; `None`: after a restart, or with other settings.
+    /// When it is tried again; `None`: after a restart, or with other settings. A damaged batch fails then, too.
     pub retry_at_ms: Option<i64>,
 }
 
@@ -77,7 +77,8 @@ impl Cleaning {
         if !news {
             tracing::debug!(%topic, partition, reason, attempts, "still not compacted");
         } else if error.is_lasting() {
-            tracing::error!(%topic, partition, reason, "set aside: it is not compacted until a restart or other settings");
+            let helps = error.helps();
+            tracing::error!(%topic, partition, reason, "set aside: it is not compacted until {helps}");
         } else {
             tracing::warn!(%topic, partition, reason, wait_ms, "not compacted; tried again later");
         }

@@ -497,6 +497,10 @@ fn what_names_another_topic_is_named_by_a_check_and_where_it_was_set_aside_by_wh
         world.disk.read_dir(root()).expect("there").into_iter().find(|one| one.name.ends_with("-stray"));
     let stray = stray.expect("it was set aside").name;
     assert!(dir.miss("a", 0), "the metadata knows that it was made");
+    world.put("metadata.redb", b"");
+    let placed = KnownTopic { id: Some(A), homes: vec![None], ..KnownTopic::default() };
+    let told = found(&world, Some(&Topics::from([("a".to_owned(), placed)])));
+    assert!(told.iter().any(|one| one.path == path("a-0") && one.what.contains(&stray)), "{told:?}");
     let said = dir.gone_error("a", 0).to_string();
     assert!(said.contains(&stray) && said.contains("remove partition.metadata"), "{said}");
     drop(dir);

@@ -36,6 +36,23 @@ fn a_directory_of_another_cluster_or_node_is_refused_untouched() {
 }
 
 #[test]
+fn a_topic_id_with_a_flipped_bit_is_written_anew_and_the_records_are_served() {
+    let world = World::new().knows("a", A);
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 3);
+    dir.close_clean(0);
+    drop(dir);
+    let file = "a-0/partition.metadata";
+    let before = world.get(file);
+    let flipped = before.replacen("topic_id: A", "topic_id: Q", 1);
+    assert_ne!(flipped, before);
+    world.put(file, flipped.as_bytes());
+    let (dir, report) = world.open();
+    assert!(matches!(report.notices.as_slice(), [Notice::Misnamed { .. }]), "{:?}", notices(&report));
+    assert_eq!((dir.get("a", 0).expect("served").marks().log_end, world.get(file)), (3, before));
+}
+
+#[test]
 fn a_directory_is_open_once() {
     let world = World::new();
     let (dir, _) = world.open();

@@ -49,7 +49,7 @@ use crate::verify::{Event, Finding, Severity, Topics, VerifyOptions, verify};
 use crate::{AppendContext, AppendError, Appended, Handles, Log, LogConfig, Origin, ReadUpTo};
 
 const A: Uuid = Uuid::from_u128(0xA);
-const B: Uuid = Uuid::from_u128(0xB);
+const B: Uuid = Uuid::from_u128(0xB0B);
 
 /// What a check says, notes aside.
 fn found(world: &World, topics: Option<&Topics>) -> Vec<Finding> {

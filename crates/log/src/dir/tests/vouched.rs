@@ -95,6 +95,27 @@ fn a_lost_or_damaged_checkpoint_vouches_against_nothing() {
     assert!(matches!(report.notices.as_slice(), [Notice::Damaged(_)]));
 }
 
+#[test]
+fn files_of_our_own_that_are_damaged_are_noted_by_a_check() {
+    let world = World::new().knows("a", A);
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 3);
+    dir.close_clean(0);
+    drop(dir);
+    let names = [FILE, "pagewire-scrub-checkpoint", "a-0/pagewire-aborted"];
+    for name in names {
+        world.put(name, &[0; 30]);
+    }
+    let mut noted = Vec::new();
+    let told = verify(&world.disk, root(), VerifyOptions::default(), &mut |event| {
+        if let Event::Found(finding) = event {
+            noted.push(finding.path);
+        }
+    });
+    assert_eq!(told.expect("checked").notes, 3, "{noted:?}");
+    assert!(names.iter().all(|name| noted.contains(&path(name))), "{noted:?}");
+}
+
 /// How many of the epochs' files were made anew after an orderly stop and a change of one log's.
 fn epochs_after(change: impl Fn(&World, &str)) -> (usize, Option<(i32, i64)>) {
     let world = World::new().knows("a", A);

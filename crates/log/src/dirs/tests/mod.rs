@@ -338,7 +338,7 @@ fn a_creation_that_finds_no_room_leaves_nothing() {
 fn a_namesake_of_another_topic_in_another_directory_is_set_aside() {
     let (world, _) = World::with_three_partitions();
     world.copy("/a/t-0", "/c/t-0");
-    let other = pagewire_disk::PartitionMetadata { topic_id: Uuid::from_u128(0xB) };
+    let other = pagewire_disk::PartitionMetadata { topic_id: Uuid::from_u128(0xB0B) };
     other.write(&world.disk, Path::new("/c/t-0/partition.metadata")).expect("written");
     let (dirs, report) = world.open();
     assert_eq!(ends(&dirs), [Some(1); 3]);
