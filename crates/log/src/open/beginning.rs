@@ -45,7 +45,8 @@ pub(crate) fn mark_lost(
         listing.given_out = listing.bases.last().copied().filter(|last| *last == given_out);
     }
     // Most logs begin where nothing can be missing before.
-    if first <= start || !home.certain_start {
+    let leads_here = listing.orphans.iter().any(|orphan| orphan.base < first);
+    if first <= start || !home.certain_start && !leads_here {
         return Ok(());
     }
     let Some(epochs) = said(home)?.legible() else { return Ok(()) };

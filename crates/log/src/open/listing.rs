@@ -26,7 +26,8 @@ pub(crate) struct Listing {
     pub(crate) timed: BTreeSet<i64>,
     /// Base offsets that have an index of aborted transactions.
     pub(crate) aborted: BTreeSet<i64>,
-    /// What indexes behind the first segment say of segments that are gone, or all where none is left.
+    /// What indexes behind the first segment say of segments that are gone, or all where none is left; and one that leads to the
+    /// only one, which is empty.
     pub(crate) orphans: Vec<Orphan>,
     /// Base offsets of such that had aborted transactions, by the index of those that they left: until what that puts in doubt is
     /// written down.
@@ -88,9 +89,13 @@ fn read_orderly(home: &Home, names: &[String], report: &mut RecoveryReport) -> i
     for suffix in [names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
         for offset in with(suffix).filter(|offset| listing.bases.binary_search(offset).is_err()) {
             let path = home.path(offset, suffix);
-            if suffix == names::INDEX && listing.bases.first().is_none_or(|first| offset > *first) {
-                listing.orphans.push(Orphan::read(&*home.disk, path, offset)?);
-                continue;
+            if suffix == names::INDEX {
+                let is_behind = listing.bases.first().is_none_or(|first| offset > *first);
+                let orphan = Orphan::read(&*home.disk, path.clone(), offset)?;
+                if is_behind || leads_to_only(home, &listing, &orphan)? {
+                    listing.orphans.push(orphan);
+                    continue;
+                }
             }
             let is_before = listing.bases.first().is_some_and(|first| offset < *first);
             if !is_before && suffix == names::TXN_INDEX && home.disk.file_len(&path)? > 0 {
@@ -105,6 +110,12 @@ fn read_orderly(home: &Home, names: &[String], report: &mut RecoveryReport) -> i
         }
     }
     Ok(listing)
+}
+
+/// A start that found no segment, but this index, put one where the log goes on, and ended before the first one.
+fn leads_to_only(home: &Home, listing: &Listing, orphan: &Orphan) -> io::Result<bool> {
+    let [only] = listing.bases[..] else { return Ok(false) };
+    Ok(orphan.upto == only && home.disk.file_len(&home.path(only, names::LOG))? == 0)
 }
 
 fn remove_leftovers(home: &Home, names: &[String], report: &mut RecoveryReport) -> io::Result<bool> {

@@ -137,3 +137,34 @@ fn a_bit_of_an_index_whose_segment_is_gone_moves_no_end_out_of_reach() {
     let (dir, report) = world.open();
     assert_eq!(log_end(&dir, "a", 0), SEGMENT + WRITTEN + 1, "{report:?}");
 }
+
+/// Nothing is left of the log but that index, and the start that goes on behind it dies at any step.
+#[test]
+fn an_index_that_alone_tells_how_far_a_lost_log_had_come_is_heard_though_the_start_that_heard_it_died() {
+    for (stop, is_certain) in (0..40).flat_map(|stop| [(stop, false), (stop, true)]) {
+        let before = without_its_newest_segment();
+        if is_certain {
+            let (dir, _) = before.open();
+            dir.write_checkpoints().expect("written");
+        }
+        for (name, _) in before.files_of("a-0") {
+            if name != "partition.metadata" && path(&format!("a-0/{name}")) != of(SEGMENT, "index") {
+                before.disk.remove_file(&path(&format!("a-0/{name}"))).expect("removed");
+            }
+        }
+        let failing = FailingDisk::new(Arc::clone(&before.disk));
+        let world = before.moved_to(Arc::new(failing.clone()));
+        let upto = SEGMENT + WRITTEN + 1;
+        for call in [Call::Open, Call::Write, Call::SetLen, Call::SyncDir, Call::Rename, Call::RemoveFile] {
+            failing.fail(call, When::From(stop + 1), Errno::IO);
+        }
+        drop(world.try_open());
+        failing.heal();
+        let (dir, report) = world.open();
+        let log = dir.get("a", 0).unwrap_or_else(|| panic!("{stop}: {report:?}"));
+        assert_eq!((log.marks().log_start, log.marks().log_end), (0, upto), "{stop}: {report:?}");
+        let said = &report.loaded.first().expect("loaded").report;
+        assert!(said.damage.iter().any(|lost| (lost.from, lost.upto) == (0, upto)), "{stop}: {said:?}");
+        assert!((0..upto).all(|offset| is_lost(&log, offset)), "{stop}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use pagewire_log::{CleanError, Cleaner, CleanerLimits, Log, LogDir, Throttle};
 
-use super::or_excused;
+use super::{or_excused, rounds};
 use crate::world::World;
 
 /// A map of few keys, so that it is full now and then, and a buffer shorter than some batches.
@@ -15,12 +15,27 @@ pub(super) fn clean(world: &mut World, _at: usize, _log: &Log) {
         ..CleanerLimits::default()
     };
     let (mut cleaner, throttle) = (Cleaner::new(limits), Throttle::new(u64::MAX));
+    if world.holes && !world.chance.one_in(3) {
+        close_and_sync(world);
+    }
     if world.holes && world.chance.one_in(3) {
         // What takes the place of something else is renamed step by step.
-        world.die_within(60);
+        let calls = world.chance.pick(&[15, 30, 60]);
+        world.die_within(calls);
     }
     for (place, dir) in world.each_dir() {
         clean_one(world, (place, &dir), &mut cleaner, &throttle);
+    }
+}
+
+/// All that there is may be compacted, but for what is as young as the lag.
+fn close_and_sync(world: &mut World) {
+    for (at, log) in world.open_logs() {
+        rounds::roll(world, at, &log);
+        if world.is_dead() {
+            return;
+        }
+        rounds::sync(world, at, &log);
     }
 }
 

@@ -22,35 +22,39 @@ pub(crate) fn step(world: &mut World) {
         return partitions::make_some(world);
     };
     let is_harmed = !world.partitions[at].harm.is_none();
-    let (name, run): (&'static str, fn(&mut World, usize, &pagewire_log::Log)) =
-        match world.chance.below(if world.is_backing_up { 100 } else { 110 }) {
-            0..24 => ("append: plain", produce::plain),
-            // Whose last batches were hit may be another producer than the model's.
-            24..43 | 49..56 if is_harmed => ("append: plain", produce::plain),
-            24..34 => ("append: idempotent", produce::idempotent),
-            34..43 => ("append: in a transaction", txns::inside),
-            43..49 => ("append: marker", txns::end),
-            49..54 => ("append: sent again", produce::again),
-            54..56 => ("append: out of order", produce::out_of_order),
-            56..59 => ("append: coordinator, several batches", produce::coordinator),
-            59..67 => ("sync", rounds::sync),
-            67..72 => ("pace", rounds::pace),
-            72..75 => ("flush round", rounds::flush),
-            75..78 => ("roll by age", rounds::roll),
-            78..83 => ("retention round", rounds::retain),
-            83..88 => ("delete records", rounds::delete_records),
-            88..93 => ("checkpoints", rounds::checkpoints),
-            93..94 => ("close files over the budget", rounds::close_files),
-            94..95 => ("settings change", settings::change),
-            95..96 => ("scrub round", rounds::scrub),
-            96..98 => ("compaction round", clean::clean),
-            98..99 => ("make partitions", |world, _, _| partitions::make_some(world)),
-            99..100 => ("delete a partition", |world, at, _| partitions::delete(world, at)),
-            100..102 => ("backup", backup::back_up),
-            102..104 => ("a disk falls ill", illness::begin),
-            104..107 => ("a directory that is gone", |world, _, _| gone::go_on(world)),
-            _ => ("a sick disk", illness::go_on),
-        };
+    // Where compaction finds nothing to do nothing is renamed.
+    let chosen = match world.chance.below(if world.is_backing_up { 100 } else { 110 }) {
+        0..24 if world.holes && world.chance.one_in(3) => 96,
+        chosen => chosen,
+    };
+    let (name, run): (&'static str, fn(&mut World, usize, &pagewire_log::Log)) = match chosen {
+        0..24 => ("append: plain", produce::plain),
+        // Whose last batches were hit may be another producer than the model's.
+        24..43 | 49..56 if is_harmed => ("append: plain", produce::plain),
+        24..34 => ("append: idempotent", produce::idempotent),
+        34..43 => ("append: in a transaction", txns::inside),
+        43..49 => ("append: marker", txns::end),
+        49..54 => ("append: sent again", produce::again),
+        54..56 => ("append: out of order", produce::out_of_order),
+        56..59 => ("append: coordinator, several batches", produce::coordinator),
+        59..67 => ("sync", rounds::sync),
+        67..72 => ("pace", rounds::pace),
+        72..75 => ("flush round", rounds::flush),
+        75..78 => ("roll by age", rounds::roll),
+        78..83 => ("retention round", rounds::retain),
+        83..88 => ("delete records", rounds::delete_records),
+        88..93 => ("checkpoints", rounds::checkpoints),
+        93..94 => ("close files over the budget", rounds::close_files),
+        94..95 => ("settings change", settings::change),
+        95..96 => ("scrub round", rounds::scrub),
+        96..98 => ("compaction round", clean::clean),
+        98..99 => ("make partitions", |world, _, _| partitions::make_some(world)),
+        99..100 => ("delete a partition", |world, at, _| partitions::delete(world, at)),
+        100..102 => ("backup", backup::back_up),
+        102..104 => ("a disk falls ill", illness::begin),
+        104..107 => ("a directory that is gone", |world, _, _| gone::go_on(world)),
+        _ => ("a sick disk", illness::go_on),
+    };
     world.tally.count(name);
     run(world, at, &log);
     if world.is_dead() {
