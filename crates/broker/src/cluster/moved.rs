@@ -59,13 +59,9 @@ impl Change {
             Err(error) => return Ok(Switch::Failed(error)),
         }
         if let Err(refused) = self.store(&record, version).await {
-            let taken_back = self.aside(to_its_end(move || moving.take_back())).await;
-            if !matches!(taken_back, Some(Ok(()))) {
-                error!(
-                    topic = future.topic,
-                    partition = future.partition,
-                    "takes no records until the next start"
-                );
+            // One that cannot be taken back is offline, and has said so.
+            if let Some(Err(why)) = self.aside(to_its_end(move || moving.take_back())).await {
+                error!(topic = future.topic, partition = future.partition, %why, "its copy cannot be removed");
             }
             return Err(refused);
         }

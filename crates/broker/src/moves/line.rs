@@ -1,14 +1,21 @@
 //! The moves to one directory, one after the other, on a thread that is there while there are any.
 
 use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tracing::error;
 
 use super::{Move, run};
 use crate::broker::Broker;
+
+/// A move that broke off for no reason of its own is tried so often, after so long.
+const TRIES_MAX: u32 = 10;
+const LATER: Duration = Duration::from_millis(if cfg!(test) { 5 } else { 30_000 });
 
 /// By target. One that is here has a thread.
 #[derive(Default)]
@@ -32,13 +39,18 @@ impl Lines {
         let (on_thread, place) = (Arc::clone(broker), to.clone());
         let job = move || {
             while let Some(next) = on_thread.moves().lines.next(&place) {
-                run::run(&on_thread, &next, &runtime);
+                let ran = catch_unwind(AssertUnwindSafe(|| run::run(&on_thread, &next, &runtime)));
+                if ran.is_err() {
+                    again(&on_thread, next, "its work panicked");
+                }
             }
             drop(counted);
         };
         if let Err(error) = std::thread::Builder::new().name("pagewire-move".to_owned()).spawn(job) {
-            error!(%error, to = %to.display(), "no thread for what moves there; the next start begins it");
-            self.0.lock().remove(&to);
+            let line = self.0.lock().remove(&to);
+            for begun in line.unwrap_or_default() {
+                again(broker, begun, &format!("there is no thread for it: {error}"));
+            }
         }
     }
 
@@ -50,4 +62,26 @@ impl Lines {
         }
         next
     }
+}
+
+/// It broke off for no reason of its own, and joins its line again later; what is noted of it on the disk stays.
+fn again(broker: &Arc<Broker>, begun: Arc<Move>, why: &str) {
+    let Some(running) = broker.moves().running.get() else { return };
+    let (topic, partition, to) = (&*begun.future.topic, begun.future.partition, begun.to.display());
+    let tries = begun.tries.fetch_add(1, Ordering::Relaxed) + 1;
+    if tries >= TRIES_MAX {
+        error!(topic, partition, %to, why, "has not moved, and stays where it is until the next start begins it anew");
+        broker.moves().ended(&begun);
+        return;
+    }
+    error!(topic, partition, %to, why, "has not moved, which is tried again");
+    let broker = Arc::clone(broker);
+    let joins = async move {
+        // One that is not wanted any more joins at once: the copy is still to be removed.
+        let _ = tokio::time::timeout(LATER, begun.ending.cancelled()).await;
+        if !broker.moves().is_stopping() {
+            broker.moves().lines.join(&broker, begun);
+        }
+    };
+    running.tasks.spawn_on(joins, &running.runtime);
 }

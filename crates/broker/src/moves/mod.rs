@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use pagewire_log::{FutureLog, Log};
 use parking_lot::Mutex;
@@ -60,6 +60,8 @@ pub(crate) struct Move {
     ending: CancellationToken,
     bytes: AtomicU64,
     end: AtomicI64,
+    /// How often it broke off for no reason of its own.
+    tries: AtomicU32,
 }
 
 /// How far a move is.
@@ -93,8 +95,8 @@ impl Moves {
     fn want(&self, future: FutureLog, to: PathBuf) -> Arc<Move> {
         let stop = self.running.get().map(|running| running.stop.child_token()).unwrap_or_default();
         let key = (future.topic_id, future.partition);
-        let begun =
-            Arc::new(Move { future, to, ending: stop, bytes: AtomicU64::new(0), end: AtomicI64::new(0) });
+        let (bytes, end, tries) = (AtomicU64::new(0), AtomicI64::new(0), AtomicU32::new(0));
+        let begun = Arc::new(Move { future, to, ending: stop, bytes, end, tries });
         let before = self.wanted.lock().insert(key, Arc::clone(&begun));
         if let Some(before) = before {
             before.ending.cancel();

@@ -252,3 +252,21 @@ async fn a_target_that_fails_leaves_the_partition_where_it_is() {
     assert!(world.is_in(first));
     assert_eq!(world.bench.produce("t", 0, 1).await.expect("answered").error_code, 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_move_that_panics_is_tried_again_and_keeps_its_directory_from_no_other() {
+    let world = World::new().await;
+    let (first, second) = if world.is_in(ROOT) { (ROOT, SECOND) } else { (SECOND, ROOT) };
+    let inside = format!("{second}/t-0");
+    world.bench.produce("t", 0, 1).await.expect("answered");
+    world.disk.fail_on(&inside, Call::Write, When::Always, Fault::Panic);
+    assert_eq!(world.alter("t", 0, second).await, ErrorCode::None);
+    world.until_nothing_moves().await;
+    assert!(world.is_in(first), "not for ever");
+    assert_eq!(world.bench.produce("t", 0, 1).await.expect("answered").error_code, 0);
+    world.disk.heal();
+    world.disk.fail_on(&inside, Call::Write, When::Nth(1), Fault::Panic);
+    assert_eq!(world.alter("t", 0, second).await, ErrorCode::None);
+    world.until("moved", async || world.is_in(second)).await;
+    world.until_nothing_moves().await;
+}

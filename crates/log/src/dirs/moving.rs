@@ -23,6 +23,7 @@ use uuid::Uuid;
 use super::LogDirs;
 use crate::backup::{BackupError, Follow, Pace, Unfollowed};
 use crate::dir::{Entry, is_within};
+use crate::halted::Halted;
 use crate::scrub::Noted;
 use crate::{CreateError, FutureLog, LoadedLog, Log, LogDir, PartitionSettings};
 
@@ -40,6 +41,8 @@ pub struct Moving {
     end: i64,
     /// Where the log is known to be damaged.
     damage: Vec<DamageEntry>,
+    /// From when the copy is complete.
+    halted: Option<Halted>,
 }
 
 /// Why a move does not go on.
@@ -124,7 +127,8 @@ impl LogDirs {
         let target = target.ok_or_else(|| MoveError::Target(to.to_path_buf()))?;
         let dir = target.begin_future(future).map_err(MoveError::at(to))?;
         let (follow, damage) = (Follow::default(), Vec::new());
-        Ok(Moving { future: future.clone(), from, to: target, entry, dir, follow, end: 0, damage })
+        let future = future.clone();
+        Ok(Moving { future, from, to: target, entry, dir, follow, end: 0, damage, halted: None })
     }
 
     /// Logs that are wished to be in other directories than they are, or in the one at `only`, with the paths of these. Those of
@@ -199,7 +203,7 @@ impl Moving {
         if self.entry.log.held.is_held() {
             return Err(MoveError::Held);
         }
-        self.entry.log.halt();
+        let halted = self.entry.log.halt();
         // A backup notes under the lock that halting takes: what noted it just before is seen by now.
         let left = self.left_bytes();
         let complete = match left {
@@ -207,10 +211,16 @@ impl Moving {
             _ if left > left_max_bytes => Err(MoveError::Behind(left)),
             _ => self.complete(pace),
         };
-        complete.map_err(|error| {
-            self.entry.log.go_on();
-            self.noted(error)
-        })
+        match complete {
+            Ok(()) => {
+                self.halted = Some(halted.copied());
+                Ok(())
+            }
+            Err(error) => {
+                drop(halted);
+                Err(self.noted(error))
+            }
+        }
     }
 
     fn complete(&mut self, pace: Pace<'_>) -> Result<(), MoveError> {
@@ -228,10 +238,12 @@ impl Moving {
     }
 
     /// The log goes on where it is. Before that its copy loses its name, durably: it is behind from now on. Where that cannot be,
-    /// the log stays as it is and takes no appends.
-    pub fn take_back(self) -> Result<(), MoveError> {
+    /// the log is offline, which is said.
+    pub fn take_back(mut self) -> Result<(), MoveError> {
         self.to.drop_future(&self.future).map_err(MoveError::at(self.to.path()))?;
-        self.entry.log.go_on();
+        if let Some(halted) = self.halted.take() {
+            halted.go_on();
+        }
         // A name too many in a checkpoint is one that another directory has.
         self.to.expect_no_more(&self.future).map_err(MoveError::at(self.to.path()))
     }

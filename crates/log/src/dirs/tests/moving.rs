@@ -457,6 +457,45 @@ fn a_log_that_a_backup_has_noted_stays_until_it_is_copied() {
 }
 
 #[test]
+fn a_switch_that_is_neither_made_nor_taken_back_takes_the_log_offline_and_refuses_no_backup() {
+    for is_taken_back in [true, false] {
+        let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
+        let disk: Arc<dyn Disk> = Arc::new(failing.clone());
+        let dirs = with_a_log(&disk);
+        let mut moving = begun(&dirs);
+        moving.halt(u64::MAX, &nothing).expect("halted");
+        failing.fail_on("/b", Call::Rename, When::Always, Fault::Error(Errno::IO));
+        // Or whoever was to store it panicked.
+        if is_taken_back {
+            moving.take_back().expect_err("the copy keeps its name");
+        } else {
+            drop(moving);
+        }
+        let log = dirs.get("t", 0).expect("served");
+        let refused = append_to(&log);
+        assert!(matches!(refused, Err(AppendError::Offline(_))), "{refused:?}");
+        let all: Vec<_> = dirs.here().collect();
+        assert_eq!(all[0].offline().map(|why| why.kind), None, "the others of its directory go on");
+        note(all.iter().map(|dir| &**dir), std::time::Duration::from_mins(1)).expect("noted");
+        assert_eq!(headers(&dirs).len(), 6, "reads go on");
+    }
+}
+
+#[test]
+fn a_log_whose_last_round_panics_goes_on_where_it_is() {
+    let disk: Arc<dyn Disk> = Arc::new(ForgettingDisk::new());
+    let dirs = with_a_log(&disk);
+    let mut moving = begun(&dirs);
+    let halted = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        moving.halt(u64::MAX, &|_| panic!("in the last round"))
+    }));
+    assert!(halted.is_err());
+    drop(moving);
+    append(&dirs, 0);
+    assert_eq!((end(&dirs), dirs.directory_of("t", 0)), (7, Some(None)));
+}
+
+#[test]
 fn a_partition_that_is_deleted_meanwhile_moves_nowhere() {
     let disk: Arc<dyn Disk> = Arc::new(ForgettingDisk::new());
     let dirs = with_a_log(&disk);
