@@ -19,6 +19,7 @@ use crate::source::Source;
 use crate::staging;
 use crate::take::Taken;
 use crate::transactions::{self, Decisions, STATE_TOPIC};
+use crate::unserved::Unserved;
 use crate::work::work;
 
 /// Whose log the metadata are.
@@ -172,6 +173,7 @@ impl Task<'_> {
         let taken = work(self.options, self.plan, self.sources, into, self.progress)?;
         report.add(self.plan, &taken);
         report.above(self.plan, &taken, self.image.next_producer_id)?;
+        report.notes.extend(Unserved::read(self.plan, &taken)?.lines());
         let decisions = Decisions::read(self.plan, &taken, self.image.topics.contains_key(STATE_TOPIC))?;
         Ok((taken, decisions))
     }
