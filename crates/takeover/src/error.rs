@@ -60,6 +60,9 @@ pub enum ImportError {
     /// One new directory within another.
     #[error("{} and {} lie in one another, or are one: name directories beside each other with --to", .0.display(), .1.display())]
     Nested(PathBuf, PathBuf),
+    /// A new directory within one of Kafka's.
+    #[error("{} lies in {}, which is Kafka's and is only read: name a directory outside with --to", .0.display(), .1.display())]
+    Inside(PathBuf, PathBuf),
     /// A directory cannot take the place of one that something is mounted on.
     #[error("{} is a mount point: name a directory below it with --to", .0.display())]
     MountPoint(PathBuf),

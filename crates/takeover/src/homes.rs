@@ -33,18 +33,26 @@ pub(crate) fn places(options: &Options) -> impl Iterator<Item = &Path> {
     std::iter::once(&options.to).chain(&options.others).map(PathBuf::as_path)
 }
 
-/// Refuses places that are taken, or lie in one another.
+/// Refuses places that are taken, lie in one another, or in a directory of Kafka's, which does not start with anything else in it.
 pub(crate) fn check(options: &Options) -> Result<(), ImportError> {
-    let mut real: Vec<PathBuf> = Vec::new();
+    let (mut real, from): (Vec<PathBuf>, Vec<PathBuf>) = (Vec::new(), kafkas(options));
     for place in places(options) {
         staging::check_target(place)?;
         let path = real_path(place).map_err(ImportError::at(place))?;
+        if let Some(kafkas) = from.iter().find(|kafkas| path.starts_with(kafkas)) {
+            return Err(ImportError::Inside(place.to_path_buf(), kafkas.clone()));
+        }
         if let Some(other) = real.iter().find(|other| path.starts_with(other) || other.starts_with(&path)) {
             return Err(ImportError::Nested(place.to_path_buf(), other.clone()));
         }
         real.push(path);
     }
     Ok(())
+}
+
+/// What is taken over. What is not there is told by whoever opens it.
+fn kafkas(options: &Options) -> Vec<PathBuf> {
+    options.from.iter().filter_map(|dir| fs::canonicalize(dir).ok()).collect()
 }
 
 /// What a path leads to, as far as it is there already.

@@ -99,6 +99,11 @@ fn places_in_one_another_or_taken_are_refused_before_anything_is_made() {
             "{name}: {refused:?}"
         );
     }
+    for name in ["kafka/new", "link/kafka/deep/new"] {
+        let refused = run(&into(&kafka, &[name])).map(drop);
+        assert!(matches!(refused, Err(ImportError::Inside(..))), "{name}: {refused:?}");
+        assert!(!kafka.root.path().join(name).exists());
+    }
     fs::create_dir(kafka.root.path().join("b")).unwrap();
     fs::write(kafka.root.path().join("b/mine"), "").unwrap();
     assert!(matches!(run(&into(&kafka, &["b"])), Err(ImportError::NotEmpty(_))));
