@@ -569,7 +569,9 @@ fn an_index_without_its_log_names_the_log() {
 
 #[test]
 fn of_a_directory_of_kafkas_it_is_said_what_an_import_makes_of_it() {
-    for (clean, which) in [(true, 0), (true, 1), (false, 1)] {
+    // The first of Kafka's log directories has the metadata, and each what it was formatted with.
+    let (first, each) = ("__cluster_metadata-0", "bootstrap.checkpoint");
+    for (clean, which, sign) in [(true, 0, first), (true, 1, each), (false, 1, first)] {
         let dir = many_segments(clean);
         let data = dir.path().join("data");
         // What is left is what Kafka has as well.
@@ -580,7 +582,11 @@ fn of_a_directory_of_kafkas_it_is_said_what_an_import_makes_of_it() {
                 fs::remove_file(&path).unwrap();
             }
         }
-        fs::create_dir(data.join("__cluster_metadata-0")).unwrap();
+        if sign == first {
+            fs::create_dir(data.join(sign)).unwrap();
+        } else {
+            fs::write(data.join(sign), "").unwrap();
+        }
         if !clean {
             // Kafka makes it at its first start.
             fs::write(data.join("cleaner-offset-checkpoint"), "0\n0\n").unwrap();

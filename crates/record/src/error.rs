@@ -20,7 +20,7 @@ pub enum BatchError {
         available: u64,
     },
     /// The magic byte is not 2.
-    #[error("magic {0} is not a version 2 batch")]
+    #[error("magic {0} is not a version 2 batch{older}", older = older(*.0))]
     Magic(i8),
     /// The length field is below what the rest of the header needs.
     #[error("a batch length of {0} is below the header's own size")]
@@ -33,6 +33,15 @@ pub enum BatchError {
         /// CRC of the bytes.
         computed: u32,
     },
+}
+
+/// What such a byte is mostly.
+const fn older(magic: i8) -> &'static str {
+    match magic {
+        0 => ", but zeros, or a message of the format before Kafka 0.10",
+        1 => ", but a message of the format before Kafka 0.11",
+        _ => "",
+    }
 }
 
 /// The records of a batch cannot be read.

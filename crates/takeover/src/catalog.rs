@@ -1,12 +1,13 @@
 //! Writes what the new directory's broker remembers: who it is, its topics, its settings. The last of all that an
 //! import writes: without it nothing is served.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use pagewire_metadata::model::{
-    ClusterRecord, ConfigRecord, LogDirsRecord, PartitionRecord, ProducerIdsRecord, Record, TopicRecord,
-    UnmadeTopicRecord, encode, keys, known_path,
+    ClusterRecord, ConfigRecord, FeaturesRecord, LogDirsRecord, PartitionRecord, ProducerIdsRecord, Record,
+    TopicRecord, UnmadeTopicRecord, encode, keys, known_path,
 };
 use pagewire_metadata::{CatalogError, EmbeddedStore, Entry, FILE_NAME, SystemClock, Versioned, fill};
 use uuid::Uuid;
@@ -22,6 +23,8 @@ pub(crate) struct Identity {
     /// The least that partitions are led by.
     pub(crate) leader_epoch: i32,
     pub(crate) next_producer_id: i64,
+    /// Levels of features below those of a new cluster.
+    pub(crate) features: BTreeMap<String, i16>,
     pub(crate) now_ms: i64,
 }
 
@@ -53,6 +56,9 @@ fn rows(identity: &Identity, plan: &Plan, directories: &[Placed<'_>]) -> Result<
         row(keys::CLUSTER.to_owned(), &cluster)?,
         row(keys::PRODUCER_IDS.to_owned(), &ProducerIdsRecord { next: identity.next_producer_id })?,
     ];
+    if !identity.features.is_empty() {
+        rows.push(row(keys::FEATURES.to_owned(), &FeaturesRecord { levels: identity.features.clone() })?);
+    }
     let mut topics: Vec<_> = plan.topics.iter().map(|topic| record(topic, identity.node_id)).collect();
     // Those in the first directory need no name for it.
     for partition in plan.partitions.iter().filter(|partition| partition.home > 0) {

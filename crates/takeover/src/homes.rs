@@ -104,11 +104,12 @@ impl Homes {
     fn takes(&self, partition: &PlannedPartition) -> u64 {
         let files = &partition.files;
         let closed: u64 = files.segments.iter().rev().skip(1).map(|segment| segment.len).sum();
-        match self.of(partition) {
-            Some((_, Way::Reflink)) => 0,
+        let needed = match self.of(partition) {
+            Some((_, Way::Reflink)) => return 0,
             Some((_, Way::Link)) => files.bytes() - closed,
             _ => files.bytes(),
-        }
+        };
+        needed.saturating_sub(files.reserved)
     }
 
     /// All of them are whole, and say so: then they get their names, the first one last.

@@ -19,6 +19,7 @@ use crate::source::Source;
 use crate::staging;
 use crate::take::Taken;
 use crate::transactions::{self, Decisions, STATE_TOPIC};
+use crate::unserved::Unserved;
 use crate::work::work;
 
 /// Whose log the metadata are.
@@ -135,6 +136,9 @@ fn begin_report(options: &Options, sources: &[Source], metadata: &kraft::Read, p
     let mut notes: Vec<String> = sources.iter().flat_map(|source| source.notes.iter().cloned()).collect();
     let lost = metadata.cut.as_ref().and_then(|cut| cut.lost(&unknown(sources, &metadata.image)));
     notes.extend(lost);
+    notes.extend(metadata.image.lowered_features().into_iter().map(|(name, level)| {
+        format!("{name} is at level {level}, as in Kafka: kafka-features.sh upgrade --feature {name}=LEVEL raises it")
+    }));
     Report {
         cluster_id: first.map(|meta| meta.cluster_id.clone()).unwrap_or_default(),
         node_id: first.map_or(0, |meta| meta.node_id),
@@ -172,6 +176,7 @@ impl Task<'_> {
         let taken = work(self.options, self.plan, self.sources, into, self.progress)?;
         report.add(self.plan, &taken);
         report.above(self.plan, &taken, self.image.next_producer_id)?;
+        report.notes.extend(Unserved::read(self.plan, &taken)?.lines());
         let decisions = Decisions::read(self.plan, &taken, self.image.topics.contains_key(STATE_TOPIC))?;
         Ok((taken, decisions))
     }
@@ -198,6 +203,7 @@ impl Task<'_> {
             node_id,
             leader_epoch: report.leader_epoch,
             next_producer_id: report.next_producer_id,
+            features: self.image.lowered_features(),
             now_ms: options.now_ms,
         };
         homes.dirs().take(1).try_for_each(|first| catalog::write(first, &identity, plan, &directories))

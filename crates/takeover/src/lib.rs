@@ -9,7 +9,8 @@
 //!   plan/       which topics, which copy of each partition, which settings; what stands against it. Nothing is written yet
 //!   work.rs     each partition (take.rs): verify.rs looks at every batch (batches.rs), verdict.rs says what a bad one means,
 //!               place.rs copies, reflinks or links, read_back.rs reads the copy
-//!   settle.rs   checkpoints; opened and closed once, as a broker does it; transactions/ names those that nobody had ended
+//!   settle.rs   checkpoints; opened and closed once, as a broker does it; transactions/ names those that nobody had ended;
+//!               unserved.rs groups of kinds that are not served
 //!   catalog.rs  the metadata, last of all
 //!   homes.rs    one new directory, or several over which partitions are spread; staging.rs: each beside its place until it is
 //!               whole, then renamed
@@ -50,8 +51,10 @@ mod take;
 mod threads;
 mod transactions;
 mod uncleanable;
+mod unserved;
 mod verdict;
 mod verify;
+mod walk;
 mod work;
 mod zeros;
 

@@ -128,6 +128,14 @@ pub(super) fn dumped(stage: &Stage<'_>, loaded: &Loaded<'_>) -> Result<()> {
     says_the_same(stage.oracle, stage.binary, &kafka.log_dir(), &kinds)
 }
 
+/// The same of batches that no client sends here: of every kind of control record, without records, with holes, with bytes that are
+/// no text, with sequences that wrap.
+pub(super) fn dumped_odd(stage: &Stage<'_>) -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    stage.oracle.call("pagewire.OddLogs", &[&directory.path().display().to_string()])?;
+    says_the_same(stage.oracle, stage.binary, directory.path(), &["log"])
+}
+
 /// Links do Kafka's directory no harm; then both compact the same transactions.
 pub(super) fn after_stop(stage: &Stage<'_>, loaded: &Loaded<'_>) -> Result<()> {
     let mut kafka = loaded.kafka.copy(&[])?;

@@ -47,6 +47,9 @@ pub fn takeover(context: &Context<'_>, cases: &Cases<'_>) {
         Job::new("log_dump_says_of_kafkas_files_what_dump_log_segments_says", move || {
             cases::dumped(stage, loaded()?)
         }),
+        Job::new("log_dump_says_of_odd_batches_what_dump_log_segments_says", move || {
+            cases::dumped_odd(stage)
+        }),
         Job::new("transactions_that_nobody_had_ended_are_ended", move || cases::ended(stage, loaded()?)),
         Job::new("what_a_kafka_wrote_that_was_killed_on_our_directory_counts", move || {
             in_place::counts(stage, loaded()?)

@@ -37,6 +37,7 @@ const LOOKS: &[Look] = &[
     look("log", &["--print-data-log"]),
     look("log", &["--print-data-log", "--skip-record-metadata"]),
     look("log", &["--deep-iteration", "--max-bytes", "700"]),
+    look("log", &["--value-decoder-class", "org.apache.kafka.tools.api.StringDecoder"]),
     Look { kind: "log", of: Some(super::workload::OFFSETS), options: &["--offsets-decoder"] },
     Look { kind: "log", of: Some(TRANSACTIONS), options: &["--transaction-log-decoder"] },
     look("index", &[]),

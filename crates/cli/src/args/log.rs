@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::OutputAs;
+use super::decoder::{BytesAs, Decoder};
 
 /// Options of `log`.
 #[derive(Debug, Args)]
@@ -144,12 +145,12 @@ pub(crate) struct DumpArgs {
     /// Print only keys and values; leaves control records out
     #[arg(long)]
     pub(crate) skip_record_metadata: bool,
-    /// How keys are read
-    #[arg(long, value_name = "AS", value_enum, default_value = "string")]
-    pub(crate) key_decoder: BytesAs,
-    /// How values are read
-    #[arg(long, value_name = "AS", value_enum, default_value = "string")]
-    pub(crate) value_decoder: BytesAs,
+    /// Print keys, read so; a class of Kafka's for it is taken as well (--key-decoder-class) [default: string]
+    #[arg(long, alias = "key-decoder-class", value_name = "AS", value_parser = Decoder)]
+    pub(crate) key_decoder: Option<BytesAs>,
+    /// Print values, read so (--value-decoder-class) [default: string]
+    #[arg(long, alias = "value-decoder-class", value_name = "AS", value_parser = Decoder)]
+    pub(crate) value_decoder: Option<BytesAs>,
     #[command(flatten)]
     pub(crate) topic: TopicDecoder,
     /// Read no more bytes of a log than these
@@ -185,17 +186,7 @@ pub(crate) struct TopicDecoder {
     /// Decode records of __cluster_metadata, and of its snapshots
     #[arg(long)]
     pub(crate) cluster_metadata_decoder: bool,
-}
-
-/// How bytes are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum BytesAs {
-    /// UTF-8
-    String,
-    /// Four bytes, a number
-    Integer,
-    /// Eight bytes, a number
-    Long,
-    /// Base64
-    Base64,
+    /// Kafka's tool has it for a topic of tiered storage, which is nothing of ours: refused with the reason
+    #[arg(long, hide = true)]
+    pub(crate) remote_log_metadata_decoder: bool,
 }

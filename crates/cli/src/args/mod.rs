@@ -3,6 +3,7 @@
 pub(crate) mod backup;
 pub(crate) mod config;
 pub(crate) mod consume;
+pub(crate) mod decoder;
 pub(crate) mod doctor;
 pub(crate) mod group;
 pub(crate) mod import;

@@ -306,6 +306,14 @@ impl<'f> BatchWalk<'f> {
         Ok(self.window.again(position, kept).and_then(|bytes| bytes.get(CRC_START..)).map(crc32c::crc32c))
     }
 
+    /// Whether there is nothing but zeros from `position` on, to which the walk has come, to its end.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn only_zeros_from(&mut self, position: u64) -> io::Result<bool> {
+        self.window.only_zeros_from(position)
+    }
+
     /// The header at `position`, of a batch that ends where the walk ends or before.
     fn header(&mut self, position: u64) -> io::Result<Result<BatchHeader, BadBytes>> {
         let left = self.window.end() - position;

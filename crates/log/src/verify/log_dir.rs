@@ -33,7 +33,7 @@ const FILES: [&str; 10] = [
     CLEANER_FILE,
     CLEAN_MARK_FILE,
     LOCK_FILE,
-    "bootstrap.checkpoint",
+    BOOTSTRAP,
 ];
 /// Beginnings of names that only this broker uses.
 const OURS: [&str; 4] = [METADATA, "transfer-thresholds", "pagewire", "control"];
@@ -41,8 +41,10 @@ const OURS: [&str; 4] = [METADATA, "transfer-thresholds", "pagewire", "control"]
 /// What a backup has.
 const MANIFEST: &str = "backup.json";
 
-/// What only Kafka keeps.
-const KAFKAS: &str = "__cluster_metadata-0";
+/// What only Kafka keeps: in the first of its log directories, and in each.
+const KAFKAS: [&str; 2] = ["__cluster_metadata-0", BOOTSTRAP];
+/// What Kafka formats a directory with.
+const BOOTSTRAP: &str = "bootstrap.checkpoint";
 
 /// Checks the directory. `live`: a broker is serving it.
 pub(super) fn verify(job: &mut Job<'_>, dir: &Path, live: bool) -> io::Result<()> {
@@ -133,7 +135,7 @@ fn is_ours(name: &str) -> bool {
 /// Whether it is a log directory of Kafka's that this broker has never had, as far as something in it says so.
 pub(super) fn is_kafkas(disk: &dyn Disk, dir: &Path) -> bool {
     let entries = disk.read_dir(dir).unwrap_or_default();
-    let says_so = entries.iter().any(|entry| entry.name == KAFKAS);
+    let says_so = entries.iter().any(|entry| KAFKAS.contains(&&*entry.name));
     (says_so || CleanMark::is_anothers(disk, dir).unwrap_or(false))
         && !entries.iter().any(|entry| is_ours(&entry.name))
 }

@@ -8,6 +8,7 @@ use super::fields::{DecodeError, Fields, Flexible};
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
+const CLIENT_METRICS: i8 = 16;
 const GROUP: i8 = 32;
 
 /// Whose settings.
@@ -37,6 +38,7 @@ impl std::fmt::Display for Owner {
             Self::Broker(node) => write!(f, "broker {node}"),
             Self::Topic(name) => write!(f, "topic {name}"),
             Self::Group(name) => write!(f, "group {name}"),
+            Self::Other { kind: CLIENT_METRICS, name } => write!(f, "the client metrics subscription {name}"),
             Self::Other { kind, name } => write!(f, "resource {name} of type {kind}"),
         }
     }

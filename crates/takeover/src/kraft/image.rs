@@ -40,6 +40,11 @@ pub(crate) struct Image {
     before: Option<Box<Self>>,
 }
 
+/// Features that are here as well, with the highest level that a Kafka 4.3 has: a new cluster has that.
+const FEATURES: [(&str, i16); 2] = [("group.version", 1), ("transaction.version", 2)];
+/// From this level of the metadata's own feature on (Kafka 4.0) a new cluster has both: one that is not named was switched off.
+const METADATA_VERSION_WITH_FEATURES: i16 = 25;
+
 /// What is known of users and clients and not carried over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct NotCarried {
@@ -145,6 +150,18 @@ impl Image {
         if let Some(before) = self.before.take() {
             *self = *before;
         }
+    }
+
+    /// Levels that somebody wanted below those of a new cluster.
+    pub(crate) fn lowered_features(&self) -> BTreeMap<String, i16> {
+        let metadata_version = self.features.get(METADATA_VERSION).copied().unwrap_or(0);
+        let unnamed = (metadata_version >= METADATA_VERSION_WITH_FEATURES).then_some(0);
+        let level = |name| self.features.get(name).copied().or(unnamed);
+        let lowered = FEATURES.into_iter().filter_map(|(name, max)| Some((name, level(name)?, max)));
+        lowered
+            .filter(|(_, level, max)| level < max)
+            .map(|(name, level, _)| (name.to_owned(), level))
+            .collect()
     }
 
     /// What is counted only.

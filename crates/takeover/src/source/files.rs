@@ -13,6 +13,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::error::ImportError;
@@ -27,6 +28,8 @@ const SWAP: &str = ".swap";
 const DERIVED: [&str; 3] = ["index", "timeindex", "txnindex"];
 /// The one of them that is complete also in the last segment.
 const TXN_INDEX: &str = "txnindex";
+/// What systems count blocks in.
+const BLOCK: u64 = 512;
 
 /// A segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +68,8 @@ pub(crate) struct PartitionFiles {
     pub(crate) small: Vec<(String, u64)>,
     /// A compaction must be finished first.
     pub(crate) has_swaps: bool,
+    /// Bytes at the end of the newest segment that only its length has (`log.preallocate`).
+    pub(crate) reserved: u64,
 }
 
 impl PartitionFiles {
@@ -85,7 +90,9 @@ impl PartitionFiles {
         };
         list().map_err(ImportError::at(dir))?;
         names.sort();
-        Ok(Self::of(&names))
+        let files = Self::of(&names);
+        let reserved = files.segments.last().map_or(Ok(0), |last| reserved(&dir.join(last.log())));
+        Ok(Self { reserved: reserved.map_err(ImportError::at(dir))?, ..files })
     }
 
     fn of(names: &[(String, u64)]) -> Self {
@@ -110,6 +117,7 @@ impl PartitionFiles {
             segments: bases.iter().copied().map(segment).collect(),
             small: names.iter().filter(|(name, _)| is_small(name)).cloned().collect(),
             has_swaps: names.iter().any(|(name, _)| name.ends_with(SWAP)),
+            reserved: 0,
         }
     }
 
@@ -123,11 +131,17 @@ impl PartitionFiles {
         self.segments.last().map_or(0, |segment| segment.len)
     }
 
-    /// Bytes of all that come along.
+    /// Bytes of all that come along, with those that are only reserved.
     pub(crate) fn bytes(&self) -> u64 {
         let small: u64 = self.small.iter().map(|(_, len)| len).sum();
         self.segments.iter().map(Segment::bytes).sum::<u64>() + small
     }
+}
+
+/// Bytes of a file that it has no blocks for.
+fn reserved(path: &Path) -> io::Result<u64> {
+    let metadata = fs::metadata(path)?;
+    Ok(metadata.len().saturating_sub(metadata.blocks() * BLOCK))
 }
 
 /// Twenty digits, a dot, a suffix.
@@ -189,5 +203,15 @@ mod tests {
         ]);
         assert_eq!((found.segments.len(), found.small.len(), found.has_swaps), (1, 0, false));
         assert!(files(&["00000000000000000004.log.swap"]).has_swaps);
+    }
+
+    #[test]
+    fn what_a_log_only_has_room_for_is_known() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let log = fs::File::create(dir.path().join("00000000000000000000.log")).expect("made");
+        log.set_len(1 << 30).expect("longer");
+        let files = PartitionFiles::read(dir.path()).expect("listed");
+        assert_eq!(files.bytes(), 1 << 30);
+        assert!(files.bytes() - files.reserved < 1 << 20, "{files:?}");
     }
 }

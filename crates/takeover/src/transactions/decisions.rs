@@ -1,7 +1,6 @@
 //! What Kafka's coordinator knew of transactions when it stopped: all of `__transaction_state` that comes along.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 
 use bytes::Bytes;
 use pagewire_coordinate::txn::{TxnDecoded, TxnRecord, TxnValue};
@@ -9,11 +8,11 @@ use pagewire_record::{DecompressLimits, SharedBatch};
 
 use super::state::{completed, holds, marker_epoch, outcome};
 use super::{OpenTransaction, Outcome, STATE_TOPIC};
-use crate::batches::{Batches, Stop};
 use crate::cut::CutKind;
 use crate::error::ImportError;
 use crate::plan::{Plan, PlannedPartition};
 use crate::take::Taken;
+use crate::walk::each_batch;
 
 /// Transactional ids that are remembered; of more, what they say is not known.
 const IDS_MAX: usize = 1 << 20;
@@ -75,22 +74,9 @@ impl Decisions {
 
     /// Reads one partition. What cannot be read ends it, and then not all is known.
     fn add(&mut self, partition: &PlannedPartition, taken: &Taken) -> Result<(), ImportError> {
-        for (segment, keep) in partition.files.segments.iter().zip(&taken.verified.keep) {
-            let path = partition.dir.join(segment.log());
-            let failed = ImportError::at(&path);
-            let file = File::open(&path).map_err(&failed)?;
-            let mut batches = Batches::whole(&file, *keep, segment.base);
-            loop {
-                match batches.next() {
-                    Ok(None) => break,
-                    Ok(Some(batch)) if self.add_batch(partition.index, &batch).is_some() => {}
-                    Err(Stop::Io(error)) => return Err(failed(error)),
-                    Ok(Some(_)) | Err(_) => {
-                        self.whole = false;
-                        return Ok(());
-                    }
-                }
-            }
+        let mut add = |batch: &SharedBatch| self.add_batch(partition.index, batch);
+        if !each_batch(partition, taken, &mut add)? {
+            self.whole = false;
         }
         Ok(())
     }

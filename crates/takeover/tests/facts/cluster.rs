@@ -96,6 +96,31 @@ fn users_and_quotas_are_counted() {
 }
 
 #[test]
+fn features_stay_at_the_levels_that_somebody_wanted_lower() {
+    for (levels, lowered) in [
+        (&[("metadata.version", 30), ("group.version", 1), ("transaction.version", 2)][..], &[][..]),
+        // Not named by a Kafka that had none of them yet, or by one where it was switched off.
+        (&[("metadata.version", 21)], &[]),
+        (
+            &[("metadata.version", 30), ("transaction.version", 1)],
+            &[("group.version", 0), ("transaction.version", 1)],
+        ),
+        (&[("metadata.version", 21), ("group.version", 0)], &[("group.version", 0)]),
+    ] {
+        let mut kafka = Kafka::new(1);
+        for (name, level) in levels {
+            kafka.push(record(12, &[&text(name), &i16::to_be_bytes(*level), &[0]]));
+        }
+        kafka.stop();
+        let report = run(&options(&kafka)).unwrap();
+        let expected = lowered.iter().map(|(name, level)| ((*name).to_owned(), *level)).collect();
+        assert_eq!(made(&kafka.to()).features, expected, "{levels:?}");
+        let told = |name: &str| report.notes.iter().any(|note| note.contains(&format!("{name} is at level")));
+        assert!(lowered.iter().all(|(name, _)| told(name)), "{:?}", report.notes);
+    }
+}
+
+#[test]
 fn what_belongs_to_no_topic_stays_behind_and_is_named() {
     let mut kafka = Kafka::new(1);
     let gone = kafka.topic("gone", 1);

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use pagewire_disk::OsDisk;
 use pagewire_log::{Handles, LoadReport, LogConfig, LogDir, LogDirOptions, PartitionSettings};
 use pagewire_metadata::model::{
-    ClusterRecord, ConfigRecord, ConfigScope, LogDirsRecord, ProducerIdsRecord, TopicRecord, decode, keys,
+    ClusterRecord, ConfigRecord, ConfigScope, FeaturesRecord, LogDirsRecord, ProducerIdsRecord, TopicRecord,
+    decode, keys,
 };
-use pagewire_metadata::{Catalog, EmbeddedStore, FILE_NAME, Store, SystemClock};
+use pagewire_metadata::{Catalog, EmbeddedStore, FILE_NAME, Store, SystemClock, Versioned};
 use pagewire_takeover::{Depth, Dynamic, How, ImportError, Options, Owner, Report, Settings, import};
 
 use crate::kafka::Kafka;
@@ -80,6 +81,7 @@ pub(crate) struct Made {
     pub(crate) next_producer_id: i64,
     pub(crate) topics: Vec<TopicRecord>,
     pub(crate) configs: BTreeMap<ConfigScope, ConfigRecord>,
+    pub(crate) features: BTreeMap<String, i16>,
     /// Of node 1.
     pub(crate) log_dirs: LogDirsRecord,
 }
@@ -90,9 +92,12 @@ pub(crate) fn made(dir: &Path) -> Made {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let ids = store.get(keys::PRODUCER_IDS).await.unwrap().unwrap();
+        let features = store.get(keys::FEATURES).await.unwrap();
+        let levels = |entry: Versioned| decode::<FeaturesRecord>(&entry.value).unwrap().levels;
         Made {
             cluster: catalog.cluster(0).await.unwrap(),
             next_producer_id: decode::<ProducerIdsRecord>(&ids.value).unwrap().next,
+            features: features.map(levels).unwrap_or_default(),
             topics: catalog.topics().await.unwrap().0.into_iter().map(|(topic, _)| topic).collect(),
             configs: catalog
                 .configs()

@@ -39,16 +39,19 @@ pub(super) fn print(report: &Report, file: Option<&Properties>, out: &mut Out) -
     told(out, "cannot be compacted", report.uncleanable.iter().map(ToString::to_string))?;
     told(out, "note", report.notes.iter().cloned())?;
     let not = report.not_carried;
-    if not.total() > 0 {
-        let counts = [
-            (not.acls as u64, "ACL"),
-            (not.scram_credentials as u64, "SCRAM credential"),
-            (not.quotas as u64, "quota"),
-            (not.delegation_tokens as u64, "delegation token"),
-        ];
-        let some = counts.into_iter().filter(|(number, _)| *number > 0);
-        let some: Vec<_> = some.map(|(number, thing)| several(number, thing)).collect();
-        out.line(format_args!("not carried over yet: {}", some.join(", ")))?;
+    let counted = [
+        (not.acls, "ACL"),
+        (not.scram_credentials, "SCRAM credential"),
+        (not.quotas, "quota"),
+        (not.delegation_tokens, "delegation token"),
+    ];
+    let counted: Vec<_> = counted
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| several(number as u64, what))
+        .collect();
+    if !counted.is_empty() {
+        out.line(format_args!("not carried over: {}", counted.join(", ")))?;
     }
     summary(report, file, out)
 }

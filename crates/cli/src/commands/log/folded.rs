@@ -1,5 +1,6 @@
 //! What a check has to say of many places for one cause, in one line: the start of a broker that was killed may leave the same note
-//! in each of a thousand partitions. Damage, and whatever is at an offset or a position, is not folded: each has its own place.
+//! in each of a thousand partitions. Damage, and whatever is at an offset or a position, is not folded: each has its own place. But of a
+//! file that is rebuilt from the log the first is told, and how many more there are: of one full of garbage each entry is wrong.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,6 +20,15 @@ const CAUSES_MAX: usize = 256;
 pub(super) struct Folded {
     causes: Vec<Cause>,
     known: HashMap<(Severity, &'static str, String), usize>,
+    files: Vec<File>,
+    known_files: HashMap<PathBuf, usize>,
+}
+
+/// A file that is rebuilt.
+#[derive(Debug)]
+struct File {
+    first: Finding,
+    more: u64,
 }
 
 /// One of them.
@@ -34,6 +44,7 @@ struct Cause {
 impl Folded {
     /// Keeps a finding until the end; gives back one that is to be told by itself.
     pub(super) fn keep(&mut self, finding: Finding) -> Option<Finding> {
+        let finding = if finding.fate == Fate::Rebuilt { self.keep_of_file(finding)? } else { finding };
         let Finding { severity, position, offset, fate, count, .. } = finding;
         let has_its_own_place = position.is_some() || offset.is_some() || count != 1;
         if severity == Severity::Damage || has_its_own_place {
@@ -57,9 +68,38 @@ impl Folded {
         None
     }
 
-    /// A line for each cause.
-    pub(super) fn lines(&self) -> impl Iterator<Item = impl fmt::Display> {
-        self.causes.iter()
+    /// The same of a file of which entries are wrong.
+    fn keep_of_file(&mut self, finding: Finding) -> Option<Finding> {
+        let at = self.known_files.get(&finding.path).copied();
+        if let Some(file) = at.and_then(|at| self.files.get_mut(at)) {
+            file.more += finding.count;
+            if finding.severity > file.first.severity {
+                file.first = finding;
+            }
+            return None;
+        }
+        if finding.position.is_none() || self.files.len() >= CAUSES_MAX {
+            return Some(finding);
+        }
+        self.known_files.insert(finding.path.clone(), self.files.len());
+        self.files.push(File { first: finding, more: 0 });
+        None
+    }
+
+    /// A line for each file and each cause.
+    pub(super) fn lines(&self) -> impl Iterator<Item = String> {
+        self.files.iter().map(ToString::to_string).chain(self.causes.iter().map(ToString::to_string))
+    }
+}
+
+impl fmt::Display for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { first, more } = self;
+        if *more == 0 {
+            return first.fmt(f);
+        }
+        let what = format!("{}, and {} more in this file", first.what, count(*more));
+        Finding { what, ..first.clone() }.fmt(f)
     }
 }
 
@@ -94,7 +134,7 @@ mod tests {
     fn told(findings: impl IntoIterator<Item = Finding>) -> (usize, Vec<String>) {
         let mut folded = Folded::default();
         let apart = findings.into_iter().filter_map(|finding| folded.keep(finding)).count();
-        (apart, folded.lines().map(|line| line.to_string()).collect())
+        (apart, folded.lines().collect())
     }
 
     #[test]
@@ -120,6 +160,26 @@ mod tests {
         ];
         let (apart, lines) = told(findings);
         assert_eq!((apart, lines.len()), (2, 3), "{lines:?}");
+    }
+
+    #[test]
+    fn of_a_file_that_is_rebuilt_the_first_is_told_and_how_many_more_there_are() {
+        let entry = |path: &str, position| Finding {
+            position: Some(position),
+            ..Finding::new(Severity::Damage, path, format!("entry {position} is wrong"), Fate::Rebuilt)
+        };
+        let end = Finding::new(Severity::Doubt, "/d/a", "ends at time -1", Fate::Rebuilt);
+        let refused = Finding { fate: Fate::Refused, ..entry("/d/log", 7) };
+        let all = [entry("/d/a", 0), entry("/d/b", 8), entry("/d/a", 8), refused, end];
+        let (apart, lines) = told(all);
+        assert_eq!(apart, 1);
+        assert_eq!(
+            lines,
+            [
+                "damage: /d/a at position 0: entry 0 is wrong, and 2 more in this file (rebuilt from the log)",
+                "damage: /d/b at position 8: entry 8 is wrong (rebuilt from the log)"
+            ]
+        );
     }
 
     #[test]

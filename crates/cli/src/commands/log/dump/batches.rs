@@ -175,7 +175,12 @@ pub(super) fn dump(disk: &dyn Disk, path: &Path, args: &DumpArgs, page: &mut Pag
                 if args.max_bytes.is_some() && is_cut {
                     break;
                 }
-                page.damage(Some(bad.position), &bad.error.to_string())?;
+                let what = if bad.error == BatchError::Magic(0) && walk.only_zeros_from(bad.position)? {
+                    format!("{} bytes of zeros at the end, reserved or never written", bad.left)
+                } else {
+                    bad.error.to_string()
+                };
+                page.damage(Some(bad.position), &what)?;
                 if let Some(next) = bad.next {
                     walk.resume_at(next);
                     continue;

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::decode::{self, Data, Said, Topic};
 use super::text::text;
-use crate::args::log::{BytesAs, DumpArgs};
+use crate::args::decoder::BytesAs;
+use crate::args::log::DumpArgs;
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy)]
@@ -32,15 +33,15 @@ impl Wanted {
             (args.topic.cluster_metadata_decoder, Topic::Metadata),
         ];
         let topic = decoders.into_iter().find(|(wanted, _)| *wanted).map(|(_, topic)| topic);
-        let decoded = args.key_decoder != BytesAs::String || args.value_decoder != BytesAs::String;
+        let decoded = args.key_decoder.is_some() || args.value_decoder.is_some();
         let contents = args.print_data_log || topic.is_some() || decoded;
         Self {
             records: args.deep || contents,
             contents,
             bare: args.skip_record_metadata,
             topic,
-            key: args.key_decoder,
-            value: args.value_decoder,
+            key: args.key_decoder.unwrap_or(BytesAs::String),
+            value: args.value_decoder.unwrap_or(BytesAs::String),
         }
     }
 }

@@ -40,9 +40,16 @@ const OFFSET_DIGITS: usize = 20;
 const TAKEN: &str = "log dump prints logs (.log, .checkpoint, .cut), their .index, .timeindex, .txnindex and .snapshot, the text \
                      files of brokers (checkpoints, meta.properties, partition.metadata), metadata.redb and pagewire-* files of numbers";
 
+/// What is said of a decoder that is not here.
+const NO_TIERS: &str = "--remote-log-metadata-decoder reads __remote_log_metadata, a topic that tiered storage writes, which is not \
+                        served here: use Kafka's own tool, or --value-decoder base64 for the bytes";
+
 /// Prints all of the files. An error, and so exit code 1, if anything in them is damaged, or one of them cannot be printed: the
 /// others are, all the same. What is none of them is wrong usage.
 pub(super) fn run(args: &DumpArgs, format: Format) -> anyhow::Result<()> {
+    if args.topic.remote_log_metadata_decoder {
+        return Err(Usage(NO_TIERS.to_owned()).into());
+    }
     let (disk, mut out) = (OsDisk::new(), Out::new());
     let mut page = Page::new(format, &mut out);
     let files: Vec<_> = args.files.iter().chain(&args.listed).collect();
