@@ -194,6 +194,12 @@ pub trait DiskFile: Send + Sync + Debug {
         Ok(self.file().metadata()?.nlink())
     }
 
+    /// Whether the file had a name and has none any more: what is written to it goes with the process. `false` also where nobody
+    /// can tell.
+    fn is_nameless(&self) -> io::Result<bool> {
+        Ok(false)
+    }
+
     /// Makes this file, which is empty, share all blocks of `source` until either changes them. An error where the file
     /// system cannot: copy instead.
     #[doc(alias = "FICLONE")]

@@ -414,4 +414,8 @@ impl DiskFile for FailingFile {
     fn names(&self) -> io::Result<u64> {
         self.inner.names()
     }
+
+    fn is_nameless(&self) -> io::Result<bool> {
+        self.inner.is_nameless()
+    }
 }

@@ -186,6 +186,10 @@ impl DiskFile for OsFile {
         Ok(linkat(CWD, this, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
     }
 
+    fn is_nameless(&self) -> io::Result<bool> {
+        Ok(self.names()? == 0)
+    }
+
     fn share_blocks_of(&self, source: &dyn DiskFile) -> io::Result<()> {
         Ok(ioctl_ficlone(&self.file, source.file())?)
     }

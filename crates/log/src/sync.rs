@@ -6,7 +6,8 @@
 //! descriptor, is no failed one. What is derived from records does not take the log with it: index entries are written again
 //! before they are synced again, and a snapshot of producers that could not be synced goes.
 
-use std::io;
+use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -67,7 +68,7 @@ impl Log {
         let first = clean.map_or(0, |clean| clean + 1);
         let mut is_news = false;
         for segment in segments.iter().skip(first).filter(|segment| segment.is_dirty()) {
-            segment.sync()?;
+            self.sync_segment(segment)?;
             if let Err(error) = segment.settle() {
                 self.fail(&error, "a closed segment's indexes are not synced");
             }
@@ -90,6 +91,22 @@ impl Log {
             return Err(if is_shortage(&error) { SyncError::NotBegun } else { SyncError::Failed }(error));
         }
         Ok(())
+    }
+
+    /// Nothing is stable in a file that somebody removed.
+    fn sync_segment(&self, segment: &Arc<Segment>) -> Result<(), SyncError> {
+        let Some(file) = segment.sync()? else { return Ok(()) };
+        // Retention and whoever deletes the partition remove files too, and say so first.
+        let is_listed = self.segments.load().iter().any(|listed| Arc::ptr_eq(listed, segment));
+        if !is_listed || self.has_left() {
+            return Ok(());
+        }
+        let (path, process, number) = (segment.path(), std::process::id(), file.file().as_raw_fd());
+        let what = format!(
+            "{} was removed; its records are in /proc/{process}/fd/{number} until this broker ends",
+            path.display()
+        );
+        Err(SyncError::Failed(io::Error::new(ErrorKind::NotFound, what)))
     }
 
     /// Writes down what was aborted in closed segments and in one that may take the place of others, and that something was in

@@ -166,6 +166,26 @@ async fn everything_is_there_after_a_reopen() {
     );
 }
 
+#[tokio::test]
+async fn nothing_is_changed_in_a_file_that_the_next_start_would_not_find() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join(FILE_NAME);
+    for put_in_its_place in [false, true] {
+        let store = EmbeddedStore::open(&path, Arc::new(SystemClock)).expect("a store");
+        let batch = || pagewire_metadata::Batch::new().put("key", "value", pagewire_metadata::Expect::Any);
+        store.commit(batch()).await.expect("there");
+        if put_in_its_place {
+            std::fs::copy(&path, dir.path().join("copy")).expect("copied");
+            std::fs::rename(dir.path().join("copy"), &path).expect("put there");
+        } else {
+            std::fs::remove_file(&path).expect("removed");
+        }
+        let refused = store.commit(batch()).await.expect_err("lost with the process").to_string();
+        assert!(refused.contains("removed or replaced") && refused.contains("pagewire backup"), "{refused}");
+        assert!(store.get("key").await.expect("what is known is told").is_some());
+    }
+}
+
 #[test]
 fn a_file_of_something_else_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().expect("a directory");

@@ -1,7 +1,10 @@
 //! How far the bytes of a segment got on their way to stable storage, and what brings them there.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use pagewire_disk::DiskFile;
 
 use crate::segment::Segment;
 use crate::segment::youth::Youth;
@@ -85,8 +88,9 @@ impl Segment {
         self.flow.settled.load(Ordering::Acquire)
     }
 
-    /// fdatasync of the records that are not stable, and of the index without which they would be misread.
-    pub(crate) fn sync(&self) -> Result<(), SyncError> {
+    /// fdatasync of the records that are not stable, and of the index without which they would be misread. A file that is
+    /// returned was removed: nothing in it is stable. Whoever removes segments knows whether it was he.
+    pub(crate) fn sync(&self) -> Result<Option<Arc<dyn DiskFile>>, SyncError> {
         let aborted = self.sync_aborted()?;
         let size = self.end().size;
         // A marker is written before its entry counts, and counts itself only after that.
@@ -97,11 +101,14 @@ impl Segment {
             self.flow.cut_back.store(false, Ordering::Release);
             let writes = self.log_slot.writes();
             file.sync_data().map_err(SyncError::Failed)?;
+            if file.is_nameless().map_err(SyncError::Failed)? {
+                return Ok(Some(file));
+            }
             self.log_slot.note_sync(writes);
             self.flow.synced.store(size, Ordering::Release);
             self.txns.note_stable(aborted);
         }
-        Ok(())
+        Ok(None)
     }
 
     /// fdatasync of the index files, of those that have changed.

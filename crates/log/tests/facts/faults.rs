@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use pagewire_disk::{Call, Errno, FailingDisk, Fault, ForgettingDisk, MemoryDisk, When};
-use pagewire_log::{AppendContext, AppendError, LogConfig, OpenOptions, Origin};
+use pagewire_disk::{Call, Errno, FailingDisk, Fault, ForgettingDisk, MemoryDisk, OsDisk, When};
+use pagewire_log::{AppendContext, AppendError, Log, LogConfig, OpenOptions, Origin, ReadUpTo};
 use pagewire_record::BatchHeader;
 
 use crate::support::*;
@@ -503,4 +503,23 @@ fn a_segment_that_goes_unsynced_leaves_no_hole_before_what_is_synced_after_it() 
         let bench = Bench::on(after, options());
         assert_eq!((bench.log.marks().log_end, &bench.report.cuts), (stable, &vec![]), "seed {seed}");
     }
+}
+
+#[test]
+fn nothing_is_stable_in_a_segment_that_somebody_removed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("t-0");
+    let (log, _) = Log::open(Arc::new(OsDisk::new()), &path, "t", 0, options()).expect("open");
+    log.append(batch(2, 0), context()).expect("append");
+    assert_eq!(log.sync().expect("there"), 2);
+    log.append(batch(2, 0), context()).expect("append");
+    std::fs::remove_file(path.join(name(0, "log"))).expect("removed");
+    let refused = log.sync().expect_err("nobody would find it");
+    assert!(refused.to_string().contains("was removed"), "{refused}");
+    assert_eq!(log.marks().recovery_point, 2);
+    let why = log.offline_alone().expect("it takes no records any more").reason;
+    assert!(why.contains("/proc/"), "{why}");
+    assert!(log.append(batch(1, 0), context()).is_err());
+    let read = log.read(2, 1 << 20, ReadUpTo::LogEnd, true).expect("what is open is read");
+    assert!(read.range.is_some());
 }

@@ -16,7 +16,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pagewire_disk::{Disk, DiskFile, OpenMode};
+use pagewire_disk::{Disk, DiskFile, Identity, OpenMode};
 use parking_lot::{RwLock, RwLockWriteGuard};
 use redb::{Builder, Database, DatabaseError, StorageError};
 
@@ -35,6 +35,8 @@ pub(super) struct StoreFile {
     disk: Arc<dyn Disk>,
     path: PathBuf,
     feed: Arc<Feed>,
+    /// Which file it is, where the disk can tell.
+    identity: Option<Identity>,
     state: RwLock<State>,
 }
 
@@ -70,8 +72,25 @@ impl StoreFile {
         }
         let (opened, (revision, next_expiry_ms)) = existing(disk.as_ref(), path, Opening::AtStart)?;
         let feed = Arc::new(Feed::new(revision));
+        let identity = disk.identity(path).map_err(failed)?;
         let state = RwLock::new(State::Open(opened));
-        Ok((Self { disk, path: path.to_owned(), feed, state }, next_expiry_ms))
+        Ok((Self { disk, path: path.to_owned(), feed, identity, state }, next_expiry_ms))
+    }
+
+    /// Refuses to change a file that the next start would not find: somebody removed it, or put another one in its place.
+    pub(super) fn is_still_there(&self) -> Result<(), StoreError> {
+        let now = match self.disk.identity(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            found => found.map_err(|error| tables::failed(redb::Error::Io(error)))?,
+        };
+        if self.identity == now {
+            return Ok(());
+        }
+        let what = format!(
+            "{} was removed or replaced while this broker had it open; `pagewire backup` of the running broker still writes a good one",
+            self.path.display()
+        );
+        Err(StoreError::Unavailable(what))
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -145,6 +145,7 @@ impl Writer {
     /// Runs the requests in one transaction.
     fn group(&mut self, requests: Vec<Request>) -> Result<Vec<Answer>, StoreError> {
         let file = Arc::clone(&self.file);
+        file.is_still_there()?;
         file.with(|database| self.commit(database, requests))
     }
 
