@@ -181,7 +181,13 @@ fn batches_from(log: &Log, mut offset: i64) -> Vec<(BatchHeader, Vec<Record>)> {
     let mut all = Vec::new();
     while offset < log.marks().high_watermark {
         let slice = log.read(offset, 300, ReadUpTo::HighWatermark, true).expect("read");
-        let Some(range) = slice.range else { break };
+        let Some(range) = slice.range else {
+            // What was there has given way to what was appended since: that is read next.
+            if log.marks().high_watermark > slice.marks.high_watermark {
+                continue;
+            }
+            break;
+        };
         let bytes = Bytes::from(range.read_to_vec().expect("range"));
         let before = offset;
         for batch in complete_batches(&bytes) {
