@@ -42,6 +42,13 @@ pub(crate) struct Slot {
 #[derive(Debug, Default)]
 pub(crate) struct LazySlot(OnceLock<Arc<Slot>>);
 
+impl LazySlot {
+    /// The file, if it is open. Says nothing about its use.
+    pub(crate) fn opened(&self) -> Option<Arc<dyn DiskFile>> {
+        self.0.get()?.handle.load().as_ref().map(|handle| Arc::clone(&handle.0))
+    }
+}
+
 impl Deref for LazySlot {
     type Target = Arc<Slot>;
 

@@ -80,6 +80,7 @@ mod lines;
 mod log;
 mod log_start;
 mod marks;
+mod nameless;
 mod online;
 mod open;
 mod patience;

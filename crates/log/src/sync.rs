@@ -6,8 +6,7 @@
 //! descriptor, is no failed one. What is derived from records does not take the log with it: index entries are written again
 //! before they are synced again, and a snapshot of producers that could not be synced goes.
 
-use std::io::{self, ErrorKind};
-use std::os::fd::AsRawFd;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -95,18 +94,8 @@ impl Log {
 
     /// Nothing is stable in a file that somebody removed.
     fn sync_segment(&self, segment: &Arc<Segment>) -> Result<(), SyncError> {
-        let Some(file) = segment.sync()? else { return Ok(()) };
-        // Retention and whoever deletes the partition remove files too, and say so first.
-        let is_listed = self.segments.load().iter().any(|listed| Arc::ptr_eq(listed, segment));
-        if !is_listed || self.has_left() {
-            return Ok(());
-        }
-        let (path, process, number) = (segment.path(), std::process::id(), file.file().as_raw_fd());
-        let what = format!(
-            "{} was removed; its records are in /proc/{process}/fd/{number} until this broker ends",
-            path.display()
-        );
-        Err(SyncError::Failed(io::Error::new(ErrorKind::NotFound, what)))
+        let removed = segment.sync()?.and_then(|file| self.told_removed(segment, &*file));
+        removed.map_or(Ok(()), |error| Err(SyncError::Failed(error)))
     }
 
     /// Writes down what was aborted in closed segments and in one that may take the place of others, and that something was in

@@ -94,6 +94,10 @@ impl DiskFile for ForgettingFile {
         })
     }
 
+    fn is_nameless(&self) -> io::Result<bool> {
+        Ok(self.names()? == 0)
+    }
+
     fn names(&self) -> io::Result<u64> {
         self.disk.look(|state| Ok(state.seen.names_of(self.node) as u64))
     }

@@ -58,7 +58,7 @@ impl LogDir {
 
     /// Looks whether the directory is still there, and is still the one that was opened. Files that are open can be
     /// written whatever becomes of their names, so nothing else would tell before something is done by name. Where
-    /// another took its place, nothing is: see [`Anchored`](pagewire_disk::Anchored).
+    /// another took its place, nothing is: see [`Anchored`](pagewire_disk::Anchored). The same goes for each log's directory.
     pub fn look(&self) {
         if self.is_sick() {
             return;
@@ -68,7 +68,10 @@ impl LogDir {
                 self.take_offline(ErrorKind::NotFound, "it is gone: removed, moved away or unmounted");
             }
             Err(error) => self.note(&self.path, &error),
-            Ok(true) => self.look_for_room(),
+            Ok(true) => {
+                self.look_for_room();
+                self.entries().iter().for_each(|entry| entry.log.look_for_its_file());
+            }
         }
     }
 

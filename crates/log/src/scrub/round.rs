@@ -159,7 +159,7 @@ impl LogDir {
         if self.offline().is_none()
             && let Err(error) = self.write_notes()
         {
-            tracing::warn!(%error, "it is not written down yet what is damaged");
+            tracing::warn!(dir = %self.path().display(), %error, "it is not written down yet what is damaged");
         }
     }
 

@@ -246,6 +246,11 @@ impl Segment {
         self.file_with(Patience::Endless)
     }
 
+    /// The `.log`, if it is open.
+    pub(crate) fn open_file(&self) -> Option<Arc<dyn DiskFile>> {
+        self.log_slot.opened()
+    }
+
     /// Another file has the `.log`'s name now.
     pub(crate) fn put_file(&self, file: &Arc<dyn DiskFile>) {
         self.home.handles.put(&self.log_slot, file);

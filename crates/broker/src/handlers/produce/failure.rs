@@ -1,8 +1,9 @@
 //! The answer about a partition of which nothing was appended.
 
+use std::fmt::Display;
 use std::io::ErrorKind;
 
-use pagewire_log::AppendError;
+use pagewire_log::{AppendError, Offline};
 use pagewire_record::check::Rejected;
 use pagewire_wire::{
     ErrorCode, Str,
@@ -37,6 +38,12 @@ impl Failure {
 
     pub(super) fn with(code: ErrorCode, message: impl Into<Str>) -> Self {
         Self { code: code.code(), message: Some(message.into()), records: Vec::new() }
+    }
+
+    /// It was appended, and nobody knows whether it is on the disk.
+    pub(super) fn not_stable(offline: Option<Offline>, error: &dyn Display) -> Self {
+        let words = offline.map_or_else(|| error.to_string(), |offline| offline.to_string());
+        Self::with(ErrorCode::KafkaStorageError, words)
     }
 
     /// Names as many records as may still be named in the answer to the request.

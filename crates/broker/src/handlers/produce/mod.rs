@@ -145,13 +145,13 @@ async fn await_stable(
         }
     });
     for (outcome, at) in join_all(commits).await.into_iter().zip(&waits) {
-        let code = match outcome {
+        let log = &at.partition.log;
+        let failure = match outcome {
             Ok(Ok(())) => continue,
-            Ok(Err(CommitError::Failed(_))) if at.partition.log.is_deleted() => work::unknown(ctx.version),
-            Ok(Err(CommitError::Failed(_))) => ErrorCode::KafkaStorageError,
-            Ok(Err(CommitError::Busy)) | Err(_) => ErrorCode::RequestTimedOut,
+            Ok(Err(CommitError::Failed(_))) if log.is_deleted() => Failure::code(work::unknown(ctx.version)),
+            Ok(Err(CommitError::Failed(error))) => Failure::not_stable(log.offline(), &error),
+            Ok(Err(CommitError::Busy)) | Err(_) => Failure::code(ErrorCode::RequestTimedOut),
         };
-        let failure = Failure::code(code);
         work::count(ctx, &failure);
         let answer = &mut response.responses[at.topic_at].partition_responses[at.partition_at];
         *answer = failure.answer(answer.index);

@@ -80,7 +80,12 @@ async fn after_a_failed_sync_nothing_is_acknowledged_in_that_directory() {
     assert_eq!(ack(&bench, 0, -1).await, (0, 0));
     assert_eq!(ack(&bench, 1, -1).await, (0, 0));
     disk.fail_on("t-0/", Call::SyncData, When::Nth(1), Fault::Error(Errno::IO));
-    assert_eq!(ack(&bench, 0, -1).await, (STORAGE, -1));
+    let first = bench.produce("t", 0, -1).await.expect("an answer");
+    assert_eq!((first.error_code, first.base_offset), (STORAGE, -1));
+    assert!(
+        first.error_message.is_some_and(|words| words.contains("t-0: sync failed")),
+        "who waited is told why"
+    );
     for (index, acks) in [(0, -1), (0, 1), (1, -1), (1, 1)] {
         assert_eq!(ack(&bench, index, acks).await, (STORAGE, -1), "partition {index}, acks {acks}");
     }

@@ -3,7 +3,7 @@
 use std::io;
 
 use pagewire_disk::checkpoint::CLEAN_MARK_FILE;
-use pagewire_disk::{Call, Errno, FailingDisk, Fault, When};
+use pagewire_disk::{Call, Errno, FailingDisk, Fault, ForgettingDisk, When};
 
 use super::*;
 use crate::dir::CreateError;
@@ -219,4 +219,53 @@ fn a_topic_that_does_not_fit_is_told_as_a_full_disk() {
     failing.fail_on("a-0/", Call::Write, When::Always, Fault::Error(Errno::NOSPC));
     assert!(dir.create("a", 0, &world.settings("a").expect("known"), 0).is_err());
     assert!(dir.is_full());
+}
+
+/// A log and another one in a directory, and what removes files of the first.
+fn beside_another() -> (World, LogDir, Arc<Log>, Arc<Log>) {
+    let world = World::on(Arc::new(ForgettingDisk::new())).knows("a", A);
+    let (dir, _) = world.open();
+    let (removed, well) = (world.create(&dir, "a", 0), world.create(&dir, "a", 1));
+    append(&removed, 2);
+    append(&well, 2);
+    (world, dir, removed, well)
+}
+
+#[test]
+fn nothing_is_acknowledged_that_went_into_a_file_without_a_name() {
+    let (world, dir, removed, well) = beside_another();
+    removed.sync().expect("synced");
+    append(&removed, 1);
+    world.disk.remove_dir_all(&path("a-0")).expect("removed");
+    assert!(removed.sync().is_err());
+    assert_eq!(removed.marks().recovery_point, 2, "the third is not stable");
+    let offline = removed.offline().expect("offline");
+    assert!(offline.reason.contains("was removed"), "{offline}");
+    assert!(reads_all(&removed), "what is open can be read");
+    assert!(dir.offline().is_none() && well.sync().is_ok(), "the others are served");
+}
+
+#[test]
+fn a_log_whose_directory_was_removed_takes_no_more_writes() {
+    let (world, dir, removed, well) = beside_another();
+    dir.look();
+    append(&removed, 1);
+    world.disk.remove_dir_all(&path("a-0")).expect("removed");
+    dir.look();
+    assert!(removed.offline().is_some_and(|offline| offline.reason.contains("was removed")));
+    assert!(matches!(try_append(&removed, 1), Err(AppendError::Offline(_))));
+    append(&well, 1);
+}
+
+#[test]
+fn a_segment_that_was_rolled_and_removed_in_order_is_not_missed() {
+    let (world, dir, log, _) = beside_another();
+    for time in 1..20 {
+        try_append(&log, time).expect("appended");
+    }
+    let active = log.segments().last().expect("one").base_offset;
+    assert!(dir.retain(1 << 40).segments > 0);
+    dir.unlink_due(1 << 50).expect("unlinked");
+    dir.look();
+    assert!(log.sync().is_ok() && log.offline().is_none() && !world.has(format!("a-0/{active:020}.log")));
 }
