@@ -57,6 +57,11 @@ pub trait Calls: Debug + Send + Sync {
         file_end(file)
     }
 
+    /// The device that a file is on: `st_dev` of `statx(2)`. `None` where that cannot be told without waiting.
+    fn device(&self, file: FileRef<'_>) -> Option<u64> {
+        os::device(file)
+    }
+
     /// What kind of socket it is. Asked once for a plan.
     fn socket_kind(&self, _socket: SocketRef<'_>) -> SocketKind {
         SocketKind::Plain

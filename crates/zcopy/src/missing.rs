@@ -28,6 +28,10 @@ impl Offload {
         match self.0 {}
     }
 
+    pub(crate) fn file(&self) -> Option<&std::fs::File> {
+        match self.0 {}
+    }
+
     pub(crate) fn is_read(&self) -> bool {
         match self.0 {}
     }

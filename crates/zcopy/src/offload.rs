@@ -1,6 +1,9 @@
 //! What a route needs done before it can send, and what takes longer than an event loop may wait.
 
 #[cfg(feature = "tokio")]
+use std::fs::File;
+
+#[cfg(feature = "tokio")]
 use crate::Route;
 use crate::path::direct::Fetch;
 
@@ -25,8 +28,17 @@ impl Offload {
         }
     }
 
+    /// The file that it reads, if it reads one.
+    pub(crate) fn file(&self) -> Option<&File> {
+        match self {
+            Self::Fetch(fetch) => Some(fetch.file()),
+            #[cfg(feature = "uring")]
+            Self::Ring => None,
+        }
+    }
+
     /// Whether it reads a file.
     pub(crate) fn is_read(&self) -> bool {
-        matches!(self, Self::Fetch(_))
+        self.file().is_some()
     }
 }

@@ -162,7 +162,10 @@ impl Transfer {
                 Some(found) => found,
                 None => {
                     self.streams()
-                        .begin(&self.window(plan, &range.part(at - range.offset(), u64::MAX)), self.io())
+                        .begin(
+                            &self.window(plan, &range.part(at - range.offset(), u64::MAX)),
+                            &self.io_for(file),
+                        )
                         .await
                 }
             };
@@ -206,7 +209,7 @@ impl Transfer {
         let len = u64::from(self.options().read_ahead_bytes);
         if len > 0 && stretch.is_to_be_followed(at) && self.streams().find(file, stretch.end()).is_none() {
             let next = FileRange::new(Arc::clone(file), stretch.end(), len);
-            if !self.streams().go_on(&next, self.io()) {
+            if !self.streams().go_on(&next, &self.io_for(file)) {
                 stretch.is_not_followed();
             }
         }
@@ -237,11 +240,12 @@ impl Transfer {
     async fn offload(&self, first: Offload, plan: &mut SendPlan) {
         let (tell, told) = tokio::sync::oneshot::channel();
         let (transfer, route) = (self.clone(), first.route());
+        let io = first.file().map_or_else(|| self.io().clone(), |file| self.io_for(file));
         let job = move || {
             // Nobody there to hear it: the plan is gone.
             let _ = tell.send(transfer.do_first(first));
         };
-        if self.io().submit_in_line(job).await {
+        if io.submit_in_line(job).await {
             *plan.carry_mut() = Carry::Awaited(told);
         } else {
             self.stats().refusal(route);

@@ -72,13 +72,15 @@ struct Shared {
     stats: Stats,
     tools: Tools,
     #[cfg(feature = "tokio")]
+    devices: crate::io_pool::DevicePools,
+    #[cfg(feature = "tokio")]
     streams: crate::ahead::Streams,
     #[cfg(all(target_os = "linux", feature = "uring"))]
     uring: crate::uring::Uring,
 }
 
 impl Transfer {
-    /// A transfer that copies through `buffers` and reads cold ranges ahead on `io`.
+    /// A transfer that copies through `buffers` and reads cold ranges ahead on `io`, see [`io`](Self::io).
     pub fn new(options: TransferOptions, buffers: BufferPool, io: IoPool) -> Self {
         Self::with_calls(options, buffers, io, Box::new(OsCalls))
     }
@@ -101,6 +103,8 @@ impl Transfer {
             caps,
             stats,
             tools,
+            #[cfg(feature = "tokio")]
+            devices: crate::io_pool::DevicePools::default(),
             #[cfg(feature = "tokio")]
             streams: crate::ahead::Streams::default(),
             #[cfg(all(target_os = "linux", feature = "uring"))]
@@ -143,9 +147,17 @@ impl Transfer {
         &self.shared.tools.pipes
     }
 
-    /// The threads it reads cold ranges ahead on.
+    /// The threads it reads cold ranges ahead on: those of the first device that something cold is on. Each of the others has
+    /// as many of its own, so that a device that does not answer holds nobody up who reads from another.
     pub fn io(&self) -> &IoPool {
         &self.shared.io
+    }
+
+    /// The threads that may wait for the device of `file`.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn io_for(&self, file: &std::fs::File) -> IoPool {
+        let device = self.calls().device(crate::os::file_ref(file));
+        self.shared.devices.of(device, self.io())
     }
 
     #[cfg(feature = "tokio")]

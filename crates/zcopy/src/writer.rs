@@ -170,7 +170,7 @@ impl Transfer {
         }
         self.stats().cold_offload(sent);
         let window = self.window(plan, range);
-        self.io().read_ahead_first(window.clone(), range.len()).await?;
+        self.io_for(range.file()).read_ahead_first(window.clone(), range.len()).await?;
         plan.note_read_ahead(window);
         self.filled(plan, range, |into| self.read(range, into))
     }

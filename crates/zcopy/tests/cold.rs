@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::sync::Arc;
+use std::{fs::File, os::fd::BorrowedFd, sync::Arc};
 
 use common::{
     Moody, chill, expected, file_of, forced, framed, once, pattern, read_in_background, tokio_pair, transfer,
@@ -135,6 +135,34 @@ async fn a_busy_pool_is_waited_for() {
     drop(sender);
     assert!(reader.join().expect("the reader") == expected(&plan));
     blocker.await.expect("the blocker").expect("room").expect("the gate");
+}
+
+/// A file of another length is on another device.
+fn device_by_length(file: BorrowedFd<'_>) -> u64 {
+    let file = File::from(file.try_clone_to_owned().expect("a descriptor"));
+    file.metadata().expect("metadata").len()
+}
+
+#[tokio::test]
+async fn a_device_that_does_not_answer_holds_up_nobody_who_reads_from_another() {
+    for route in [Route::Copy, Route::Sendfile, Route::Direct] {
+        let io = IoPool::new(1, 1);
+        let moody =
+            Moody { cold_every: 1, reads_are_cold: true, device: Some(device_by_length), ..Moody::default() };
+        let buffers = BufferPool::new(PoolOptions::default());
+        let transfer = Transfer::with_calls(forced(route), buffers, io.clone(), Box::new(moody));
+        let of = |len: usize| framed(FileRange::new(file_of(&pattern(len, 29)), 0, 50_000));
+        send(&transfer, &mut of(100_000)).await;
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        io.submit(move || _ = gate.recv()).expect("room");
+        while io.queued() > 0 {
+            tokio::task::yield_now().await;
+        }
+        io.submit(|| ()).expect("the one place in the queue");
+        let sent = send(&transfer, &mut of(200_000)).await;
+        assert!(sent.cold_offloads > 0, "{route:?}: {sent:?}");
+        drop(open);
+    }
 }
 
 /// What one reader had read ahead is in the page cache for all; only that reader lagged.

@@ -9,11 +9,15 @@
 //! there is work and none is free, up to a bound for each lane, and end when they had nothing to do for a while: a
 //! process at rest has none. A job that panics hands its panic to whoever awaits it; the thread lives.
 
+#[cfg(feature = "tokio")]
+mod devices;
 mod lane;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "tokio")]
+pub(crate) use devices::DevicePools;
 use lane::Lane;
 
 #[cfg(feature = "tokio")]

@@ -8,7 +8,7 @@ use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{Advice, OFlags, fadvise, fcntl_getfl, fstat};
+use rustix::fs::{Advice, AtFlags, OFlags, StatxFlags, fadvise, fcntl_getfl, fstat, statx};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use rustix::process::geteuid;
@@ -127,6 +127,13 @@ fn ready(socket: BorrowedFd<'_>, until: PollFlags, limit: Option<&Timespec>) -> 
 pub(crate) fn is_ours(file: BorrowedFd<'_>) -> bool {
     fstat(file).is_ok_and(|stat| stat.st_uid == geteuid().as_raw())
         || fcntl_getfl(file).is_ok_and(|flags| flags.contains(OFlags::RDWR))
+}
+
+/// The device of a file, without asking a server for it (`AT_STATX_DONT_SYNC`).
+pub(crate) fn device(file: BorrowedFd<'_>) -> Option<u64> {
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    let found = statx(file, c"", flags, StatxFlags::empty()).ok()?;
+    Some(u64::from(found.stx_dev_major) << 32 | u64::from(found.stx_dev_minor))
 }
 
 /// Starts reading a range into the page cache. Advice only: whoever does not take it still reads later.

@@ -87,6 +87,11 @@ pub(crate) fn is_ours(_: FileRef<'_>) -> bool {
     false
 }
 
+/// Devices are not told apart here.
+pub(crate) fn device(_: FileRef<'_>) -> Option<u64> {
+    None
+}
+
 pub(crate) fn will_need(_: FileRef<'_>, _: u64, _: u64) {}
 
 /// There is no way here but to read.

@@ -160,6 +160,12 @@ pub(crate) struct Fetch {
 }
 
 impl Fetch {
+    /// The file it reads.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn file(&self) -> &std::fs::File {
+        self.range.file()
+    }
+
     /// Waits. What comes of it belongs into the carry of the plan that asked.
     pub(crate) fn run(self, calls: &dyn Calls, buffers: &BufferPool) -> Carry {
         let Self { range, file } = self;

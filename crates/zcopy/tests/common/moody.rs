@@ -63,6 +63,8 @@ pub struct Moody {
     pub file_end_error: Option<(u64, i32)>,
     /// Questions where a file ends.
     pub file_ends: Arc<AtomicU64>,
+    /// What says which device a file is on.
+    pub device: Option<fn(BorrowedFd<'_>) -> u64>,
     /// What kind of socket all of them are.
     pub kind: SocketKind,
     /// Questions about the kind of socket.
@@ -321,6 +323,10 @@ impl Calls for Moody {
         let turn = self.file_ends.fetch_add(1, Ordering::Relaxed) + 1;
         fail(self.file_end_error.filter(|&(which, _)| which == turn).map(|(_, code)| code))?;
         OsCalls.file_end(file)
+    }
+
+    fn device(&self, file: BorrowedFd<'_>) -> Option<u64> {
+        self.device.map_or_else(|| OsCalls.device(file), |device| Some(device(file)))
     }
 
     fn socket_kind(&self, _socket: BorrowedFd<'_>) -> SocketKind {
