@@ -182,6 +182,7 @@ mod tests {
             bytes: bytes.len() as u64,
             crc32c: Some(pagewire_record::crc::append(0, bytes)),
             source: None,
+            source_changed: None,
             damage: Vec::new(),
         }
     }

@@ -328,6 +328,7 @@ impl<'a> Taking<'a> {
             bytes,
             crc32c,
             source: None,
+            source_changed: None,
             damage: Vec::new(),
         })
     }

@@ -110,6 +110,8 @@ pub struct SourceId {
     pub inode: u64,
     /// When it was last written, in nanoseconds since the Unix epoch.
     pub modified_ns: i64,
+    /// When anything of it was last changed, its names among it, in the same unit, if that is known.
+    pub changed_ns: Option<i64>,
 }
 
 /// How a file came into the backup.

@@ -111,10 +111,16 @@ impl Placing<'_> {
         expected: &Expected,
     ) -> Result<Option<CopiedFile>, BackupError> {
         let Some(earlier) = (self.options.earlier)(of) else { return Ok(None) };
-        if earlier.bytes != one.log.bytes || earlier.source != source {
+        let file = self.disk.open(&earlier.path, OpenMode::Read).ok();
+        let Some(file) = file.filter(|file| file.len().is_ok_and(|len| len == earlier.bytes)) else {
+            return Ok(None);
+        };
+        // What cannot be linked is copied.
+        if !self.is_unchanged(&one.log, source, &earlier, &*file)?
+            || file.hard_link(&self.to.join(&one.log.name)).is_err()
+        {
             return Ok(None);
         }
-        let Some(file) = self.linked_to(&earlier, &one.log.name) else { return Ok(None) };
         let was = Named { path: earlier.path, file, name: one.log.name.clone(), bytes: earlier.bytes };
         let mut check = BatchCheck::new(expected);
         match self.examined(&was, &*was.file, &mut check) {
@@ -133,14 +139,26 @@ impl Placing<'_> {
         }
     }
 
-    /// What cannot be linked is copied.
-    fn linked_to(&self, earlier: &Earlier, name: &str) -> Option<Arc<dyn DiskFile>> {
-        let file = self.disk.open(&earlier.path, OpenMode::Read).ok()?;
-        if file.len().ok()? != earlier.bytes {
-            return None;
+    /// Whether a log's file is what the earlier copy, which is open, was made of. Whoever writes to a file can set its time of
+    /// writing back, and not that of its last change; but who gives it another name changes that too, and then its bytes tell.
+    fn is_unchanged(
+        &self,
+        log: &Named,
+        source: SourceId,
+        earlier: &Earlier,
+        copy: &dyn DiskFile,
+    ) -> Result<bool, BackupError> {
+        let was = earlier.source;
+        if earlier.bytes != log.bytes || (was.inode, was.modified_ns) != (source.inode, source.modified_ns) {
+            return Ok(false);
         }
-        file.hard_link(&self.to.join(name)).ok()?;
-        Some(file)
+        if was.changed_ns.is_some_and(|changed_ns| Some(changed_ns) == source.changed_ns)
+            || is_one_file(copy, &*log.file)
+        {
+            return Ok(true);
+        }
+        let Some(known) = earlier.crc32c else { return Ok(false) };
+        Ok(carry((&log.path, &*log.file), log.bytes, None, None, self.options.pace)? == known)
     }
 
     /// From the log's own file.
@@ -269,5 +287,12 @@ impl CopiedFile {
 fn source_id(file: &dyn DiskFile) -> io::Result<SourceId> {
     let metadata = file.file().metadata()?;
     let modified_ns = metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
-    Ok(SourceId { inode: metadata.ino(), modified_ns })
+    let changed_ns = metadata.ctime().saturating_mul(1_000_000_000).saturating_add(metadata.ctime_nsec());
+    Ok(SourceId { inode: metadata.ino(), modified_ns, changed_ns: Some(changed_ns) })
+}
+
+/// Whether both are open handles of the same file, by whatever names.
+fn is_one_file(one: &dyn DiskFile, other: &dyn DiskFile) -> bool {
+    let id = |file: &dyn DiskFile| file.file().metadata().map(|found| (found.dev(), found.ino())).ok();
+    id(one).is_some_and(|found| Some(found) == id(other))
 }

@@ -105,6 +105,9 @@ pub(super) struct FileRecord {
     /// Of a closed `.log`: inode and time of the file that it was made of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) source: Option<(u64, i64)>,
+    /// When anything of that file was last changed (`st_ctime`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) source_changed: Option<i64>,
     /// Of a `.log`: what of it was damaged when it was copied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) damage: Vec<DamageRecord>,
@@ -150,7 +153,8 @@ impl Head {
 
 impl FileRecord {
     pub(super) fn source_id(&self) -> Option<SourceId> {
-        self.source.map(|(inode, modified_ns)| SourceId { inode, modified_ns })
+        let changed_ns = self.source_changed;
+        self.source.map(|(inode, modified_ns)| SourceId { inode, modified_ns, changed_ns })
     }
 
     /// The base offset in a `.log`'s name.
@@ -163,7 +167,15 @@ impl From<&CopiedFile> for FileRecord {
     fn from(file: &CopiedFile) -> Self {
         let source = file.source.map(|source| (source.inode, source.modified_ns));
         let damage = file.damage.iter().copied().map(DamageRecord::from).collect();
-        Self { name: file.name.clone(), bytes: file.bytes, crc32c: file.crc32c, source, damage }
+        let source_changed = file.source.and_then(|source| source.changed_ns);
+        Self {
+            name: file.name.clone(),
+            bytes: file.bytes,
+            crc32c: file.crc32c,
+            source,
+            source_changed,
+            damage,
+        }
     }
 }
 

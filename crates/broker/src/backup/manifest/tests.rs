@@ -15,6 +15,7 @@ fn manifest() -> Manifest {
         bytes: 100,
         crc32c,
         source: crc32c.map(|_| (7, 8)),
+        source_changed: crc32c.map(|_| 9),
         damage: crc32c.map(|crc| Stretch::new(u64::from(crc)..9, 2..3).into()).into_iter().collect(),
     };
     let log = LogRecord {

@@ -2,7 +2,9 @@
 //! happens in between happens at a known place.
 
 use std::cell::Cell;
+use std::fs;
 use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -501,6 +503,54 @@ fn a_file_of_the_earlier_copy_that_is_damaged_or_another_is_copied_anew() {
     assert_eq!(ways(&second), [Way::Copied; 3]);
     let data = bytes_in(&OsDisk::new(), &place.path().join("data/t-0"));
     assert_eq!(bytes_in(&OsDisk::new(), &two), data);
+}
+
+/// Copies twice, with something done in between to the file of the first segment, which is at this path. The ways of the second.
+fn copied_twice(links: bool, between: impl Fn(&Path, &mut CopiedLog)) -> Vec<Way> {
+    let (place, dir, _log) = on_disk();
+    let (one, two) = (place.path().join("one"), place.path().join("two"));
+    let mut first = copy_to(&dir, &one, &CopyOptions { links, ..options(&nothing) });
+    let first = first.as_mut().expect("copied").as_mut().expect("there");
+    between(&place.path().join("data/t-0").join(&first.files[0].name), first);
+    let earlier = earlier_in(&one, first);
+    let second = CopyOptions { links, verify: false, earlier: &earlier, ..options(&nothing) };
+    let second = copy_to(&dir, &two, &second).expect("copied").expect("there");
+    let data = bytes_in(&OsDisk::new(), &place.path().join("data/t-0"));
+    assert_eq!(bytes_in(&OsDisk::new(), &two), data);
+    ways(&second)
+}
+
+/// Writes into a file and sets its time back.
+fn rewrite(path: &Path) {
+    let file = fs::File::options().write(true).open(path).expect("opened");
+    let modified = file.metadata().and_then(|found| found.modified()).expect("a time");
+    file.write_at(b"x", 90).expect("written");
+    file.set_modified(modified).expect("set back");
+}
+
+#[test]
+fn a_file_that_was_rewritten_in_place_and_its_time_set_back_is_copied_anew() {
+    let ways = copied_twice(false, |path, _| rewrite(path));
+    assert_eq!(ways, [Way::Copied, Way::Earlier, Way::Copied]);
+    let unknown = copied_twice(false, |path, first| {
+        rewrite(path);
+        for file in &mut first.files {
+            if let Some(source) = &mut file.source {
+                source.changed_ns = None;
+            }
+        }
+    });
+    assert_eq!(unknown, [Way::Copied, Way::Earlier, Way::Copied], "as of a backup that did not note it");
+}
+
+#[test]
+fn a_file_that_only_got_another_name_is_a_link_to_the_earlier_copy() {
+    let renamed = |path: &Path, _: &mut CopiedLog| {
+        fs::hard_link(path, path.with_extension("another")).expect("linked");
+        fs::remove_file(path.with_extension("another")).expect("removed");
+    };
+    assert_eq!(copied_twice(false, renamed)[..2], [Way::Earlier; 2]);
+    assert_eq!(copied_twice(true, renamed)[..2], [Way::Earlier; 2], "the copy may be the log's own file");
 }
 
 #[test]
