@@ -169,6 +169,16 @@ impl Node {
         Ok(fs::read_to_string(format!("/proc/{}/maps", self.pid()))?.lines().count())
     }
 
+    /// Files and sockets it has open.
+    pub(crate) fn files(&self) -> Result<usize> {
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.pid()))?.count())
+    }
+
+    /// Its threads.
+    pub(crate) fn threads(&self) -> Result<usize> {
+        Ok(fs::read_dir(format!("/proc/{}/task", self.pid()))?.count())
+    }
+
     fn check_running(&mut self) -> Result<()> {
         if let Some(status) = self.child.try_wait()? {
             bail!("it ended with {status}");

@@ -11,6 +11,7 @@ mod fill;
 mod partitions;
 mod recovery;
 mod segments;
+mod topics;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
@@ -36,7 +37,7 @@ struct Args {
     /// too) and an empty directory. May be repeated.
     #[arg(long, value_name = "NAME=COMMAND")]
     rival: Vec<Recipe>,
-    /// Cases to run: partitions, recovery, segments. All of them if none is named.
+    /// Cases to run: partitions, topics, recovery, segments. All of them if none is named.
     cases: Vec<String>,
     /// Interleaved rounds of each case.
     #[arg(long, default_value_t = 3)]
@@ -44,6 +45,9 @@ struct Args {
     /// Partitions, in ten topics, each of which is written once.
     #[arg(long, default_value_t = 10_000)]
     partitions: i32,
+    /// Topics of one partition in the case of that name.
+    #[arg(long, default_value_t = 10_000)]
+    topics: usize,
     /// Segments of each partition in the case of that name, which is ours alone.
     #[arg(long, default_value_t = 10)]
     segments: i64,
@@ -73,6 +77,15 @@ static CASES: &[Case] = &[
         },
         columns: partitions::COLUMNS,
         run: |recipe, args| partitions::run(recipe, args.partitions),
+        ours_only: false,
+    },
+    Case {
+        name: "topics",
+        what: |args| {
+            format!("{} topics of one partition, made one after another, at rest, started", args.topics)
+        },
+        columns: topics::COLUMNS,
+        run: |recipe, args| topics::run(recipe, args.topics),
         ours_only: false,
     },
     Case {
@@ -123,7 +136,10 @@ pub(crate) fn run(words: impl Iterator<Item = String>) -> Result<()> {
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Case>> {
     if let Some(unknown) = names.iter().find(|name| CASES.iter().all(|case| case.name != **name)) {
-        bail!("there is no case {unknown:?}; the cases are: partitions, recovery, segments");
+        bail!(
+            "there is no case {unknown:?}; the cases are: {}",
+            CASES.iter().map(|case| case.name).collect::<Vec<_>>().join(", ")
+        );
     }
     Ok(CASES.iter().filter(|case| names.is_empty() || names.iter().any(|name| name == case.name)).collect())
 }

@@ -47,8 +47,9 @@ impl LogDir {
                 Some(Ok(removed)) => {
                     all.removed.extend(removed.into_iter().map(|removed| (Arc::clone(&entry.log), removed)));
                 }
+                // Alone, and that was said.
+                Some(Err(AppendError::Offline(_))) | None => {}
                 Some(Err(error)) => all.failed.push((entry.log.dir().to_path_buf(), error)),
-                None => {}
             }
         }
         all
