@@ -242,7 +242,10 @@ fn nothing_is_acknowledged_that_went_into_a_file_without_a_name() {
     let offline = removed.offline().expect("offline");
     assert!(offline.reason.contains("was removed"), "{offline}");
     assert!(reads_all(&removed), "what is open can be read");
-    assert!(dir.retain(1 << 40).failed.is_empty(), "that it takes no writes is said once, and not in each round");
+    assert!(
+        dir.retain(1 << 40).failed.is_empty(),
+        "that it takes no writes is said once, and not in each round"
+    );
     assert!(dir.offline().is_none() && well.sync().is_ok(), "the others are served");
 }
 
