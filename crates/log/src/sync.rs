@@ -11,6 +11,8 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use pagewire_disk::Pasted;
+
 use crate::errors::Offline;
 use crate::log::Log;
 use crate::segment::flow::SyncError;
@@ -103,8 +105,10 @@ impl Log {
         }
         let (path, process, number) = (segment.path(), std::process::id(), file.file().as_raw_fd());
         let what = format!(
-            "{} was removed; its records are in /proc/{process}/fd/{number} until this broker ends",
-            path.display()
+            "{} was removed or replaced. Its records go when the log is opened again or this broker ends: before that, \
+             `cp /proc/{process}/fd/{number} {}` brings them back",
+            path.display(),
+            Pasted(&path)
         );
         Err(SyncError::Failed(io::Error::new(ErrorKind::NotFound, what)))
     }
