@@ -120,6 +120,7 @@ mod tests {
             away: false,
             opening: None,
             offline: Some(offline.clone()),
+            full: false,
             space: None,
             logs: (0..1000).map(log).collect(),
             missing: vec![
