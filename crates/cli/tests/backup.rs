@@ -336,6 +336,34 @@ fn a_partition_that_cannot_be_read_is_left_out_only_where_that_is_allowed_and_en
 }
 
 #[test]
+fn metadata_that_were_removed_under_the_broker_come_back_from_its_backup() {
+    let World { broker, place } = World::new();
+    let before = all(&broker);
+    let data = broker.dir.path().join("data");
+    let metadata = data.join("metadata.redb");
+    let trouble = || {
+        let told: serde_json::Value =
+            serde_json::from_str(&broker.run(&["cluster", "-o", "json"]).ok()).unwrap();
+        told["states"][0]["metadata_trouble"].as_str().map(str::to_owned)
+    };
+    assert_eq!(trouble(), None);
+    std::fs::remove_file(&metadata).unwrap();
+    let refused = broker.run(&["topic", "create", "late"]).failed(1);
+    assert!(refused.contains("pagewire backup"), "{refused}");
+    assert!(trouble().is_some_and(|why| why.contains("was removed or replaced")), "{:?}", trouble());
+    let said = broker.run(&["cluster"]).ok();
+    assert!(said.contains("topics, settings and producer ids cannot be changed: "), "{said}");
+    let one = place.path().join("one");
+    output(backup(&data, &one, &[])).ok();
+    broker.signal("TERM");
+    let (_, dir) = broker.wait();
+    std::fs::copy(one.join("metadata.redb"), &metadata).unwrap();
+    let again = serve(dir);
+    assert_eq!(all(&again), before);
+    again.run(&["topic", "create", "late"]).ok();
+}
+
+#[test]
 fn the_first_start_after_a_restore_tells_of_no_kill() {
     let world = World::new();
     output(world.backup("one", &[])).ok();

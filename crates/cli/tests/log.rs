@@ -7,7 +7,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{Broker, lines, run};
+use common::{Broker, eventually, lines, run};
 use tempfile::TempDir;
 
 /// What a broker has left that wrote a hundred records in batches, some of them compressed, and committed an offset.
@@ -431,6 +431,36 @@ fn a_segment_that_is_lost_is_damage_beside_the_broker_as_well() {
     let told = lines(&run(&[&check[..], &["-o", "json"]].concat()).out);
     let hole = told.iter().find(|line| line["severity"] == "damage").unwrap();
     assert_eq!((hole["offset"].as_i64(), hole["next_offset"].as_i64()), (Some(1), Some(2)), "{hole}");
+}
+
+#[test]
+fn the_only_segment_the_first_and_the_last_are_missed_beside_the_broker_as_well() {
+    let broker = Broker::start(&[]);
+    let data = broker.dir.path().join("data");
+    let check = ["log", "check", text(&data)];
+    for topic in ["first", "last", "only"] {
+        let bytes = if topic == "only" { 5_000 } else { 500 };
+        let setting = format!("internal.segment.bytes={bytes}");
+        broker.run(&["topic", "create", topic, "--config", &setting]).ok();
+        for n in 0..4 {
+            let record = format!("{n}{}\n", "x".repeat(400));
+            broker.run_with(&["produce", topic, "--codec", "none"], record.as_bytes()).ok();
+        }
+    }
+    eventually("a checkpoint names them", || {
+        let told = fs::read_to_string(data.join("recovery-point-offset-checkpoint")).unwrap();
+        ["first", "last", "only"].iter().all(|topic| told.contains(&format!("{topic} 0 4")))
+    });
+    assert!(run(&check).ok().contains("0 damage, 0 doubts"));
+    for topic in ["first", "last", "only"] {
+        let logs = logs_in(&data.join(format!("{topic}-0")));
+        let lost = if topic == "last" { logs.last() } else { logs.first() };
+        fs::remove_file(lost.unwrap()).unwrap();
+        let found = run(&check);
+        let named = |line: &&str| line.starts_with("damage: ") && line.contains(&format!("/{topic}-0"));
+        assert!(found.out.lines().any(|line| named(&line)), "{topic}: {found:?}");
+        found.failed(1);
+    }
 }
 
 #[test]

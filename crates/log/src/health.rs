@@ -16,7 +16,7 @@ use pagewire_disk::Disk;
 use crate::Offline;
 use crate::online::online;
 use crate::probe::probe;
-use crate::sick::is_lasting;
+use crate::sick::{is_lasting, told};
 
 /// Shared by a log directory and all its logs.
 #[derive(Debug, Default)]
@@ -82,7 +82,7 @@ impl Health {
         if let Err(error) = probe(disk, &self.dir)
             && is_lasting(&error)
         {
-            let reason = format!("nothing can be written in it: {error}");
+            let reason = format!("nothing can be written in it: {}", told(&error));
             self.fail(Offline { reason: reason.into(), kind: error.kind() });
         }
     }

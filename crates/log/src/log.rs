@@ -22,7 +22,7 @@ use crate::marks::{MarkCells, Marks};
 use crate::retention::doomed::Doomed;
 use crate::scrub::Noted;
 use crate::segment::Segment;
-use crate::sick::{is_full, is_lasting, is_sick};
+use crate::sick::{is_full, is_lasting, is_sick, told};
 use crate::txns::undecided::Undecided;
 use crate::writer::Writer;
 
@@ -334,7 +334,7 @@ impl Log {
     /// What was promised may be lost, or the file is not what the log takes it for: the log takes no writes until it is
     /// opened again, whatever the error was. On a sick disk nor does its directory.
     pub(crate) fn poison(&self, error: &io::Error, what: &str) {
-        let (kind, reason) = (error.kind(), format!("{}: {what}: {error}", self.home.dir.display()));
+        let (kind, reason) = (error.kind(), format!("{}: {what}: {}", self.home.dir.display(), told(error)));
         self.set_offline(kind, &reason);
         if is_full(kind) {
             self.note_full(error);

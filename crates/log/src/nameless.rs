@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
-use pagewire_disk::DiskFile;
+use pagewire_disk::{DiskFile, Pasted};
 
 use crate::log::Log;
 use crate::segment::Segment;
@@ -32,8 +32,10 @@ impl Log {
         }
         let (path, process, number) = (segment.path(), std::process::id(), file.file().as_raw_fd());
         let what = format!(
-            "{} was removed; its records are in /proc/{process}/fd/{number} until this broker ends",
-            path.display()
+            "{} was removed or replaced. Its records go when the log is opened again or this broker ends: before that, \
+             `install -D -m 644 /proc/{process}/fd/{number} {}` brings them back",
+            path.display(),
+            Pasted(&path)
         );
         Some(io::Error::new(ErrorKind::NotFound, what))
     }

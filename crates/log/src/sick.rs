@@ -53,9 +53,27 @@ pub(crate) fn is_sick(error: &io::Error) -> bool {
 }
 
 /// What was opened is not what the name leads to any more.
-pub(crate) fn is_stale(error: &io::Error) -> bool {
+fn is_stale(error: &io::Error) -> bool {
     is(error, Errno::STALE)
 }
+
+/// In words where the error says little of the way back.
+pub(crate) fn told(error: &io::Error) -> String {
+    if is_stale(error) {
+        return "the directory is not the one that was opened: it was moved, unmounted, or another file system is mounted in \
+                its place"
+            .to_owned();
+    }
+    if error.kind() == ErrorKind::ReadOnlyFilesystem {
+        return format!("{error}; {REMOUNT}");
+    }
+    error.to_string()
+}
+
+/// Nothing that is open for writing lets a file system be made read-only, but its own error does. What the broker has open keeps it
+/// mounted.
+const REMOUNT: &str = "one that became so by an error of its own must be checked, unmounted and mounted again, for which the broker \
+                       has to be stopped";
 
 /// The process or the kernel has no descriptor or memory left. Said before anything was done, so it can be tried again.
 pub(crate) fn is_shortage(error: &io::Error) -> bool {

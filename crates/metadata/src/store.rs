@@ -306,6 +306,11 @@ pub trait Store: Send + Sync + Debug {
     /// Ends the lease and removes its keys. Ending a lease that is gone is not an error.
     async fn revoke(&self, lease: LeaseId) -> Result<(), StoreError>;
 
+    /// Why the last change was refused for the store's own sake, if it was. Waits for nothing.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
     /// Writes one key if `expect` holds; answers the new version.
     async fn put_if(&self, key: &str, value: Bytes, expect: Expect) -> Result<Revision, PutError> {
         self.commit(Batch::new().put(key, value, expect)).await

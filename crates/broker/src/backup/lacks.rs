@@ -71,6 +71,7 @@ impl Untaken {
         let is_of_log = match &error {
             _ if error.is_stopped() => false,
             BackupError::Io { path, .. } | BackupError::Damaged { path, .. } => !path.starts_with(to),
+            BackupError::Missing(_) => true,
             BackupError::Changing(_) | BackupError::Reopened(_) => false,
         };
         if is_of_log { Self::Unread(error.into()) } else { Self::Failed(error.into()) }

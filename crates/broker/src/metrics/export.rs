@@ -94,6 +94,7 @@ mod tests {
             away: true,
             opening: None,
             offline: None,
+            full: false,
             space: None,
             logs: Vec::new(),
             missing: Vec::new(),

@@ -99,7 +99,7 @@ pub(super) const NUMBERS: &[Row<Number>] = &[
     }),
     row(
         "pagewire_partitions_offline",
-        "Partitions that are not served: their directory is away, or they are",
+        "Partitions without a leader: nothing is read or written. Those that only take no writes are not among them",
         |seen| seen.offline_partitions as u64,
     ),
     row("pagewire_partitions_damaged", "Partitions in which records are known to be damaged", |seen| {
@@ -204,6 +204,11 @@ pub(super) const OF_DIRS: &[Row<OfDir>] = &[
         "pagewire_log_dir_offline",
         "Whether the log directory takes no writes, or nothing of it is served",
         |dir| Some(u64::from(dir.offline.is_some())),
+    ),
+    row(
+        "pagewire_log_dir_full",
+        "Whether something did not fit on the log directory's disk, and there is no room yet",
+        |dir| Some(u64::from(dir.full)),
     ),
     row("pagewire_log_dir_logs", "Logs in the log directory", |dir| Some(dir.logs.len() as u64)),
     row("pagewire_log_dir_size_bytes", "Bytes of the log directory's logs", |dir| {

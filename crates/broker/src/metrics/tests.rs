@@ -67,7 +67,7 @@ fn cleaner() -> CleanerGauges {
     }
 }
 
-/// A directory with two logs of 1000 bytes, one of them damaged in three places and the other offline, and a directory that is
+/// A full directory with two logs of 1000 bytes, one of them damaged in three places and the other offline, and a directory that is
 /// away.
 fn dirs() -> [DirDescription; 2] {
     let offline = || Offline { reason: "gone".into(), kind: std::io::ErrorKind::NotFound };
@@ -85,6 +85,7 @@ fn dirs() -> [DirDescription; 2] {
         away: false,
         opening: None,
         offline: None,
+        full: true,
         space: Some(Space { total_bytes: 9000, usable_bytes: 8000 }),
         logs: vec![log(0, 3), log(1, 0)],
         missing: Vec::new(),
@@ -94,6 +95,7 @@ fn dirs() -> [DirDescription; 2] {
         path: "/away".into(),
         away: true,
         offline: Some(offline()),
+        full: false,
         space: None,
         logs: Vec::new(),
         scrub: ScrubCounts::default(),
@@ -154,10 +156,12 @@ fn each_name_has_the_number_that_it_promises() {
         ("pagewire_scrub_damaged_stretches_total", 304),
         ("pagewire_scrub_unreadable_segments_total", 305),
         (r#"pagewire_log_dir_offline{dir="/a \"b\""}"#, 0),
+        (r#"pagewire_log_dir_full{dir="/a \"b\""}"#, 1),
         (r#"pagewire_log_dir_logs{dir="/a \"b\""}"#, 2),
         (r#"pagewire_log_dir_size_bytes{dir="/a \"b\""}"#, 2000),
         (r#"pagewire_log_dir_usable_bytes{dir="/a \"b\""}"#, 8000),
         (r#"pagewire_log_dir_offline{dir="/away"}"#, 1),
+        (r#"pagewire_log_dir_full{dir="/away"}"#, 0),
         (r#"pagewire_log_dir_logs{dir="/away"}"#, 0),
         (r#"pagewire_log_dir_size_bytes{dir="/away"}"#, 0),
     ];

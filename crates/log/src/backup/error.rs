@@ -30,6 +30,9 @@ pub enum BackupError {
     /// Compaction replaced segments, or an index was written anew, faster than they were copied.
     #[error("{} changes faster than it can be copied", .0.display())]
     Changing(PathBuf),
+    /// The log counts a segment as its own of which the file is not there.
+    #[error("{} is missing: somebody removed it under the broker that has the log open", .0.display())]
+    Missing(PathBuf),
     /// Another life of the log has its files now.
     #[error(
         "{} was opened anew (pagewire log online) after the moment that the backup is of: what it was then cannot be told from what \

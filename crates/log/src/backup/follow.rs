@@ -128,19 +128,23 @@ impl Follow {
     }
 
     fn round(&mut self, entry: &Entry, placing: &Placing<'_>) -> Result<(Moment, Active), Unfollowed> {
+        let mut last = None;
         for _ in 0..TRIES_MAX {
             if entry.log.is_given_up() {
                 return Err(Unfollowed::Reopened);
             }
-            let taken = self.attempt(entry, placing)?;
+            let attempted = self.attempt(entry, placing);
             if entry.log.is_given_up() {
                 return Err(Unfollowed::Reopened);
             }
-            if let Some(taken) = taken {
-                return Ok(taken);
+            match attempted {
+                Ok(Some(taken)) => return Ok(taken),
+                Ok(None) => last = None,
+                Err(Unfollowed::Failed(error @ BackupError::Missing(_))) => last = Some(error),
+                Err(error) => return Err(error),
             }
         }
-        Err(BackupError::Changing(entry.log.dir().to_path_buf()).into())
+        Err(last.unwrap_or_else(|| BackupError::Changing(entry.log.dir().to_path_buf())).into())
     }
 
     /// `None`: the log's segments are others by now.

@@ -57,11 +57,12 @@ pub(super) fn pin_active(log: &Log, moment: &Moment) -> Result<PinnedActive, Bac
     if !log.segments.load().iter().any(|segment| Arc::ptr_eq(segment, active)) {
         return Ok(PinnedActive::Changed);
     }
-    let (Some(log), aborted) = (open(active, names::LOG)?, aborted(active, moment.aborted)?) else {
-        return Ok(PinnedActive::Changed);
+    let Some(named) = open(active, names::LOG)? else {
+        return if log.has_left() { Ok(PinnedActive::Changed) } else { Err(missing(active)) };
     };
+    let aborted = aborted(active, moment.aborted)?;
     let bytes = bytes_below(active, moment)?;
-    Ok(PinnedActive::Open(Active { log: Named { bytes, ..log }, aborted }))
+    Ok(PinnedActive::Open(Active { log: Named { bytes, ..named }, aborted }))
 }
 
 /// The first `count` entries; they are in the file before they count.
@@ -99,8 +100,12 @@ pub(super) fn pin(
     }
     let mut pinned = Vec::with_capacity(count);
     for (segment, next) in seen.iter().zip(seen.iter().skip(1)).skip(copied).take(count) {
-        let Some(one) = pin_one(segment, next.base_offset)? else { return Ok(None) };
-        pinned.push(one);
+        match pin_one(segment, next.base_offset) {
+            Ok(Some(one)) => pinned.push(one),
+            Ok(None) => return Ok(None),
+            Err(BackupError::Missing(_)) if log.has_left() => return Ok(None),
+            Err(error) => return Err(error),
+        }
     }
     Ok(Some(pinned))
 }
@@ -119,7 +124,7 @@ pub(super) fn taken_from_front(log: &Log, seen: &[Arc<Segment>]) -> Option<usize
 }
 
 fn pin_one(segment: &Arc<Segment>, bound: i64) -> Result<Option<Pinned>, BackupError> {
-    let Some(log) = open(segment, names::LOG)? else { return Ok(None) };
+    let log = open(segment, names::LOG)?.ok_or_else(|| missing(segment))?;
     if log.bytes != segment.end().size {
         // Another file has the name by now; if the log itself were so, reading it would say what is wrong.
         return Ok(None);
@@ -129,6 +134,11 @@ fn pin_one(segment: &Arc<Segment>, bound: i64) -> Result<Option<Pinned>, BackupE
         beside.extend(open(segment, suffix)?);
     }
     Ok(Some(Pinned { segment: Arc::clone(segment), base_offset: segment.base_offset, bound, log, beside }))
+}
+
+/// Of a segment that is listed while no name changes.
+fn missing(segment: &Segment) -> BackupError {
+    BackupError::Missing(segment.path())
 }
 
 fn open(segment: &Segment, suffix: &str) -> Result<Option<Named>, BackupError> {

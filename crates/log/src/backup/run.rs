@@ -39,6 +39,7 @@ impl NotedLog {
     pub fn copy(mut self, to: &Path, options: &CopyOptions<'_>) -> Result<Option<CopiedLog>, BackupError> {
         let disk = Arc::clone(&self.entry.log.home.disk);
         let placing = Placing { disk: &*disk, to, options };
+        let mut last = None;
         for tried in 0..ATTEMPTS_MAX {
             disk.create_dir_all(to).map_err(BackupError::at(to))?;
             let attempted = self.attempt(PINNED_MAX.min(PINNED << tried), &placing);
@@ -51,7 +52,14 @@ impl NotedLog {
                     disk.sync_dir(to).map_err(BackupError::at(to))?;
                     return Ok(Some(log));
                 }
-                Err(Broken::Changed) => disk.remove_dir_all(to).map_err(BackupError::at(to))?,
+                Err(Broken::Changed) => {
+                    last = None;
+                    disk.remove_dir_all(to).map_err(BackupError::at(to))?;
+                }
+                Err(Broken::Failed(error @ BackupError::Missing(_))) => {
+                    last = Some(error);
+                    disk.remove_dir_all(to).map_err(BackupError::at(to))?;
+                }
                 Err(Broken::Deleted) => {
                     disk.remove_dir_all(to).map_err(BackupError::at(to))?;
                     return Ok(None);
@@ -59,7 +67,7 @@ impl NotedLog {
                 Err(Broken::Failed(error)) => return Err(error),
             }
         }
-        Err(BackupError::Changing(self.entry.log.dir().to_path_buf()))
+        Err(last.unwrap_or_else(|| BackupError::Changing(self.entry.log.dir().to_path_buf())))
     }
 
     /// Has no more than so many closed segments open at a time.

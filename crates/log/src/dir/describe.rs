@@ -21,6 +21,8 @@ pub struct DirDescription {
     pub opening: Option<Loading>,
     /// Why it takes no writes, if so.
     pub offline: Option<Offline>,
+    /// Something did not fit on its disk, and there is no room yet.
+    pub full: bool,
     /// Size and free bytes of its file system; `None` if the disk does not say.
     pub space: Option<Space>,
     /// Its logs, sorted by topic and partition.
@@ -89,6 +91,7 @@ impl LogDir {
             away: false,
             opening: None,
             offline: self.offline(),
+            full: self.is_full(),
             space: None,
             logs: self.entries().iter().map(describe).collect(),
             missing: Vec::new(),

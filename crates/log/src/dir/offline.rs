@@ -11,7 +11,7 @@ use std::time::Duration;
 use pagewire_disk::LOCK_FILE;
 
 use super::LogDir;
-use crate::sick::{is_full, is_lasting, is_sick, is_stale};
+use crate::sick::{is_full, is_lasting, is_sick, told};
 use crate::{LogConfig, Offline};
 
 /// With less left than this, in bytes, a batch or an index page does not fit.
@@ -127,14 +127,4 @@ impl LogDir {
             tracing::info!(dir = %self.path.display(), "the log directory's files are written again");
         }
     }
-}
-
-/// In words where the errno says little.
-fn told(error: &io::Error) -> String {
-    if is_stale(error) {
-        return "the directory is not the one that was opened: it was moved, unmounted, or another file system is mounted in \
-                its place"
-            .to_owned();
-    }
-    error.to_string()
 }

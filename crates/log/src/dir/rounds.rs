@@ -21,7 +21,7 @@ pub struct RetainedAll {
     pub producers: usize,
     /// From which logs they were, and why.
     pub removed: Vec<(Arc<Log>, Removed)>,
-    /// Logs that could not do it, by directory.
+    /// Logs that could not do it, by directory, each once until it can again.
     pub failed: Vec<(PathBuf, AppendError)>,
 }
 
@@ -43,13 +43,16 @@ impl LogDir {
             return all;
         }
         for entry in self.entries() {
-            match entry.round(|log| retain_one(log, now_ms, &mut all)) {
-                Some(Ok(removed)) => {
+            let Some(retained) = entry.round(|log| retain_one(log, now_ms, &mut all)) else { continue };
+            let is_news = entry.note_retention(retained.is_err());
+            match retained {
+                Ok(removed) => {
                     all.removed.extend(removed.into_iter().map(|removed| (Arc::clone(&entry.log), removed)));
                 }
                 // Alone, and that was said.
-                Some(Err(AppendError::Offline(_))) | None => {}
-                Some(Err(error)) => all.failed.push((entry.log.dir().to_path_buf(), error)),
+                Err(AppendError::Offline(_)) => {}
+                Err(error) if is_news => all.failed.push((entry.log.dir().to_path_buf(), error)),
+                Err(_) => {}
             }
         }
         all

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use parking_lot::Mutex;
 use uuid::Uuid;
@@ -18,6 +18,8 @@ pub(crate) struct Entry {
     /// `flush.ms`; `i64::MAX` for never.
     flush_ms: AtomicI64,
     flushed_ms: AtomicI64,
+    /// Its last round of retention failed.
+    retention_fails: AtomicBool,
     /// Held by a round that works in the log's directory; `true` once that was renamed away.
     deleted: Mutex<bool>,
 }
@@ -29,6 +31,7 @@ impl Entry {
             topic_id: settings.topic_id,
             flush_ms: AtomicI64::new(settings.flush_ms.unwrap_or(i64::MAX)),
             flushed_ms: AtomicI64::new(now_ms),
+            retention_fails: AtomicBool::new(false),
             deleted: Mutex::new(false),
         }
     }
@@ -54,6 +57,11 @@ impl Entry {
     pub(super) fn set(&self, settings: &PartitionSettings) {
         self.flush_ms.store(settings.flush_ms.unwrap_or(i64::MAX), Ordering::Relaxed);
         self.log.set_config(settings.log.clone());
+    }
+
+    /// A round of retention failed, or did not. Whether that is a failure, and news.
+    pub(super) fn note_retention(&self, fails: bool) -> bool {
+        fails != self.retention_fails.swap(fails, Ordering::Relaxed) && fails
     }
 
     pub(super) fn flush_ms(&self) -> i64 {

@@ -93,6 +93,7 @@ impl Place {
                 away: true,
                 opening: self.opening(),
                 offline: Some(why.clone()),
+                full: false,
                 space: None,
                 logs: Vec::new(),
                 missing: Vec::new(),

@@ -11,6 +11,7 @@
 //! old log keeps it, to read from; it takes no writes any more. Dropping what was taken in leaves all as it was: the next
 //! opening recovers the directory as after a crash.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ use crate::dir::{
     identity_of, must_be_bare, must_hold_something, partition_dir,
 };
 use crate::probe::probe;
+use crate::sick::told;
 use crate::{LogDir, Offline};
 
 /// What the directory is.
@@ -159,7 +161,8 @@ impl LogDirs {
         }
         if let Some(dir) = &before {
             // Where it cannot be written, what is open of it goes on being read.
-            probe(disk.as_ref(), path).map_err(LogDirError::at(path))?;
+            probe(disk.as_ref(), path)
+                .map_err(|error| LogDirError::at(path)(io::Error::new(error.kind(), told(&error))))?;
             dir.give_up();
         }
         let locked = match coming {

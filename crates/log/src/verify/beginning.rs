@@ -9,7 +9,14 @@ use super::partition::Known;
 use crate::segment::names;
 
 /// Of a log in whose directory no segment is.
-pub(super) fn none_left(dir: &Path, known: &Known, reached: i64, is_kafkas: bool, kept: &mut Kept) {
+/// `missed`: it is no moment of the broker that serves it.
+pub(super) fn none_left(
+    dir: &Path,
+    (known, missed): (&Known, bool),
+    reached: i64,
+    is_kafkas: bool,
+    kept: &mut Kept,
+) {
     let start = known.log_start.unwrap_or(0);
     let finding = if reached > start {
         let what = format!(
@@ -17,7 +24,7 @@ pub(super) fn none_left(dir: &Path, known: &Known, reached: i64, is_kafkas: bool
              files are put back",
             reached - 1
         );
-        let severity = if known.live { Severity::Doubt } else { Severity::Damage };
+        let severity = if known.live && !missed { Severity::Doubt } else { Severity::Damage };
         let fate = if is_kafkas { Fate::NotImported } else { Fate::Refused };
         let path = names::path(dir, start, names::LOG);
         Finding::new(severity, path, what, fate).offset(start).onward(Onward::Nowhere)
@@ -28,17 +35,17 @@ pub(super) fn none_left(dir: &Path, known: &Known, reached: i64, is_kafkas: bool
 }
 
 /// Of a log whose first segment is at `first`, its first good batch perhaps behind that, and whose leader epochs begin at `said`.
-/// Those are cut with the log's start, and before a segment goes.
+/// Those are cut with the log's start, and before a segment goes. `missed`: it is no moment of the broker that serves it.
 pub(super) fn compare(
     dir: &Path,
     (first, first_good): (i64, Option<i64>),
     said: Option<i64>,
-    (known, is_kafkas): (&Known, bool),
+    (known, missed, is_kafkas): (&Known, &dyn Fn() -> bool, bool),
     kept: &mut Kept,
 ) {
     let start = known.log_start.unwrap_or(0);
     let Some(said) = said.map(|said| said.max(start)).filter(|said| *said < first) else { return };
-    let certain = known.certain_beginning && !known.live;
+    let certain = known.certain_beginning && (!known.live || missed());
     let (severity, why, fate) = if certain {
         (Severity::Damage, "those before it are gone", if known.clean { Fate::Refused } else { Fate::Stays })
     } else {

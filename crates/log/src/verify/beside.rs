@@ -108,6 +108,12 @@ pub(super) fn still_begins(disk: &dyn Disk, dir: &Path, first: i64) -> bool {
     (0..2).all(|_| disk.read_dir(dir).is_ok_and(|names| !names.iter().any(|entry| is_before(&entry.name))))
 }
 
+/// Whether the log in `dir` has no segment at `base`, or none at all if that is `None`; twice, as one that compaction is replacing.
+pub(super) fn lacks(disk: &dyn Disk, dir: &Path, base: Option<i64>) -> bool {
+    let is_it = |name: &str| base_of(name).is_some_and(|found| base.is_none_or(|base| base == found));
+    (0..2).all(|_| disk.read_dir(dir).is_ok_and(|names| !names.iter().any(|entry| is_it(&entry.name))))
+}
+
 /// `None`: the segment is another by now, or gone.
 fn once(disk: &dyn Disk, dir: &Path, segment: &Segment) -> io::Result<Option<Look>> {
     let (base, names) = (segment.base, disk.read_dir(dir)?);

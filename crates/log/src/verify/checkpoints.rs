@@ -10,6 +10,7 @@ use pagewire_disk::{CheckpointError, CleanMark, Damage, Disk, OffsetCheckpoint};
 
 use super::finding::{Fate, Finding, Onward, Severity};
 use super::job::Job;
+use super::missed::is_same_topic;
 use super::partition::{Compaction, Known};
 use super::small_file_trouble;
 use crate::dir::{
@@ -157,8 +158,15 @@ impl Checkpoints {
         });
         // Of equals the first.
         let Some((offset, file, what)) = beyond.rev().max_by_key(|(offset, ..)| *offset) else { return };
-        // A topic may have been deleted and made again meanwhile.
-        let severity = if live { Severity::Doubt } else { Severity::Damage };
+        // A topic may have been deleted and made again meanwhile, or a partition begun anew.
+        let is_of_a_moment = || {
+            let now = Self::read(&**job.disk, dir, live, &mut Vec::new());
+            let says_so = [&now.recovery, &now.high_watermark, &now.log_start]
+                .iter()
+                .any(|checkpoint| checkpoint.get(topic, partition).is_some_and(|offset| offset > log_end));
+            !says_so || !is_same_topic(job, &dir.join(partition_dir(topic, partition)))
+        };
+        let severity = if live && is_of_a_moment() { Severity::Doubt } else { Severity::Damage };
         let last = offset - 1;
         let what = format!(
             "it {what} up to offset {offset}, as {file} says, and ends at {log_end}: the offsets {log_end} to {last} are missing"

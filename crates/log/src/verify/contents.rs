@@ -54,7 +54,7 @@ pub(super) fn name_others(
     disk: &dyn Disk,
     dir: &Path,
     contents: &Contents,
-    (given_out, live): (&dyn Fn() -> i64, bool),
+    (given_out, passes): (&dyn Fn() -> i64, &dyn Fn(i64) -> bool),
     kept: &mut Kept,
 ) {
     let bases: BTreeSet<i64> = contents.bases.iter().copied().collect();
@@ -63,7 +63,7 @@ pub(super) fn name_others(
             && let Some((_, suffix)) = FileKind::ALL.iter().find(|(other, _)| other == kind)
         {
             let path = names::path(dir, *base, suffix);
-            let others = Others { bases: &bases, given_out, live };
+            let others = Others { bases: &bases, given_out, passes };
             kept.push(without_a_segment(disk, path, (*base, *suffix), others));
         }
     }
@@ -101,7 +101,8 @@ struct Others<'o> {
     /// Where segments begin.
     bases: &'o BTreeSet<i64>,
     given_out: &'o dyn Fn() -> i64,
-    live: bool,
+    /// Whether a broker may be at the segment of this base offset.
+    passes: &'o dyn Fn(i64) -> bool,
 }
 
 /// What is said of an index that has no segment. At the log's end nothing else tells of one that no checkpoint has heard of; one
@@ -110,7 +111,7 @@ fn without_a_segment(
     disk: &dyn Disk,
     path: PathBuf,
     (base, suffix): (i64, &str),
-    Others { bases, given_out, live }: Others<'_>,
+    Others { bases, given_out, passes }: Others<'_>,
 ) -> Finding {
     let last = bases.last().is_none_or(|last| base > *last);
     let is_offsets = suffix == names::INDEX;
@@ -132,7 +133,7 @@ fn without_a_segment(
         let what = "an index without a segment, behind the last one: that is gone, or was never there";
         return Finding::new(Severity::Doubt, path, what, Fate::Removed);
     };
-    let severity = if live { Severity::Doubt } else { Severity::Damage };
+    let severity = if passes(base) { Severity::Doubt } else { Severity::Damage };
     let end = upto - 1;
     let what = format!(
         "an index without a segment, behind the last one: that is gone, and had records up to offset {end}"

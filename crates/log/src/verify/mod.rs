@@ -34,6 +34,7 @@ mod holes;
 mod indexes;
 mod job;
 mod log_dir;
+mod missed;
 mod offsets;
 mod partition;
 mod pending;

@@ -16,6 +16,7 @@ use super::forecast::Forecast;
 use super::held::Held;
 use super::holes::Walked;
 use super::job::{Job, Kept};
+use super::missed::{is_missed, is_same_topic};
 use super::place::{Files, Place};
 use super::producers::ProducersCheck;
 use super::segment::{self, Along, Seen};
@@ -110,7 +111,8 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: &Known) -> io::Result
     let given_out = |gone: &[Orphan]| {
         Heard::of((&*disk, dir), known.checkpointed(), &contents.snapshots, gone).given_out_of_gone()
     };
-    name_others(&*disk, dir, &contents, (&|| given_out(&[]), known.live), &mut kept);
+    let passes = |base| known.live && !is_missed(job, dir, Some(base));
+    name_others(&*disk, dir, &contents, (&|| given_out(&[]), &passes), &mut kept);
     metadata(job, dir, &mut kept);
     let mut epochs = EpochsCheck::read(&**job.disk, dir, known.live, &mut kept);
     let mut producers = ProducersCheck::read(&**job.disk, dir, &contents.snapshots, &mut kept);
@@ -134,12 +136,14 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: &Known) -> io::Result
     let begins = |first: i64| !known.live || beside::still_begins(&**job.disk, dir, first);
     if let Some(first) = contents.bases.first().filter(|first| begins(**first)) {
         let found = (*first, walked.first_good);
-        beginning::compare(dir, found, epochs.first_offset(), (known, job.is_kafkas), &mut kept);
+        let missed = || known.live && is_same_topic(job, dir);
+        beginning::compare(dir, found, epochs.first_offset(), (known, &missed, job.is_kafkas), &mut kept);
     }
     let Some(&first) = contents.bases.first() else {
         held.end(job, &mut kept);
         let given_out = given_out(&contents.orphans(&*disk, dir));
-        beginning::none_left(dir, known, given_out, job.is_kafkas, &mut kept);
+        let missed = known.live && is_missed(job, dir, None);
+        beginning::none_left(dir, (known, missed), given_out, job.is_kafkas, &mut kept);
         kept.tell(job);
         return Ok(None);
     };

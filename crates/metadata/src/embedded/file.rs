@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pagewire_disk::{Disk, DiskFile, Identity, OpenMode};
-use parking_lot::{RwLock, RwLockWriteGuard};
+use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 use redb::{Builder, Database, DatabaseError, StorageError};
 
 use super::backend::{Backend, Trouble, is_full};
@@ -37,6 +37,8 @@ pub(super) struct StoreFile {
     feed: Arc<Feed>,
     /// Which file it is, where the disk can tell.
     identity: Option<Identity>,
+    /// Why the last change failed, if it did.
+    told: Mutex<Option<String>>,
     state: RwLock<State>,
 }
 
@@ -74,7 +76,10 @@ impl StoreFile {
         let feed = Arc::new(Feed::new(revision));
         let identity = disk.identity(path).map_err(failed)?;
         let state = RwLock::new(State::Open(opened));
-        Ok((Self { disk, path: path.to_owned(), feed, identity, state }, next_expiry_ms))
+        Ok((
+            Self { disk, path: path.to_owned(), feed, identity, told: Mutex::default(), state },
+            next_expiry_ms,
+        ))
     }
 
     /// Refuses to change a file that the next start would not find: somebody removed it, or put another one in its place.
@@ -87,10 +92,23 @@ impl StoreFile {
             return Ok(());
         }
         let what = format!(
-            "{} was removed or replaced while this broker had it open; `pagewire backup` of the running broker still writes a good one",
-            self.path.display()
+            "{} was removed or replaced while this broker had it open, and what it has in it goes with it. Before it ends, make a \
+             backup of it as it runs (pagewire backup): the {} in that is good, and is to be put in this place once the broker \
+             is stopped",
+            self.path.display(),
+            super::FILE_NAME
         );
         Err(StoreError::Unavailable(what))
+    }
+
+    /// A change failed, or did not.
+    pub(super) fn note(&self, error: Option<&StoreError>) {
+        *self.told.lock() = error.map(ToString::to_string);
+    }
+
+    /// Why the last change failed, if it did.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.told.lock().clone()
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -156,6 +174,7 @@ impl StoreFile {
     }
 
     fn open_again(&self) -> Result<Opened, StoreError> {
+        self.is_still_there()?;
         let stable = self.disk.open(&self.path, OpenMode::ReadWrite).and_then(|file| file.sync_data());
         stable.map_err(|error| tables::failed(redb::Error::Io(error)))?;
         let (opened, (revision, _)) =

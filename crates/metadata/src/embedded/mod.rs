@@ -171,6 +171,10 @@ impl Store for EmbeddedStore {
     async fn revoke(&self, lease: LeaseId) -> Result<(), StoreError> {
         self.worker.call(Request::Revoke(lease)).await.map_err(only_store).map(drop)
     }
+
+    fn trouble(&self) -> Option<String> {
+        self.file.trouble()
+    }
 }
 
 #[cfg(test)]

@@ -118,6 +118,7 @@ impl Writer {
             _ => {}
         }
         self.fails = fails;
+        self.file.note(error);
     }
 
     /// The next jobs; an empty group when a lease may have ended; none when the store closes.

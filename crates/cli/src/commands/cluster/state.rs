@@ -26,6 +26,8 @@ pub(super) struct State {
     damage: Damage,
     offline_logs: OfflineLogs,
     missing_logs: OfflineLogs,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata_trouble: Option<String>,
     backing_up: bool,
     pub(super) metrics: serde_json::Map<String, serde_json::Value>,
 }
@@ -186,6 +188,9 @@ pub(super) fn print(states: &[State], out: &mut Out) -> anyhow::Result<()> {
 
 fn complaints(state: &State, out: &mut Out) -> anyhow::Result<()> {
     let node = state.node_id;
+    if let Some(reason) = &state.metadata_trouble {
+        out.line(format_args!("node {node}: topics, settings and producer ids cannot be changed: {reason}"))?;
+    }
     for OfflineLog { topic, partition, reason } in &state.offline_logs.some {
         out.line(format_args!("node {node}: {topic}-{partition} takes no writes: {reason}"))?;
     }

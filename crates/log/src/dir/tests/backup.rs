@@ -13,6 +13,7 @@ use pagewire_disk::{Disk, OpenMode, OsDisk};
 
 use super::*;
 use crate::backup::{BackupError, CopiedLog, CopyOptions, Earlier, Refused, SegmentOf, Way, note};
+use crate::segment::names;
 use crate::share::Share;
 use crate::{Cleaner, CleanerLimits, ReadError, ReadUpTo, Stretch, Throttle};
 
@@ -575,6 +576,19 @@ fn an_index_that_is_written_anew_while_it_is_copied_is_copied_again() {
     });
     let copied = pagewire_disk::read_small(&*world.disk, &Path::new("/copy").join(index), 1 << 24);
     assert_eq!((copied.expect("read"), pieces.get()), (Some(vec![3; 800]), 3));
+}
+
+#[test]
+fn a_segment_that_somebody_removed_is_named() {
+    for lost in [0, 1, 2] {
+        let world = World::new().knows("t", A);
+        let (dir, log) = of_segments(&world, 3);
+        let missing = names::path(&path("t-0"), log.segments()[lost].base_offset, names::LOG);
+        world.disk.remove_file(&missing).expect("removed");
+        let copied = copy_to(&dir, Path::new(COPY), &options(&|_| Ok(())));
+        let Err(BackupError::Missing(named)) = copied else { panic!("{lost}: {copied:?}") };
+        assert_eq!(named, missing);
+    }
 }
 
 #[test]

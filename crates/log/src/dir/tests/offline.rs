@@ -197,9 +197,10 @@ fn a_full_disk_is_told_when_it_begins_and_when_it_is_over() {
     assert!(!dir.is_full());
     failing.fail_on("a-0/", Call::Write, When::Always, Fault::Error(Errno::NOSPC));
     assert!(try_append(&log, 1).is_err() && dir.is_full() && dir.offline().is_none());
+    assert!(dir.describe().full);
     dir.look();
     dir.look();
-    assert!(!dir.is_full(), "by what the disk says");
+    assert!(!dir.is_full() && !dir.describe().full, "by what the disk says");
     failing.fail(Call::Space, When::Always, Errno::NOSYS);
     assert!(try_append(&log, 1).is_err());
     dir.look();

@@ -24,6 +24,24 @@ fn retention_goes_over_all_logs() {
 }
 
 #[test]
+fn retention_that_fails_is_told_once_until_it_does_not() {
+    let (failing, world) = World::failing();
+    let world = world.knows("a", A);
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    for failures in [1, 2] {
+        append(&log, 9);
+        failing.fail_on("a-0/", Call::Rename, When::Always, Fault::Error(Errno::ACCESS));
+        assert_eq!(dir.retain(i64::MAX / 2).failed.len(), 1, "{failures}");
+        assert_eq!(dir.retain(i64::MAX / 2).failed.len(), 0, "{failures}");
+        failing.heal();
+        assert_eq!(dir.retain(i64::MAX / 2).failed.len(), 0, "{failures}");
+    }
+    log.take_offline(std::io::ErrorKind::NotFound, "its directory is gone");
+    assert_eq!(dir.retain(i64::MAX / 2).failed.len(), 0, "that was said of the log");
+}
+
+#[test]
 fn a_log_is_synced_when_its_flush_ms_is_over() {
     let world = World::new().knows("a", A);
     let (dir, _) = world.open();

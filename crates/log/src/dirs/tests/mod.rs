@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use super::{Coming, Locked, LogDirs, TakenIn};
 use crate::{
-    AppendContext, CreateError, Handles, LoadReport, LockedDir, LogConfig, LogDirError, LogDirOptions,
-    Notice, Origin, PartitionSettings, TakeInError, Unmarked, note_restored,
+    AppendContext, AppendError, CreateError, Handles, LoadReport, LockedDir, LogConfig, LogDirError,
+    LogDirOptions, Notice, Origin, PartitionSettings, TakeInError, Unmarked, note_restored,
 };
 
 const TOPIC: Uuid = Uuid::from_u128(0xA);
@@ -114,11 +114,15 @@ fn numbered(placed: &[Option<Uuid>]) -> Vec<(i32, Option<Uuid>)> {
 }
 
 fn append(dirs: &LogDirs, partition: i32) {
+    try_append(dirs, partition).expect("appended");
+}
+
+fn try_append(dirs: &LogDirs, partition: i32) -> Result<(), AppendError> {
     let mut builder = BatchBuilder::new(Codec::None);
     builder.append(1, Some(b"key"), Some(b"value"), &[]).expect("record");
     let batch: Bytes = builder.build().expect("batch");
     let context = AppendContext { leader_epoch: 0, origin: Origin::Client, now_ms: 1 };
-    dirs.get("t", partition).expect("served").append(batch, context).expect("appended");
+    dirs.get("t", partition).expect("served").append(batch, context).map(drop)
 }
 
 fn ends(dirs: &LogDirs) -> Vec<Option<i64>> {

@@ -57,6 +57,24 @@ fn a_directory_that_was_away_is_taken_in_when_it_can_be_read() {
 }
 
 #[test]
+fn of_a_file_system_that_became_read_only_it_is_said_that_the_broker_has_to_be_stopped() {
+    let (world, _) = World::with_three_partitions();
+    let (dirs, _) = world.open();
+    for call in [Call::Write, Call::SyncData] {
+        world.disk.fail_on("/b/", call, When::Always, Fault::Error(Errno::ROFS));
+    }
+    let log = dirs.get("t", 1).expect("served");
+    assert!(try_append(&dirs, 1).is_err());
+    let words = "unmounted and mounted again, for which the broker has to be stopped";
+    for offline in [of(&dirs, "/b").offline(), log.offline()] {
+        let why = offline.expect("offline").reason;
+        assert_eq!(why.matches(words).count(), 1, "{why}");
+    }
+    let Err(refused) = world.take_in(&dirs, "/b", Coming::Back(None)) else { panic!("read-only still") };
+    assert!(refused.to_string().contains(words), "{refused}");
+}
+
+#[test]
 fn a_directory_that_went_offline_is_opened_anew_with_all_that_was_acknowledged() {
     for sick in ["/a", "/b"] {
         let (world, _) = World::with_three_partitions();

@@ -18,6 +18,9 @@ use crate::{
 };
 use parts::{Compaction, Damage, Directory, MissingLogs, OfflineLogs};
 
+/// Bytes of a reason that are told.
+const REASON_MAX: usize = 1000;
+
 /// It takes no fields.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,6 +46,9 @@ struct Status {
     missing_logs: MissingLogs,
     compaction: Compaction,
     damage: Damage,
+    /// Why the metadata could not be changed when that was last wanted, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata_trouble: Option<String>,
     /// A backup is under way.
     backing_up: bool,
     /// Everything that is counted, by its name.
@@ -88,8 +94,14 @@ fn status(broker: &Broker, described: Vec<(DirDescription, CleaningReport)>, bac
         offline_logs: OfflineLogs::of(&dirs),
         missing_logs: MissingLogs::of(&dirs),
         compaction: Compaction::of(gauges),
+        metadata_trouble: broker.cluster().catalog().store().trouble().map(shortened),
         backing_up,
     }
+}
+
+fn shortened(mut reason: String) -> String {
+    reason.truncate(reason.floor_char_boundary(REASON_MAX));
+    reason
 }
 
 #[cfg(test)]
@@ -120,6 +132,7 @@ mod tests {
             away: false,
             opening: None,
             offline: Some(offline.clone()),
+            full: false,
             space: None,
             logs: (0..1000).map(log).collect(),
             missing: vec![
