@@ -158,11 +158,23 @@ fn batch(first: u64, keys: u64, codec: Codec) -> Result<Bytes> {
     for number in first..first + RECORDS as u64 {
         // A multiplier without a common divisor with most counts visits every key before it comes back.
         let key = (number.wrapping_mul(0x9e37_79b1) % keys).to_be_bytes();
-        let mut value = number.to_string().repeat(client::VALUE_LEN / 8).into_bytes();
-        value.resize(client::VALUE_LEN, b' ');
+        let value = letters(number);
         builder.append(pagewire_lab::drive::client::now_ms(), Some(&key), Some(&value), &[])?;
     }
     Ok(builder.build()?)
+}
+
+/// Letters in no order, another lot for each number. A codec makes little more than half of them, so the log is of many segments
+/// with every codec: the last one is never compacted.
+fn letters(number: u64) -> Vec<u8> {
+    let mut state = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        b'A' + (state % 26) as u8
+    };
+    std::iter::repeat_with(next).take(client::VALUE_LEN).collect()
 }
 
 fn alter(connection: &mut Connection, ratio: &str) -> Result<()> {
