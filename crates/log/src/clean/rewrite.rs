@@ -79,6 +79,8 @@ fn copy(
         let position = source.position();
         let Some(batch) = source.next()? else { return Ok(()) };
         ahead.reach(work, at, batch.header.last_offset(), |aborted| filter.txns.add(aborted))?;
+        // Looked up afterwards: what was open at a backup's moment was aborted when the log was held already.
+        filter.held = work.log.held.limit(i64::MAX);
         let filtered = filter.batch(&batch, &mut target.buffer, stats);
         match filtered.map_err(|unfit| unfit.at(segment, position))? {
             Filtered::Kept(header, entry) => {
