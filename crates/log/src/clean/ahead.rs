@@ -10,8 +10,9 @@
 //!                └─ walked     └─ window's end                    transactions were open there
 //! ```
 //!
-//! The search for those ends at an entry whose last stable offset has passed the window's end: nothing older was open any more. Later
-//! segments are searched once for each segment that is walked. Each entry is told of once, and its marker [was seen](super::markers).
+//! The search for those ends at an entry whose last stable offset has passed the window's end: nothing older was open any more.
+//! Later segments are searched once for each segment that is walked. Each entry is told of once, and its marker
+//! [was seen](super::markers).
 
 use std::sync::Arc;
 
@@ -28,8 +29,8 @@ const AT_ONCE: usize = if cfg!(test) { 3 } else { 1 << 16 };
 /// How far the walk knows of what was aborted.
 #[derive(Debug)]
 pub(super) struct Ahead {
-    /// Nothing before it is walked: transactions that ended there are none of its. Whoever knew of one would never pass its marker,
-    /// and take all that its producer wrote since for aborted.
+    /// Nothing before it is walked: transactions that ended there are none of its. Whoever knew of one would never pass its
+    /// marker, and take all that its producer wrote since for aborted.
     from: i64,
     /// Number of the segment walked.
     at: Option<usize>,
@@ -46,7 +47,10 @@ impl Ahead {
     }
 
     /// Of a walk that begins with segment number `first`: and those which began before it.
-    pub(super) fn behind_others(work: &Work<'_>, first: usize) -> Result<(Self, Vec<AbortedTxn>), CleanError> {
+    pub(super) fn behind_others(
+        work: &Work<'_>,
+        first: usize,
+    ) -> Result<(Self, Vec<AbortedTxn>), CleanError> {
         let mut begun = Vec::new();
         let rest = work.segments.get(first..).unwrap_or_default();
         let base = rest.first().map_or(i64::MIN, |segment| segment.base_offset);
@@ -62,7 +66,9 @@ impl Ahead {
         offset: i64,
         mut show: impl FnMut(&[AbortedTxn]),
     ) -> Result<(), CleanError> {
-        let Some((segment, later)) = work.segments.get(at..).and_then(<[_]>::split_first) else { return Ok(()) };
+        let Some((segment, later)) = work.segments.get(at..).and_then(<[_]>::split_first) else {
+            return Ok(());
+        };
         let mut found = Vec::new();
         if self.at != Some(at) {
             let end = segment.end().next_offset;
@@ -98,7 +104,9 @@ impl Ahead {
             end.is_some_and(|end| txn.last_stable_offset >= end)
         };
         let looked = segment.visit_aborted(self.from.max(known), Patience::Endless, visit);
-        looked.map_err(CleanError::reading(segment.path())).map_err(|error| work.overtaken(segment, error))?;
+        looked
+            .map_err(CleanError::reading(segment.path()))
+            .map_err(|error| work.overtaken(segment, error))?;
         see(work, segment, found.get(begun..).unwrap_or_default())?;
         self.below = end.unwrap_or(i64::MAX);
         Ok(())

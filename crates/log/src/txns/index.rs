@@ -348,8 +348,8 @@ impl Segment {
         })
     }
 
-    /// Shows the aborted transactions of this segment's markers at or above `from`, in their order, until `visit` has seen enough;
-    /// whether it had.
+    /// Shows the aborted transactions of this segment's markers at or above `from`, in their order, until `visit` has seen
+    /// enough; whether it had.
     pub(crate) fn visit_aborted(
         &self,
         from: i64,

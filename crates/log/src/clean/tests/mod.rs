@@ -1,5 +1,6 @@
 //! Facts about compaction, on disks that fail and forget.
 
+mod bare;
 mod crash;
 mod facts;
 mod faults;

@@ -11,10 +11,10 @@ use pagewire_record::ControlType::{Abort, Commit};
 
 use super::backup::{copy, nothing, options, reopened};
 use super::*;
+use crate::backup::note;
 use crate::clean::tests::life::Chance;
 use crate::clean::tests::life_txns::committed_records;
 use crate::clean::tests::{fill, marker};
-use crate::backup::note;
 use crate::{Cleaner, CleanerLimits, Share, Throttle};
 
 const PRODUCERS: u64 = 3;
