@@ -37,7 +37,7 @@ pub(super) static LOG: &[S] = &[
     S::new("log.cleanup.policy", List, Some("delete"), OneOf(&["compact", "delete"])).dynamic()
         .doc("What happens to old segments: `delete`, `compact`, both, or nothing."),
     S::new("log.segment.delete.delay.ms", Long, Some("60000"), Min(0)).dynamic()
-        .doc("Milliseconds between taking a file out of use and deleting it."),
+        .doc("Milliseconds between taking a file out of use and deleting it, at least; it is looked at every ten seconds."),
     S::new("log.preallocate", Boolean, Some("false"), Any).dynamic()
         .doc("Reserve disk space of a segment ahead of the writes. It never shows in the length of a file."),
     S::new("log.flush.interval.messages", Long, Some("9223372036854775807"), Min(1)).dynamic()
