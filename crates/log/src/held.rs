@@ -2,7 +2,9 @@
 //!
 //! Compaction takes a record because a later one has its key. If that one lies behind the end that was noted, a copy up to
 //! there would have neither. So nothing is cleaned at or past the segment that was active then, nor what was not decided
-//! then; a clean that was begun before goes no further of itself. Retention is not held: what is too old is no loss.
+//! then; a clean that was begun before goes no further of itself. What is aborted of it later is not taken either, though a clean
+//! drops aborted data wherever it meets it: in the copy it is open, and may yet be committed. Retention is not held: what is too
+//! old is no loss.
 //!
 //! One backup at a time is made of a log.
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use pagewire_record::HEADER_LEN;
 
+use super::ahead::Ahead;
 use super::cleanable::Cleanable;
 use super::error::CleanError;
 use super::filter::Filter;
@@ -126,15 +127,14 @@ impl Log {
         };
         let mut filter = Filter::new(rules, work.config.decompress);
         let (first, pieces) = (work.skipped(), work.pieces(map_end));
-        // Their data is not looked at and stays: a log start that is not yet stable may go back below it.
-        let base = work.closed().get(first).map_or(i64::MAX, |segment| segment.base_offset);
-        if first > 0 {
-            filter.txns.begin_behind_others();
+        let mut ahead = Ahead::of(i64::MIN);
+        if first > 0 && !pieces.is_empty() {
+            // Their data is not looked at and stays: a log start that is not yet stable may go back below it.
+            let begun;
+            (ahead, begun) = Ahead::behind_others(&work, first)?;
+            filter.txns.begin_behind_others(&begun);
         }
-        for skipped in 0..first {
-            filter.txns.add_begun(&work.aborted_from(skipped, 0, i64::MAX)?, base);
-        }
-        let (mut done, mut written) = (0, Written { stats: &mut stats, pass: Pass::default() });
+        let (mut done, mut written) = (0, Written { stats: &mut stats, pass: Pass::default(), ahead });
         while let Some(left) = pieces.get(done..).filter(|left| !left.is_empty()) {
             done += rewrite(&work, first + done, left, &mut filter, &mut buffers, &mut written)?;
         }

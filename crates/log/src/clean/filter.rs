@@ -16,6 +16,8 @@ use crate::txns::index::AbortedTxn;
 pub(super) struct Filter<'r> {
     pub(super) rules: Rules<'r>,
     pub(super) txns: Txns,
+    /// Aborted data at or past this stays: it is of a backup's moment, at which nobody knew what would become of it.
+    pub(super) held: i64,
     pub(super) limits: DecompressLimits,
     /// Records while they are compressed.
     scratch: Vec<u8>,
@@ -41,7 +43,7 @@ struct Kept<'b> {
 
 impl<'r> Filter<'r> {
     pub(super) fn new(rules: Rules<'r>, limits: DecompressLimits) -> Self {
-        Self { rules, txns: Txns::default(), limits, scratch: Vec::new() }
+        Self { rules, txns: Txns::default(), held: i64::MAX, limits, scratch: Vec::new() }
     }
 
     /// Appends what stays of `batch` to `out`. An error is what is wrong with the batch, in words.
@@ -75,7 +77,8 @@ impl<'r> Filter<'r> {
     /// Follows the transactions: whether nobody needs the batch for its transaction's sake, and its entry.
     fn pass(&mut self, batch: &Batch<'_>) -> Result<(bool, Option<AbortedTxn>), String> {
         if !batch.header.is_control() {
-            return Ok((self.txns.pass_data(&batch.header), None));
+            let is_aborted = self.txns.pass_data(&batch.header);
+            return Ok((is_aborted && batch.header.base_offset < self.held, None));
         }
         Ok(match self.txns.pass_marker(&batch.header, control_type(batch)?) {
             Marker::Needed => (false, None),

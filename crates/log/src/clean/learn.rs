@@ -7,6 +7,7 @@ use pagewire_record::batch::Batch;
 use pagewire_record::compress::inflate;
 use pagewire_record::{Codec, ControlType, DecompressLimits};
 
+use super::ahead::Ahead;
 use super::error::{CleanError, Unfit};
 use super::offset_map::{OffsetMap, Put};
 use super::raw_record::RawRecord;
@@ -26,11 +27,10 @@ pub(super) fn learn(
     stats: &mut CleanStats,
 ) -> Result<i64, CleanError> {
     map.clear();
-    let mut txns = Txns::default();
+    let (mut txns, mut ahead) = (Txns::default(), Ahead::of(offsets.start));
     let dirty =
         |segment: &Segment| segment.end().next_offset > offsets.start && segment.base_offset < offsets.end;
     for (at, segment) in work.closed().iter().enumerate().filter(|(_, segment)| dirty(segment)) {
-        txns.add(&work.aborted_from(at, offsets.start, offsets.end)?);
         let file = work.file(segment)?;
         let start = segment.position_of(offsets.start).map_err(CleanError::reading(segment.path()));
         let start = start.map_err(|error| work.overtaken(segment, error))?;
@@ -42,6 +42,7 @@ pub(super) fn learn(
             if batch.header.base_offset >= offsets.end {
                 break;
             }
+            ahead.reach(work, at, batch.header.last_offset(), |aborted| txns.add(aborted))?;
             let put = learn_batch(&batch, &offsets, &mut txns, map, work.config.decompress);
             stats.map_records_read += u64::try_from(batch.header.records_count).unwrap_or(0);
             let full = put.map_err(|unfit| unfit.at(segment, position))?;

@@ -3,7 +3,8 @@
 //! ```text
 //!   LogDir::dirtiest ─▶ Dirty ─▶ clean
 //!     look, cleanable    which part is dirty, how far it can be cleaned, is it time         (pure)
-//!     markers            those of aborted transactions, seen before anything goes because of them
+//!     ahead              aborted transactions, from their indexes, a bounded number at a time
+//!     markers            theirs, seen before anything goes because of them
 //!     learn              first pass, dirty part: latest offset of each key ─▶ offset_map    (bounded)
 //!     group              which neighbours become one segment                                (pure)
 //!     rewrite            second pass, group by group, oldest first:
@@ -25,7 +26,9 @@
 //!   nothing is left out in silence.
 //! - Groups are put in place one by one, oldest first: a log cleaned half way is a log cleaned up to there.
 //! - Memory: the map up to its bound, as far as there are keys; two buffers; one batch and its decompressed records
-//!   (bounded by [`LogConfig::decompress`](crate::LogConfig::decompress)); what transactions are open around one place.
+//!   (bounded by [`LogConfig::decompress`](crate::LogConfig::decompress)); what transactions are open around one place, and some
+//!   65,000 aborted ones before it: 2 MiB. Only while segments wait for retention below the log start, the producers that ended a
+//!   transaction behind them, 8 bytes each.
 //! - Readers are never waited for, and never see a segment between old and new.
 //!
 //! Where we differ from Kafka 4.3.1: a transaction's marker gets its horizon, and an aborted one's entry goes, with the
@@ -34,6 +37,7 @@
 //!
 //! Left to others: when to look and on how many threads (`broker`), time and size (`retention`).
 
+mod ahead;
 pub(crate) mod cleanable;
 mod cleaner;
 mod error;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::ahead::Ahead;
 use super::error::CleanError;
 use super::filter::{Filter, Filtered};
 use super::group::{Piece, first_group};
@@ -25,6 +26,8 @@ pub(super) struct Buffers {
 pub(super) struct Written<'s> {
     pub(super) stats: &'s mut CleanStats,
     pub(super) pass: Pass,
+    /// Of the transactions that were aborted, those it knows of.
+    pub(super) ahead: Ahead,
 }
 
 /// Writes what stays of a group of `pieces`, the first of which is segment number `first` of the work, and puts it in
@@ -40,12 +43,10 @@ pub(super) fn rewrite(
     let group = work.closed().get(first..).unwrap_or_default();
     let group = group.get(..first_group(pieces, &work.config)).unwrap_or(group);
     let (Some(begin), Some(last)) = (group.first(), group.last()) else { return Ok(pieces.len()) };
-    let Written { stats, pass } = written;
     let mut target = Target::create(work, begin.base_offset, std::mem::take(&mut buffers.write))?;
     let mut write = || {
         for (segment, at) in group.iter().zip(first..) {
-            filter.txns.add(&work.aborted_from(at, 0, i64::MAX)?);
-            copy(work, segment, filter, &mut target, &mut buffers.read, stats)?;
+            copy(work, (at, segment), filter, &mut target, &mut buffers.read, written)?;
         }
         target.finish(work, last.end().next_offset, modified(last))
     };
@@ -53,6 +54,7 @@ pub(super) fn rewrite(
         buffers.write = target.discard(work);
         return Err(error);
     }
+    let Written { stats, pass, .. } = written;
     stats.segments_read += group.len() as u64;
     let (replacement, buffer) = target.into_segment(stats);
     buffers.write = buffer;
@@ -63,18 +65,22 @@ pub(super) fn rewrite(
 
 fn copy(
     work: &Work<'_>,
-    segment: &Arc<Segment>,
+    (at, segment): (usize, &Arc<Segment>),
     filter: &mut Filter<'_>,
     target: &mut Target,
     buffer: &mut Vec<u8>,
-    stats: &mut CleanStats,
+    written: &mut Written<'_>,
 ) -> Result<(), CleanError> {
+    let Written { stats, ahead, .. } = written;
     let file = work.file(segment)?;
     let mut source = Source::new(segment, &*file, 0, buffer, work.chunk);
     loop {
         work.go_on()?;
         let position = source.position();
         let Some(batch) = source.next()? else { return Ok(()) };
+        ahead.reach(work, at, batch.header.last_offset(), |aborted| filter.txns.add(aborted))?;
+        // Looked up afterwards: what was open at a backup's moment was aborted when the log was held already.
+        filter.held = work.log.held.limit(i64::MAX);
         let filtered = filter.batch(&batch, &mut target.buffer, stats);
         match filtered.map_err(|unfit| unfit.at(segment, position))? {
             Filtered::Kept(header, entry) => {

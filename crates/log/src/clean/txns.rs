@@ -59,14 +59,10 @@ impl Txns {
         self.ahead.extend(aborted.iter().map(entry));
     }
 
-    /// Segments before the walk are not looked at, and stay.
-    pub(super) fn begin_behind_others(&mut self) {
+    /// Segments before the walk are not looked at, and stay. Of these, which were aborted behind them, they have data.
+    pub(super) fn begin_behind_others(&mut self, aborted: &[AbortedTxn]) {
         self.ended.get_or_insert_default();
-    }
-
-    /// These were aborted, and data of them lies before the walk, which begins at `base`, and stays.
-    pub(super) fn add_begun(&mut self, aborted: &[AbortedTxn], base: i64) {
-        for txn in aborted.iter().filter(|txn| txn.last_offset >= base) {
+        for txn in aborted {
             self.aborted.entry(txn.producer_id).or_insert(Aborted { txn: *txn, kept: true });
         }
     }
@@ -192,9 +188,8 @@ mod tests {
     #[test]
     fn an_abort_stays_for_data_before_the_walk() {
         let mut txns = Txns::default();
-        txns.add_begun(&[txn(7, 10, 20), txn(8, 11, 14)], 15);
+        txns.begin_behind_others(&[txn(7, 10, 20)]);
         txns.add(&[txn(7, 10, 20)]);
-        assert!(!txns.pass_data(&header(8, 16)), "its transaction ended before");
         let needed = Marker::NeededWith(txn(7, 10, 20));
         assert_eq!(txns.pass_marker(&header(7, 20), Some(ControlType::Abort)), needed);
     }
@@ -203,7 +198,7 @@ mod tests {
     fn the_first_marker_of_a_producer_stays_where_its_data_may_lie_before_the_walk() {
         for kind in [ControlType::Commit, ControlType::Abort] {
             let mut txns = Txns::default();
-            txns.begin_behind_others();
+            txns.begin_behind_others(&[]);
             assert_eq!(txns.pass_marker(&header(7, 20), Some(kind)), Marker::Needed);
             assert_eq!(txns.pass_marker(&header(7, 21), Some(kind)), Marker::Idle);
             assert_eq!(txns.pass_marker(&header(8, 22), None), Marker::Idle);

@@ -7,13 +7,10 @@ use pagewire_disk::DiskFile;
 
 use super::error::CleanError;
 use super::group::Piece;
-use super::markers;
 use super::throttle::Throttle;
 use crate::config::LogConfig;
 use crate::log::Log;
-use crate::patience::Patience;
 use crate::segment::{End, Segment, names};
-use crate::txns::index::AbortedTxn;
 
 /// One clean under way.
 pub(super) struct Work<'w> {
@@ -84,32 +81,6 @@ impl Work<'_> {
     /// So many bytes were read or written.
     pub(super) fn spend(&self, bytes: u64) {
         self.throttle.spend(bytes);
-    }
-
-    /// The aborted transactions with records in segment number `at` between `from` and `until`. Their markers may lie
-    /// in any later one, the active one too. One that ended before `from` is none: whoever walks from there never
-    /// passes its marker, and would take all that its producer wrote since for aborted. Each marker [was seen](markers).
-    pub(super) fn aborted_from(
-        &self,
-        at: usize,
-        from: i64,
-        until: i64,
-    ) -> Result<Vec<AbortedTxn>, CleanError> {
-        let (mut found, segments) = (Vec::new(), self.segments.get(at..).unwrap_or_default());
-        let Some(first) = segments.first() else { return Ok(found) };
-        let (from, upto) = (first.base_offset.max(from), first.end().next_offset.min(until));
-        for segment in segments {
-            let known = found.len();
-            let looked = segment.aborted(from, upto, Patience::Endless, &mut found);
-            let is_all = looked.map_err(CleanError::reading(segment.path()))?;
-            for txn in found.get(known..).unwrap_or_default() {
-                markers::see(segment, txn).map_err(|error| self.overtaken(segment, error))?;
-            }
-            if is_all {
-                break;
-            }
-        }
-        Ok(found)
     }
 }
 

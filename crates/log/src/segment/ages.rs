@@ -19,6 +19,8 @@ const NONE: i64 = i64::MIN + 1;
 pub(crate) struct Ages {
     /// The largest of the first batch.
     first: AtomicI64,
+    /// The newest of bare headers, where there is nothing else.
+    bare: AtomicI64,
     /// The newest that can be read of a damaged segment.
     readable: AtomicI64,
     /// When the file was last written, and how long the segment was when that was looked at.
@@ -30,7 +32,8 @@ pub(crate) struct Ages {
 impl Default for Ages {
     fn default() -> Self {
         let unknown = || AtomicI64::new(UNKNOWN);
-        Self { first: unknown(), readable: unknown(), written: Mutex::default(), said: AtomicBool::default() }
+        let (first, bare, readable) = (unknown(), unknown(), unknown());
+        Self { first, bare, readable, written: Mutex::default(), said: AtomicBool::default() }
     }
 }
 
@@ -38,6 +41,7 @@ impl Ages {
     /// Somebody has to look again.
     pub(crate) fn forget(&self) {
         self.first.store(UNKNOWN, Ordering::Relaxed);
+        self.bare.store(UNKNOWN, Ordering::Relaxed);
         self.readable.store(UNKNOWN, Ordering::Relaxed);
         *self.written.lock() = None;
     }
@@ -71,8 +75,9 @@ impl Segment {
         Ok(first)
     }
 
-    /// The time of its newest record, or when the file was last written if no record has one. Of a damaged segment the
-    /// later of that and what can be read: it must not keep the log from ever forgetting. That is said once.
+    /// The time of its newest record; that of its bare headers if it has nothing else, as in Kafka; or when the file was last
+    /// written if no record has one. Of a damaged segment the later of that and what can be read: it must not keep the log from
+    /// ever forgetting. That is said once.
     pub(crate) fn newest_ms(&self) -> io::Result<Option<i64>> {
         let kept = self.ages.readable.load(Ordering::Relaxed);
         if kept != UNKNOWN {
@@ -81,6 +86,10 @@ impl Segment {
         let largest = self.largest_timestamp()?;
         let newest = largest.filter(|entry| entry.timestamp >= 0).map(|entry| entry.timestamp);
         if self.damage.is_empty() {
+            let newest = match newest {
+                Some(newest) => Some(newest),
+                None => self.bare_ms()?,
+            };
             return Ok(newest.or_else(|| self.modified_ms()));
         }
         let newest = newest.max(self.modified_ms());
@@ -90,6 +99,33 @@ impl Segment {
         if self.is_closed() {
             keep(&self.ages.readable, newest);
         }
+        Ok(newest)
+    }
+
+    /// The newest time in bare headers, which have that of the records that they had, where compaction left nothing else. The
+    /// first batch with records ends the search.
+    fn bare_ms(&self) -> io::Result<Option<i64>> {
+        let kept = self.ages.bare.load(Ordering::Relaxed);
+        if kept != UNKNOWN {
+            return Ok(told(kept));
+        }
+        if !self.is_closed() {
+            return Ok(None);
+        }
+        let (file, size) = (self.file()?, self.end().size);
+        let mut scanner = Scanner::new(&*file, 0, size, self.base_offset, WINDOW_LOOKUP);
+        let mut newest = None;
+        let newest = loop {
+            match scanner.next() {
+                Ok(Some(found)) if found.header.records_count == 0 => {
+                    newest = newest.max(Some(found.header.max_timestamp));
+                }
+                Ok(None) => break newest.filter(|time| *time >= 0),
+                Err(ScanError::Io(error)) => return Err(error),
+                Ok(Some(_)) | Err(ScanError::Bad { .. }) => break None,
+            }
+        };
+        keep(&self.ages.bare, newest);
         Ok(newest)
     }
 

@@ -340,6 +340,22 @@ impl Segment {
         patience: Patience,
         found: &mut Vec<AbortedTxn>,
     ) -> io::Result<bool> {
+        self.visit_aborted(from, patience, |entry| {
+            if entry.touches(from, upto) {
+                found.push(entry);
+            }
+            entry.last_stable_offset >= upto
+        })
+    }
+
+    /// Shows the aborted transactions of this segment's markers at or above `from`, in their order, until `visit` has seen
+    /// enough; whether it had.
+    pub(crate) fn visit_aborted(
+        &self,
+        from: i64,
+        patience: Patience,
+        mut visit: impl FnMut(AbortedTxn) -> bool,
+    ) -> io::Result<bool> {
         let entries = self.txns.len();
         if entries == 0 {
             return Ok(false);
@@ -350,11 +366,7 @@ impl Segment {
         while at < entries {
             let count = (entries - at).min(PAGE_ENTRIES);
             for entry in read_entries(&*file, at, count, &mut page, patience)? {
-                let entry = entry?;
-                if entry.touches(from, upto) {
-                    found.push(entry);
-                }
-                if entry.last_stable_offset >= upto {
+                if visit(entry?) {
                     return Ok(true);
                 }
             }

@@ -37,7 +37,7 @@ pub(super) static LOG: &[S] = &[
     S::new("log.cleanup.policy", List, Some("delete"), OneOf(&["compact", "delete"])).dynamic()
         .doc("What happens to old segments: `delete`, `compact`, both, or nothing."),
     S::new("log.segment.delete.delay.ms", Long, Some("60000"), Min(0)).dynamic()
-        .doc("Milliseconds between taking a file out of use and deleting it."),
+        .doc("Milliseconds between taking a file out of use and deleting it, at least; it is looked at every ten seconds."),
     S::new("log.preallocate", Boolean, Some("false"), Any).dynamic()
         .doc("Reserve disk space of a segment ahead of the writes. It never shows in the length of a file."),
     S::new("log.flush.interval.messages", Long, Some("9223372036854775807"), Min(1)).dynamic()
@@ -87,7 +87,7 @@ pub(super) static LOG: &[S] = &[
     S::new("log.cleaner.backoff.ms", Long, Some("15000"), Min(0)).dynamic()
         .doc("Milliseconds until compaction looks again when it found nothing to do."),
     S::new("log.cleaner.dedupe.buffer.size", Long, Some("134217728"), Any).dynamic()
-        .doc("Most bytes of memory for the keys of all compactions under way, 24 for each key. It is taken as far as there are keys, and only while something is compacted. A log with more keys takes several rounds."),
+        .doc("Most bytes of memory for the keys of all compactions under way, 24 for each key. It is taken as far as there are keys, and only while something is compacted. A log with more keys takes several rounds. Besides it each compaction takes its buffers, the batch it is at, and up to 4 MiB for aborted transactions that it is about to meet."),
     S::new("log.cleaner.io.max.bytes.per.second", Double, Some("1.7976931348623157E308"), Any).dynamic()
         .doc("Bytes a second that compaction may read and write, all threads together."),
     S::new("log.cleaner.io.buffer.size", Int, Some("524288"), Min(0)).dynamic()

@@ -56,7 +56,7 @@ pub static TOPIC: &[TopicSetting] = &[
     ),
     row(
         S::new("file.delete.delay.ms", Long, Some("60000"), Min(0))
-            .doc("Milliseconds between taking a file out of use and deleting it."),
+            .doc("Milliseconds between taking a file out of use and deleting it, at least; it is looked at every ten seconds."),
         &[("log.segment.delete.delay.ms", 1)],
     ),
     row(

@@ -1,5 +1,6 @@
 //! Facts about compaction, on disks that fail and forget.
 
+mod bare;
 mod crash;
 mod facts;
 mod faults;
@@ -30,7 +31,7 @@ const DIR: &str = "/data/t-0";
 const RETENTION_MS: i64 = 1000;
 
 /// Small segments, an index entry per 100 bytes.
-fn config() -> LogConfig {
+pub(crate) fn config() -> LogConfig {
     LogConfig {
         segment_bytes: 600,
         index_interval_bytes: 100,
@@ -50,9 +51,9 @@ fn options(config: LogConfig) -> OpenOptions {
 }
 
 /// A compacted log, its cleaner, and how far it is clean.
-struct Bench {
+pub(crate) struct Bench {
     disk: Arc<dyn Disk>,
-    log: Log,
+    pub(crate) log: Log,
     report: RecoveryReport,
     cleaner: Cleaner,
     clean_to: Option<i64>,
@@ -63,7 +64,7 @@ impl Bench {
         Self::with(config())
     }
 
-    fn with(config: LogConfig) -> Self {
+    pub(crate) fn with(config: LogConfig) -> Self {
         Self::on(Arc::new(MemoryDisk::new()), options(config))
     }
 
@@ -84,7 +85,7 @@ impl Bench {
         Self { clean_to: self.clean_to, ..again }
     }
 
-    fn append(&self, bytes: Bytes) -> i64 {
+    pub(crate) fn append(&self, bytes: Bytes) -> i64 {
         self.append_at(bytes, 0)
     }
 
@@ -101,7 +102,7 @@ impl Bench {
     }
 
     /// Closes the active segment.
-    fn roll(&self) {
+    pub(crate) fn roll(&self) {
         self.log.roll(&mut self.log.writer.lock(), 0).expect("roll");
     }
 

@@ -4,11 +4,14 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
+use std::time::Duration;
 
+use pagewire_record::BatchHeader;
 use pagewire_record::ControlType::{Abort, Commit};
 
-use super::backup::{copy, reopened};
+use super::backup::{copy, nothing, options, reopened};
 use super::*;
+use crate::backup::note;
 use crate::clean::tests::life::Chance;
 use crate::clean::tests::life_txns::committed_records;
 use crate::clean::tests::{fill, marker};
@@ -87,13 +90,18 @@ fn clean(dir: &LogDir) {
     }
 }
 
+fn compacted() -> World {
+    let mut world = World::new().knows("t", A);
+    world.config.cleanup_delete = false;
+    world.config.cleanup_compact = true;
+    world.config.min_cleanable_dirty_ratio = Share::NONE;
+    world
+}
+
 #[test]
 fn a_copy_shows_what_was_committed_at_its_end_and_nothing_that_was_not() {
     for seed in 0..10 {
-        let mut world = World::new().knows("t", A);
-        world.config.cleanup_delete = false;
-        world.config.cleanup_compact = true;
-        world.config.min_cleanable_dirty_ratio = Share::NONE;
+        let world = compacted();
         let (dir, _) = world.open();
         let log = world.create(&dir, "t", 0);
         let life = RefCell::new(Life::new(seed, &log));
@@ -124,5 +132,40 @@ fn a_copy_shows_what_was_committed_at_its_end_and_nothing_that_was_not() {
             let written = (key.clone(), value.clone().expect("no tombstones"));
             assert_eq!(life.borrow().ever.get(offset), Some(&written), "{seed}: committed");
         }
+    }
+}
+
+/// Its record lies in a segment that is compacted before the copy is made, up to where it was open.
+#[test]
+fn what_was_open_at_the_moment_is_in_the_copy_though_it_was_aborted_since() {
+    let mut world = compacted();
+    world.config.segment_bytes = 1 << 20;
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "t", 0);
+    let life = Life::new(0, &log);
+    let roll = || log.roll(&mut log.writer.lock(), 1).expect("rolled");
+    let put = |builder: BatchBuilder, key, value| life.append(fill(builder, &[(Some(key), Some(value))]));
+    let of_txn = |sequence| BatchBuilder::new(Codec::None).producer(7, 0, sequence).transactional();
+    let plain = || BatchBuilder::new(Codec::None);
+    put(plain(), "k", "1");
+    put(plain(), "k", "1");
+    roll();
+    put(plain(), "k", "2");
+    let open = put(of_txn(0), "a", "1");
+    put(of_txn(1), "a", "2");
+    roll();
+    put(plain(), "b", "1");
+    let noted = note([&dir], Duration::ZERO).expect("nobody appends").take(A, 0).expect("there");
+    life.append(marker(Abort, 7));
+    clean(&dir);
+    assert_eq!(log.segments().len(), 2, "it was compacted");
+    let copied = noted.copy(Path::new("/copy/t-0"), &options(&nothing)).expect("copied").expect("there");
+    let (_again, again) = reopened(&world, &copied);
+    assert_eq!(again.marks().last_stable, open);
+    for offset in [open, open + 1] {
+        let range = again.read(offset, 1, ReadUpTo::HighWatermark, true).expect("read").range;
+        let bytes = range.expect("there").read_to_vec().expect("range");
+        let header = BatchHeader::parse(&bytes).expect("header");
+        assert_eq!((header.base_offset, header.records_count), (offset, 1));
     }
 }
