@@ -25,12 +25,16 @@ impl Log {
     }
 
     fn told_away(&self, segment: &Arc<Segment>, file: &dyn DiskFile) -> Option<io::Error> {
+        let (disk, path) = (&*self.home.disk, segment.path());
+        let led_to = led_to(disk, &path, file);
+        if led_to == LedTo::It {
+            return None;
+        }
         if file.is_nameless().ok()? {
             return self.told_removed(segment, file);
         }
-        let (disk, path) = (&*self.home.disk, segment.path());
         // Where the log directory itself is another one, that is told of it.
-        let is_away = leads_elsewhere(disk, &path, file) && disk.exists(&path).is_ok();
+        let is_away = led_to == LedTo::Elsewhere && disk.exists(&path).is_ok();
         (is_away && self.misses(segment)).then(|| moved(disk, &path, whereabouts(file)))
     }
 
@@ -56,12 +60,24 @@ impl Log {
     }
 }
 
-/// Whether the name leads to no file, or to another one. `false` also where nobody can tell.
-fn leads_elsewhere(disk: &dyn Disk, path: &Path, file: &dyn DiskFile) -> bool {
+/// Where a name leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LedTo {
+    It,
+    /// To another file, or to none.
+    Elsewhere,
+    Unknown,
+}
+
+/// Where the name of an open file leads by now.
+fn led_to(disk: &dyn Disk, path: &Path, file: &dyn DiskFile) -> LedTo {
     match (disk.identity(path), file.identity()) {
-        (Ok(Some(named)), Ok(Some(open))) => named != open,
-        (Err(error), _) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
-        _ => false,
+        (Ok(Some(named)), Ok(Some(open))) if named == open => LedTo::It,
+        (Ok(Some(_)), Ok(Some(_))) => LedTo::Elsewhere,
+        (Err(error), _) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            LedTo::Elsewhere
+        }
+        _ => LedTo::Unknown,
     }
 }
 
