@@ -105,3 +105,21 @@ fn entries_of_an_index_that_do_not_rise_are_damage() {
     said.failed(1);
     drop(dir);
 }
+
+#[test]
+fn aborted_transactions_of_no_known_version_or_out_of_order_are_told_and_the_others_are_printed() {
+    let (dir, log) = log();
+    let file = std::path::Path::new(&log).with_extension("txnindex");
+    let entry = |version: i16, last_offset: i64| {
+        let numbers = [7, 1, last_offset, last_offset + 1].map(i64::to_be_bytes).concat();
+        [version.to_be_bytes().as_slice(), &numbers].concat()
+    };
+    fs::write(&file, [entry(0, 5), entry(16, 9), entry(0, 8), entry(0, 12)].concat()).unwrap();
+    let said = run(&["log", "dump", file.to_str().unwrap()]);
+    assert_eq!(said.out.matches("producerId: 7").count(), 4, "{said:?}");
+    assert!(said.out.contains("! position 34: version 16 is not known"), "{said:?}");
+    assert!(said.out.contains("! position 68: its marker does not lie behind the one before it"), "{said:?}");
+    assert_eq!(said.out.matches("! ").count(), 2, "{said:?}");
+    said.failed(1);
+    drop(dir);
+}

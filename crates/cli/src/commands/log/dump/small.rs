@@ -100,13 +100,16 @@ struct AbortedLine {
 /// The entries of a `.txnindex`.
 pub(super) fn aborted(disk: &dyn Disk, path: &Path, page: &mut Page<'_>) -> anyhow::Result<()> {
     let (file, len) = super::open(disk, path)?;
-    let mut entries = Entries::<TxnEntry>::new(&*file, len);
+    let (mut entries, mut before) = (Entries::<TxnEntry>::new(&*file, len), None);
     while let Some((at, entry)) = entries.next()? {
         if !entry.is_known() {
-            return page.damage(Some(at), &format!("version {} is not known", entry.version));
+            page.damage(Some(at), &format!("version {} is not known", entry.version))?;
         }
         let TxnEntry { version, txn } = entry;
         let AbortedTxn { producer_id, first_offset, last_offset, last_stable_offset } = txn;
+        if before.replace(last_offset).is_some_and(|before| last_offset <= before) {
+            page.damage(Some(at), "its marker does not lie behind the one before it")?;
+        }
         let line = AbortedLine { version, producer_id, first_offset, last_offset, last_stable_offset };
         page.line("aborted_txn", &line, |line| {
             let AbortedLine { version, producer_id, first_offset, last_offset, last_stable_offset } = line;
