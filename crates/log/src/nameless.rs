@@ -35,7 +35,7 @@ impl Log {
         }
         // Where the log directory itself is another one, that is told of it.
         let is_away = led_to == LedTo::Elsewhere && disk.exists(&path).is_ok();
-        (is_away && self.misses(segment)).then(|| moved(disk, &path, whereabouts(file)))
+        (is_away && self.misses(segment)).then(|| moved(disk, &path, whereabouts(file).as_deref()))
     }
 
     /// What is told of a segment whose file has no name any more, unless one of the log's own took that away.
@@ -87,12 +87,12 @@ fn whereabouts(file: &dyn DiskFile) -> Option<PathBuf> {
 }
 
 /// What is told of the file at `path` that is at `to` now. If it went with its directory, that is named.
-fn moved(disk: &dyn Disk, path: &Path, to: Option<PathBuf>) -> io::Error {
+fn moved(disk: &dyn Disk, path: &Path, to: Option<&Path>) -> io::Error {
     let is_there = |path: &Path| disk.exists(path).unwrap_or(true);
-    let (of, dir) = (to.as_deref().and_then(Path::parent), path.parent());
+    let (of, dir) = (to.and_then(Path::parent), path.parent());
     let (path, to) = match (dir, of) {
         (Some(dir), Some(of)) if !is_there(dir) => (dir, Some(of)),
-        _ => (path, to.as_deref()),
+        _ => (path, to),
     };
     let whereto = to.map(|to| format!(" to {}", to.display())).unwrap_or_default();
     let back = match to {

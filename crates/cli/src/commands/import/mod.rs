@@ -37,7 +37,9 @@ pub(crate) async fn run(args: ImportArgs) -> anyhow::Result<()> {
         done = work => done.unwrap_or_else(resumed),
         () = stop.cancelled() => {
             shown.clear();
-            to.iter().for_each(|to| tell_left(to));
+            for to in &to {
+                tell_left(to);
+            }
             Err(Stopped.into())
         }
     }
