@@ -135,7 +135,7 @@ fn a_second_backup_links_what_did_not_change() {
     assert!(earlier > 4000 && earlier < first, "{earlier} of {first}");
     run(&["backup", "verify", text(&world.path("two"))]).ok();
     let missing = output(world.backup("three", &["--base", "/nowhere"])).failed(1);
-    assert!(missing.contains("/nowhere holds no backup"), "{missing}");
+    assert!(missing.contains("/nowhere holds no backup (there is no such directory)"), "{missing}");
 }
 
 fn first_segment(data: &Path) -> PathBuf {
@@ -484,7 +484,18 @@ fn what_is_no_data_is_said_to_be_none() {
     let said = output(backup(&none, &one, &[])).failed(1);
     assert!(said.contains("holds no data of a broker"), "{said}");
     assert!(!none.exists() && !one.exists());
-    assert!(restore(&none, &one).failed(1).contains("holds no backup"));
+    assert!(restore(&none, &one).failed(1).contains("holds no backup (there is no such directory)"));
+    let empty = tempfile::tempdir().unwrap();
+    let said = run(&["backup", "verify", text(empty.path())]).failed(1);
+    assert!(said.contains("holds no backup (there is no backup.json in it)"), "{said}");
+    let file = empty.path().join("file");
+    std::fs::write(&file, b"x").unwrap();
+    for said in
+        [output(backup(&file, &one, &[])), restore(&file, &one), run(&["backup", "verify", text(&file)])]
+    {
+        let said = said.failed(1);
+        assert!(said.contains("(it is no directory): name "), "{said}");
+    }
     assert!(!one.exists());
 }
 

@@ -76,3 +76,50 @@ fn zeros_and_messages_of_old_formats_are_called_what_they_are() {
         said.failed(1);
     }
 }
+
+#[test]
+fn an_index_that_was_cut_within_an_entry_says_so_behind_its_whole_ones() {
+    let (dir, log) = log();
+    for (suffix, entry_len) in [("index", 8), ("timeindex", 12), ("txnindex", 34)] {
+        let file = std::path::Path::new(&log).with_extension(suffix);
+        let mut bytes = fs::read(&file).unwrap_or_default();
+        let whole = bytes.len() / entry_len * entry_len;
+        bytes.truncate(whole);
+        bytes.extend([1; 5]);
+        fs::write(&file, bytes).unwrap();
+        let said = run(&["log", "dump", file.to_str().unwrap()]);
+        let line = format!("! position {whole}: 5 bytes are no whole entry");
+        assert!(said.out.contains(&line), "{suffix}: {said:?}");
+        said.failed(1);
+    }
+    drop(dir);
+}
+
+#[test]
+fn entries_of_an_index_that_do_not_rise_are_damage() {
+    let (dir, log) = log();
+    let index = std::path::Path::new(&log).with_extension("index");
+    fs::write(&index, [0, 0, 0, 1, 0, 0, 0, 0].repeat(3)).unwrap();
+    let said = run(&["log", "dump", index.to_str().unwrap()]);
+    assert_eq!(said.out.matches("does not lie behind the one before it").count(), 2, "{said:?}");
+    said.failed(1);
+    drop(dir);
+}
+
+#[test]
+fn aborted_transactions_of_no_known_version_or_out_of_order_are_told_and_the_others_are_printed() {
+    let (dir, log) = log();
+    let file = std::path::Path::new(&log).with_extension("txnindex");
+    let entry = |version: i16, last_offset: i64| {
+        let numbers = [7, 1, last_offset, last_offset + 1].map(i64::to_be_bytes).concat();
+        [version.to_be_bytes().as_slice(), &numbers].concat()
+    };
+    fs::write(&file, [entry(0, 5), entry(16, 9), entry(0, 8), entry(0, 12)].concat()).unwrap();
+    let said = run(&["log", "dump", file.to_str().unwrap()]);
+    assert_eq!(said.out.matches("producerId: 7").count(), 4, "{said:?}");
+    assert!(said.out.contains("! position 34: version 16 is not known"), "{said:?}");
+    assert!(said.out.contains("! position 68: its marker does not lie behind the one before it"), "{said:?}");
+    assert_eq!(said.out.matches("! ").count(), 2, "{said:?}");
+    said.failed(1);
+    drop(dir);
+}

@@ -220,6 +220,8 @@ fn what_is_no_stopped_kafka_is_refused_in_words() {
     fs::create_dir(&other).unwrap();
     let other_text = other.to_str().unwrap();
     assert!(left.refused(&["--from", other_text]).contains("no data directory of Apache Kafka"));
+    assert!(left.refused(&["--from", "/not/there"]).contains("/not/there is not there: name each directory"));
+    assert!(left.refused(&["--from", METADATA]).contains("no data directory of Apache Kafka"));
     meta(&other, "version=1\nnode.id=1\ncluster.id=6L6g3nShT-eMCtK--X86sw\n");
     assert!(left.refused(&["--from", other_text]).contains("belongs to cluster"));
     // As a Kafka with ZooKeeper has it.
@@ -253,8 +255,8 @@ fn an_import_that_is_stopped_at_any_time_leaves_nothing_to_serve_and_can_be_done
             let left = Left::new();
             let long: Vec<Vec<u8>> = (0..3000).map(|at| batch(at * 9, 9)).collect();
             left.segment("orders-0", 0, &long);
-            let silent = (Stdio::null(), Stdio::null());
-            let mut child = left.command(&["--copy"]).stdout(silent.0).stderr(silent.1).spawn().unwrap();
+            let mut command = left.command(&["--copy"]);
+            let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
             // A later point each time; when it comes too late the import is whole, which is right as well.
             let stage = [left.staging(), left.staging().join("orders-0")][time % 2].clone();
             while !stage.exists() && child.try_wait().unwrap().is_none() {
@@ -262,7 +264,11 @@ fn an_import_that_is_stopped_at_any_time_leaves_nothing_to_serve_and_can_be_done
             }
             thread::sleep(Duration::from_millis(7 * time as u64));
             let _ = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
-            child.wait().unwrap();
+            let ended = Run::from(child.wait_with_output().unwrap());
+            if signal == "INT" && ended.code != Some(0) {
+                assert_eq!((ended.code, ended.err.matches("stopped: ").count()), (Some(130), 1), "{ended:?}");
+                assert_eq!(ended.err.contains("is unfinished"), left.staging().exists(), "{ended:?}");
+            }
             assert_eq!(left.to().exists(), left.to().join("metadata.redb").exists(), "nothing, or all of it");
             if !left.to().exists() {
                 let said = left.import(&[]).ok();

@@ -107,6 +107,25 @@ fn damage_is_told_where_it_is_and_the_rest_is_printed() {
 }
 
 #[test]
+fn a_damaged_mark_of_an_orderly_stop_is_told_by_check_dump_and_start() {
+    let dir = left();
+    let mark = dir.path().join("data/.kafka_cleanshutdown");
+    run(&["log", "dump", text(&mark)]).ok();
+    fs::write(&mark, "garbage").unwrap();
+    let dumped = run(&["log", "dump", text(&mark)]);
+    assert!(dumped.out.contains("garbage") && dumped.out.contains("! line 1 is not"), "{dumped:?}");
+    dumped.failed(1);
+    let checked = run(&["log", "check", text(&dir.path().join("data"))]);
+    assert!(checked.out.contains("does not vouch for an orderly stop"), "{checked:?}");
+    assert!(checked.failed(1).contains("1 damage"));
+    let broker = Broker::start_in(dir, &[]);
+    let told = broker.told();
+    assert!(told.contains("is damaged, so it does not vouch for an orderly stop"), "{told}");
+    assert!(told.contains("the mark that says so is gone or damaged"), "{told}");
+    assert!(!told.contains("another program"), "{told}");
+}
+
+#[test]
 fn small_files_are_printed_and_strangers_are_wrong_usage() {
     let dir = left();
     let partition = dir.path().join("data/orders-0");
@@ -161,6 +180,19 @@ fn what_is_named_beside_a_stranger_is_checked() {
     assert!(both.out.contains("0 damage, 0 doubts, 0 notes"), "{both:?}");
     let said = both.failed(2);
     assert!(said.contains("not checked: /etc is") && said.contains("not there is not there. log"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_read_is_told_and_the_others_are_checked() {
+    let dir = left();
+    let data = dir.path().join("data");
+    // No name leads to it, whoever asks.
+    let circle = dir.path().join("circle");
+    std::os::unix::fs::symlink(&circle, &circle).unwrap();
+    let both = run(&["log", "check", text(&circle), text(&data)]);
+    assert!(both.out.contains("0 damage"), "{both:?}");
+    assert!(both.failed(1).contains("circle cannot be checked"));
+    assert!(run(&["log", "check", text(&circle)]).failed(1).contains("circle cannot be checked"));
 }
 
 #[test]
@@ -236,10 +268,12 @@ fn what_is_no_file_cannot_be_dumped_and_the_others_are() {
     let dir = left();
     let log = log_of(&dir, "orders-0");
     let missing = dir.path().join("not there");
-    assert!(run(&["log", "dump", text(&missing)]).failed(1).contains("there is no such file"));
+    assert!(
+        run(&["log", "dump", text(&missing)]).failed(2).contains("not there is not there. log dump prints")
+    );
     let all = run(&["log", "dump", text(&missing), text(&log), text(&missing)]);
     assert!(all.out.contains("\nbaseOffset: 0 "), "{all:?}");
-    assert!(all.failed(1).contains("2 of 3 failed"));
+    assert_eq!(all.failed(2).matches("not there is not there").count(), 2);
 }
 
 /// A topic `plain` in many segments, left in order, or by a kill.

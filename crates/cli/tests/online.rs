@@ -210,3 +210,29 @@ fn a_check_of_the_first_log_directory_names_the_one_that_is_away() {
     run(&["log", "check", text(&home), text(&aside)]).ok();
     drop(root);
 }
+
+#[test]
+fn a_first_log_directory_whose_identity_is_damaged_says_nothing_of_the_others() {
+    let two = Two::with_records();
+    let second = two.second.clone();
+    two.broker.signal("TERM");
+    let Two { broker, second: _, _root: root } = two;
+    let (_, dir) = broker.wait();
+    let home = dir.path().join("data");
+    let file = home.join("meta.properties");
+    let good = fs::read_to_string(&file).unwrap();
+    for damaged in ["", "zeros", &good.replace("node.id=1", "node.id=3")] {
+        fs::write(&file, damaged).unwrap();
+        let found = run(&["log", "check", text(&home)]);
+        assert!(!found.out.contains("the metadata places"), "{damaged:?}: {found:?}");
+        assert!(found.failed(1).contains("1 damage"), "the file itself");
+    }
+    fs::remove_file(&file).unwrap();
+    run(&["log", "check", text(&home)]).ok();
+    // One that is away is told with its path all the same.
+    fs::rename(&second, second.with_extension("aside")).unwrap();
+    let found = run(&["log", "check", text(&home)]);
+    let line = format!("damage: {}: the metadata places 2 partitions in this log directory", text(&second));
+    assert!(found.out.contains(&line), "{found:?}");
+    drop(root);
+}

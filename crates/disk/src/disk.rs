@@ -41,7 +41,7 @@ pub struct Space {
     pub usable_bytes: u64,
 }
 
-/// What tells a directory from every other one, whatever its name: its device and its number there.
+/// What tells a directory or a file from every other one, whatever its name: its device and its number there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     /// `st_dev`.
@@ -192,6 +192,11 @@ pub trait DiskFile: Send + Sync + Debug {
     #[doc(alias = "st_nlink")]
     fn names(&self) -> io::Result<u64> {
         Ok(self.file().metadata()?.nlink())
+    }
+
+    /// What the file is, whatever its name; `None` on disks that know no such thing.
+    fn identity(&self) -> io::Result<Option<Identity>> {
+        Ok(None)
     }
 
     /// Whether the file had a name and has none any more: what is written to it goes with the process. `false` also where nobody

@@ -415,6 +415,10 @@ impl DiskFile for FailingFile {
         self.inner.names()
     }
 
+    fn identity(&self) -> io::Result<Option<Identity>> {
+        self.inner.identity()
+    }
+
     fn is_nameless(&self) -> io::Result<bool> {
         self.inner.is_nameless()
     }

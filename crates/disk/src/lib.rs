@@ -27,7 +27,7 @@ mod within;
 
 pub use anchored::{Anchored, Reading};
 pub use checkpoint::{
-    CheckpointError, CleanMark, Damage, DamageCheckpoint, DamageEntry, EpochCheckpoint, EpochEntry,
+    CheckpointError, CleanMark, Damage, DamageCheckpoint, DamageEntry, EpochCheckpoint, EpochEntry, LeftBy,
     MetaProperties, OffsetCheckpoint, PartitionMetadata,
 };
 pub use disk::{DirEntry, Disk, DiskFile, Identity, OpenMode, Space};

@@ -116,8 +116,7 @@ impl Disk for OsDisk {
     }
 
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
-        let found = fs::metadata(path)?;
-        Ok(Some(Identity { device: found.dev(), inode: found.ino() }))
+        Ok(Some(identity(&fs::metadata(path)?)))
     }
 
     fn space(&self, path: &Path) -> io::Result<Space> {
@@ -186,6 +185,10 @@ impl DiskFile for OsFile {
         Ok(linkat(CWD, this, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
     }
 
+    fn identity(&self) -> io::Result<Option<Identity>> {
+        Ok(Some(identity(&self.file.metadata()?)))
+    }
+
     fn is_nameless(&self) -> io::Result<bool> {
         Ok(self.names()? == 0)
     }
@@ -193,4 +196,8 @@ impl DiskFile for OsFile {
     fn share_blocks_of(&self, source: &dyn DiskFile) -> io::Result<()> {
         Ok(ioctl_ficlone(&self.file, source.file())?)
     }
+}
+
+fn identity(found: &fs::Metadata) -> Identity {
+    Identity { device: found.dev(), inode: found.ino() }
 }

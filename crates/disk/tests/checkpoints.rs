@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pagewire_disk::checkpoint::{format_id, parse_id};
 use pagewire_disk::{
-    CheckpointError, CleanMark, Damage, EpochCheckpoint, EpochEntry, MemoryDisk, MetaProperties,
+    CheckpointError, CleanMark, Damage, EpochCheckpoint, EpochEntry, LeftBy, MemoryDisk, MetaProperties,
     OffsetCheckpoint, PartitionMetadata, read_small, write_atomically,
 };
 use proptest::prelude::*;
@@ -75,6 +75,21 @@ fn the_clean_mark_is_what_kafka_reads() {
     CleanMark::write(&disk, Path::new("/")).expect("write");
     let bytes = read_small(&disk, Path::new("/.kafka_cleanshutdown"), 100).expect("read").expect("there");
     assert_eq!(bytes, br#"{"version":0,"brokerEpoch":-1}"#);
+}
+
+#[test]
+fn a_mark_is_ours_kafkas_or_damaged() {
+    let disk = MemoryDisk::new();
+    let read = |text: &str| {
+        write_atomically(&disk, Path::new("/.kafka_cleanshutdown"), text.as_bytes()).expect("write");
+        CleanMark::read(&disk, Path::new("/"))
+    };
+    assert!(matches!(read(r#"{"version":0,"brokerEpoch":-1}"#), Ok(Some(LeftBy::Us))));
+    assert!(matches!(read(r#"{"version":0,"brokerEpoch":22}"#), Ok(Some(LeftBy::Kafka))));
+    for bad in ["", "\0\0", r#"{"version":0,"brokerEpoch":}"#, r#"{"version":0,"brokerEpoch":-2}"#, "{}", "x"]
+    {
+        assert!(read(bad).is_err_and(|error| error.is_damage()), "{bad:?}");
+    }
 }
 
 #[test]

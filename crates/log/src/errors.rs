@@ -34,7 +34,7 @@ pub enum LogError {
         path: PathBuf,
         /// The broker's first log directory.
         home: PathBuf,
-        /// What stood there and was set aside, as it names the id of another topic.
+        /// What lies beside it under its name and `-stray`: set aside, as it names the id of another topic, or renamed.
         stray: Option<PathBuf>,
     },
 }
@@ -50,9 +50,9 @@ fn gone(path: &Path, home: &Path, stray: Option<&Path>) -> String {
         );
     };
     format!(
-        "{} names the id of another topic in its partition.metadata and was set aside as {}. If its records are this partition's, \
-         remove partition.metadata in it, give it its name back and run {online}, or start again. If not, and the partition's own \
-         are lost for good, {anew} makes it anew, empty",
+        "{} is gone, and {} lies there: set aside, as its partition.metadata names the id of another topic, or renamed by somebody. If \
+         its records are this partition's, remove partition.metadata in it, give it its name back and run {online}, or start again. \
+         If not, and the partition's own are lost for good, {anew} makes it anew, empty",
         path.display(),
         stray.display()
     )

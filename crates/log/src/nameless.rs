@@ -1,11 +1,13 @@
-//! Files that somebody removes while records are written to them. They go on being written and synced for as long as they are
-//! open, and are gone with the last one who has them open. Their number of names tells, without a look at any path.
+//! Files that somebody removes, or moves away, while records are written to them. They go on being written and synced for as long
+//! as they are open. A removed one is gone with the last one who has it open: its number of names tells, without a look at any
+//! path. One that was moved has its name elsewhere, where no start looks for it: what its own name leads to tells.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pagewire_disk::{DiskFile, Pasted};
+use pagewire_disk::{Disk, DiskFile, Pasted};
 
 use crate::log::Log;
 use crate::segment::Segment;
@@ -16,18 +18,29 @@ impl Log {
         if let Some(active) = self.active()
             && self.online().is_ok()
             && let Some(file) = active.open_file()
-            && file.is_nameless().is_ok_and(|nameless| nameless)
-            && let Some(error) = self.told_removed(&active, &*file)
+            && let Some(error) = self.told_away(&active, &*file)
         {
             self.poison(&error, "the active segment");
         }
     }
 
+    fn told_away(&self, segment: &Arc<Segment>, file: &dyn DiskFile) -> Option<io::Error> {
+        let (disk, path) = (&*self.home.disk, segment.path());
+        let led_to = led_to(disk, &path, file);
+        if led_to == LedTo::It {
+            return None;
+        }
+        if file.is_nameless().ok()? {
+            return self.told_removed(segment, file);
+        }
+        // Where the log directory itself is another one, that is told of it.
+        let is_away = led_to == LedTo::Elsewhere && disk.exists(&path).is_ok();
+        (is_away && self.misses(segment)).then(|| moved(disk, &path, whereabouts(file).as_deref()))
+    }
+
     /// What is told of a segment whose file has no name any more, unless one of the log's own took that away.
     pub(crate) fn told_removed(&self, segment: &Arc<Segment>, file: &dyn DiskFile) -> Option<io::Error> {
-        // Retention and whoever deletes the partition remove files too, and say so first.
-        let is_listed = self.segments.load().iter().any(|listed| Arc::ptr_eq(listed, segment));
-        if !is_listed || self.has_left() || self.is_given_up() {
+        if !self.misses(segment) {
             return None;
         }
         let (path, process, number) = (segment.path(), std::process::id(), file.file().as_raw_fd());
@@ -39,4 +52,56 @@ impl Log {
         );
         Some(io::Error::new(ErrorKind::NotFound, what))
     }
+
+    /// Whether a segment's file is to have its name. Retention and whoever deletes the partition take it away too, and say so first.
+    fn misses(&self, segment: &Arc<Segment>) -> bool {
+        let is_listed = self.segments.load().iter().any(|listed| Arc::ptr_eq(listed, segment));
+        is_listed && !self.has_left() && !self.is_given_up()
+    }
+}
+
+/// Where a name leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LedTo {
+    It,
+    /// To another file, or to none.
+    Elsewhere,
+    Unknown,
+}
+
+/// Where the name of an open file leads by now.
+fn led_to(disk: &dyn Disk, path: &Path, file: &dyn DiskFile) -> LedTo {
+    match (disk.identity(path), file.identity()) {
+        (Ok(Some(named)), Ok(Some(open))) if named == open => LedTo::It,
+        (Ok(Some(_)), Ok(Some(_))) => LedTo::Elsewhere,
+        (Err(error), _) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            LedTo::Elsewhere
+        }
+        _ => LedTo::Unknown,
+    }
+}
+
+/// Where an open file is now, as far as the system says so.
+fn whereabouts(file: &dyn DiskFile) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/self/fd/{}", file.file().as_raw_fd())).ok()
+}
+
+/// What is told of the file at `path` that is at `to` now. If it went with its directory, that is named.
+fn moved(disk: &dyn Disk, path: &Path, to: Option<&Path>) -> io::Error {
+    let is_there = |path: &Path| disk.exists(path).unwrap_or(true);
+    let (of, dir) = (to.and_then(Path::parent), path.parent());
+    let (path, to) = match (dir, of) {
+        (Some(dir), Some(of)) if !is_there(dir) => (dir, Some(of)),
+        _ => (path, to),
+    };
+    let whereto = to.map(|to| format!(" to {}", to.display())).unwrap_or_default();
+    let back = match to {
+        Some(to) if !is_there(path) => format!("`mv {} {}` brings it back", Pasted(to), Pasted(path)),
+        _ => "it has to be put back".to_owned(),
+    };
+    let what = format!(
+        "{} was moved away{whereto}, and no start looks for it there: {back}, with what was written to it since",
+        path.display()
+    );
+    io::Error::new(ErrorKind::NotFound, what)
 }

@@ -20,6 +20,9 @@ pub enum ImportError {
     /// No directory of Kafka's.
     #[error("{} has no meta.properties: it is no data directory of Apache Kafka (name one of its log.dirs)", .0.display())]
     NotKafkas(PathBuf),
+    /// Not mounted, or another name is meant.
+    #[error("{} is not there: name each directory of Kafka's log.dirs (its disk may not be mounted)", .0.display())]
+    NotThere(PathBuf),
     /// Served by this program already.
     #[error("{} is a data directory of this program already: serve it with --data-dir", .0.display())]
     Ours(PathBuf),

@@ -1,6 +1,7 @@
 //! The whole of an import, step by step.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::Path;
 
 use pagewire_metadata::model::ids;
@@ -86,7 +87,10 @@ fn open(dirs: &[std::path::PathBuf]) -> Result<Vec<Source>, ImportError> {
     let mut seen = BTreeSet::new();
     let mut sources: Vec<Source> = Vec::new();
     for dir in dirs {
-        let real = std::fs::canonicalize(dir).map_err(ImportError::at(dir))?;
+        let real = std::fs::canonicalize(dir).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => ImportError::NotThere(dir.clone()),
+            _ => ImportError::at(dir)(error),
+        })?;
         if !seen.insert(real.clone()) {
             return Err(ImportError::Twice(dir.clone()));
         }

@@ -43,13 +43,17 @@ pub enum BackupFailed {
     #[error("{} holds an unfinished backup", .0.display())]
     Unfinished(PathBuf),
     /// There is none.
-    #[error("{} holds no backup", .0.display())]
+    #[error(
+        "{} holds no backup ({}): name the directory that pagewire backup --to has made",
+        .0.display(),
+        lacking(.0, "there is no backup.json in it")
+    )]
     NoBackup(PathBuf),
     /// There is no data.
     #[error(
         "{} holds no data of a broker ({}): name its data directory with --from DIR; of several the one with {} first",
         .0.display(),
-        if .0.exists() { "there is no metadata in it" } else { "there is no such directory" },
+        lacking(.0, "there is no metadata in it"),
         pagewire_metadata::FILE_NAME
     )]
     NoData(PathBuf),
@@ -205,6 +209,16 @@ pub enum BackupFailed {
     /// Nobody wants it any more.
     #[error("stopped")]
     Stopped,
+}
+
+/// Why there is nothing: no such directory, no directory, or what one of these lacks.
+fn lacking(dir: &Path, lacks: &'static str) -> &'static str {
+    match std::fs::metadata(dir) {
+        Ok(found) if found.is_dir() => lacks,
+        Ok(_) => "it is no directory",
+        Err(error) if error.kind() == io::ErrorKind::NotFound => "there is no such directory",
+        Err(_) => "it cannot be looked into",
+    }
 }
 
 impl BackupFailed {

@@ -96,7 +96,9 @@ pub(super) fn finished(disk: &dyn Disk, dir: &Path) -> Result<(), BackupFailed> 
     let exists = |name: &str| -> Result<bool, BackupFailed> {
         let path = dir.join(name);
         match disk.exists(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(false)
+            }
             found => found.map_err(BackupFailed::at(&path)),
         }
     };

@@ -76,6 +76,9 @@ pub async fn back_up_stopped(
 
 /// Why there is nothing to copy, in view of what is there instead.
 fn without_metadata(home: &Path, dirs: &[PathBuf]) -> BackupFailed {
+    if home.exists() && !home.is_dir() {
+        return BackupFailed::NoData(home.to_path_buf());
+    }
     match logs::may_begin_in(home, dirs.get(1..).unwrap_or_default()) {
         Ok(()) => BackupFailed::NoData(home.to_path_buf()),
         Err(StartError::NoMetadata(home)) => BackupFailed::NoMetadata(home),

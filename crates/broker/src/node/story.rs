@@ -76,7 +76,9 @@ fn of(report: &LoadReport, took: Duration, epochs: Epochs) -> Option<String> {
         Some(Unmarked::StartStopped) => {
             "the last stop was in order, and the start after it was stopped before it served"
         }
-        Some(Unmarked::MarkRemoved) => "the last stop was in order, and the mark that says so is gone",
+        Some(Unmarked::MarkLost) => {
+            "the last stop was in order, and the mark that says so is gone or damaged"
+        }
     };
     Some(format!(
         "{how}: {} of {} checked from the last checkpoint on, {} in {:.1} s, {cut}{epoch}",
@@ -146,7 +148,7 @@ mod tests {
         assert!(story.starts_with("the first start after a restore: 2 of 3 logs checked"), "{story}");
         report.unmarked = Some(Unmarked::StartStopped);
         assert!(told(&report, 8).is_some_and(|story| story.contains("the start after it was stopped")));
-        report.unmarked = Some(Unmarked::MarkRemoved);
+        report.unmarked = Some(Unmarked::MarkLost);
         assert!(
             told(&report, 8)
                 .is_some_and(|story| story.starts_with("the last stop was in order, and the mark"))

@@ -10,6 +10,7 @@ mod commit;
 mod epoch;
 mod marker;
 mod refused;
+mod unreadable;
 mod wait;
 
 use std::{
@@ -35,9 +36,6 @@ use crate::{
     lanes::{Admission, Lane},
 };
 
-/// Places that are told of one partition.
-const PLACES_TOLD_MAX: usize = 16;
-
 /// A partition led here.
 pub(crate) struct Partition {
     pub(crate) topic: Arc<str>,
@@ -50,8 +48,8 @@ pub(crate) struct Partition {
     /// Where the log and its last segment began when [`wake_if_moved`](Self::wake_if_moved) looked.
     began: Mutex<(i64, Option<i64>)>,
     commit: GroupCommit,
-    /// Places at which reads failed, which were told: where good records begin again, if that is known.
-    unreadable: Mutex<Vec<Option<i64>>>,
+    /// What was told of reads that failed.
+    unreadable: Mutex<unreadable::Unreadable>,
 }
 
 impl Partition {
@@ -77,24 +75,12 @@ impl Partition {
         }
     }
 
-    /// A read of it failed. Each place is said once: clients ask again at once, and other places of it may be read meanwhile.
-    pub(crate) fn note_unreadable(&self, error: &ReadError) {
-        let place = match error {
-            ReadError::Damaged { next_offset, .. } | ReadError::Undecided { next_offset, .. } => {
-                Some(*next_offset)
-            }
-            _ => None,
-        };
-        let mut told = self.unreadable.lock();
-        if told.len() < PLACES_TOLD_MAX && !told.contains(&place) {
-            told.push(place);
-            tracing::error!(
-                topic = %self.topic,
-                partition = self.index,
-                %error,
-                "records are not given out: whoever reads goes past them with another offset (pagewire consume --from, \
-                 pagewire group reset)"
-            );
+    /// A read of it failed, which is said unless that was done.
+    pub(crate) fn note_unreadable(&self, error: &ReadError, now_ms: i64) {
+        let words = self.unreadable.lock().words(error, now_ms);
+        if let Some(words) = words {
+            let dir = self.log.dir();
+            tracing::error!(topic = %self.topic, partition = self.index, dir = %dir.display(), %error, "{words}");
         }
     }
 

@@ -56,7 +56,8 @@ whose it is with the metadata in the directories around it, or said that it was 
   doubt    may be right, or is put right without a loss: offsets that compaction may have taken
   note     nothing is wrong: indexes that the next start rebuilds, leftovers, files that are no log's
 
-Exit code: 0, 1 when there is damage, or 2 when something that was named is nothing of a log's; what else was named is checked.
+Exit code: 0, 1 when there is damage or something cannot be read, or 2 when something that was named is not there or nothing of a \
+log's; what else was named is checked.
 
 Examples:
   pagewire log check pagewire-data                a log directory
@@ -115,8 +116,8 @@ pub(crate) struct OnlineArgs {
 #[command(
     after_help = "Prints line for line what Kafka's DumpLogSegments prints, and takes its options by their names (--files with its \
 comma-separated list too, where files can be named by themselves here). The kind of a file is in its name: .log and .checkpoint, .cut (what a start set aside of a log), .index, .timeindex, .snapshot, .txnindex; checkpoints, \
-partition.metadata, meta.properties, metadata.redb and what else this program keeps beside logs are printed as well; a directory, \
-a socket or a file of another kind is an error, exit code 2, and the others are printed all the same. Nothing is changed; a broker may be serving the files.
+partition.metadata, meta.properties, metadata.redb and what else this program keeps beside logs are printed as well; what is not \
+there, a directory, a socket or a file of another kind is an error, exit code 2, and the others are printed all the same. Nothing is changed; a broker may be serving the files.
 
 What Kafka's tool tells on standard error at its end (entries of an index that do not agree with the log, offsets that do not \
 follow each other) stands there too. Damage is told where it is, in a line that begins with !, and makes the exit code 1.

@@ -50,7 +50,10 @@ impl Control {
             Ok(stream) => Ok(Some(Self { stream: BufReader::new(stream) })),
             // Never made, or left behind by a broker that was killed.
             Err(error)
-                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) =>
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::ConnectionRefused
+                ) =>
             {
                 Ok(None)
             }

@@ -43,7 +43,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Txn(args)) => as_client(txn::run(args)),
         Some(Command::Cluster(args)) => as_client(cluster::run(args)),
         Some(Command::Log(args)) => as_client(log::run(args)),
-        Some(Command::Import(args)) => import::run(&args),
+        Some(Command::Import(args)) => as_client(import::run(args)),
         Some(Command::Backup(args)) => as_client(backup::run(args)),
         Some(Command::Restore(args)) => as_client(restore::run(args)),
         Some(Command::Doctor(args)) => doctor::run(&args),

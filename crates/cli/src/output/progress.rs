@@ -40,6 +40,13 @@ impl Progress {
         this
     }
 
+    /// So much was done before anybody looked: that is no part of the rate.
+    pub(crate) fn beginning_at(self, done: u64) -> Self {
+        self.bar.set_position(done);
+        self.bar.reset_eta();
+        self
+    }
+
     /// Writes a line above it, on standard error, whether it is shown or not.
     pub(crate) fn note(&self, line: &str) {
         self.bar.suspend(|| super::complain(line));

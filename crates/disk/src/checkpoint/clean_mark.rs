@@ -2,14 +2,14 @@
 //!
 //! It is a hint about effort, never evidence: a start that finds it still checks each log's tail cheaply. It is
 //! removed before anything is written again. Kafka does the same, and names its broker's epoch in it (4.3.1:
-//! `{"version":0,"brokerEpoch":22}`; older ones leave it empty). Only the file's existence says that the stop was
-//! clean.
+//! `{"version":0,"brokerEpoch":22}`; older ones leave it empty). One that says neither is damaged, and vouches for nothing.
 
 use std::io;
 use std::path::Path;
 
+use super::error::{CheckpointError, Damage, load};
 use crate::disk::Disk;
-use crate::small::{parent, read_small, write_atomically};
+use crate::small::{parent, write_atomically};
 
 /// Name of the mark in a log directory.
 pub const CLEAN_MARK_FILE: &str = ".kafka_cleanshutdown";
@@ -19,6 +19,15 @@ const CONTENT: &[u8] = br#"{"version":0,"brokerEpoch":-1}"#;
 
 /// More than any mark holds.
 const MAX_BYTES: u64 = 4096;
+
+/// Who left a mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftBy {
+    /// This program.
+    Us,
+    /// A Kafka, which names the epoch of its broker.
+    Kafka,
+}
 
 /// The mark in one log directory.
 #[derive(Debug, Clone, Copy)]
@@ -40,16 +49,35 @@ impl CleanMark {
         }
     }
 
-    /// Whether the mark is there and another program left it. Kafka names the epoch of its broker in it.
+    /// Who left the mark, if there is one. [`Damage::Empty`]: an older Kafka, or what was in it is lost.
+    pub fn read(disk: &dyn Disk, dir: &Path) -> Result<Option<LeftBy>, CheckpointError> {
+        load(disk, &dir.join(CLEAN_MARK_FILE), MAX_BYTES, left_by)
+    }
+
+    /// Whether the mark is there and another program left it, as far as the mark alone can tell.
     pub fn is_anothers(disk: &dyn Disk, dir: &Path) -> io::Result<bool> {
-        match read_small(disk, &dir.join(CLEAN_MARK_FILE), MAX_BYTES) {
-            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Ok(true),
-            read => Ok(read?.is_some_and(|content| content != CONTENT)),
+        match Self::read(disk, dir) {
+            Ok(left_by) => Ok(left_by == Some(LeftBy::Kafka)),
+            Err(CheckpointError::Damaged { damage, .. }) => Ok(damage == Damage::Empty),
+            Err(CheckpointError::Io { error, .. }) => Err(error),
         }
     }
 
-    /// Whether the mark is there.
+    /// Whether the mark is there, whatever it says.
     pub fn exists(disk: &dyn Disk, dir: &Path) -> io::Result<bool> {
         disk.exists(&dir.join(CLEAN_MARK_FILE))
     }
+}
+
+/// Each writes its form and no other.
+fn left_by(text: &str) -> Result<LeftBy, Damage> {
+    if text.as_bytes() == CONTENT {
+        return Ok(LeftBy::Us);
+    }
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let numbers = text.strip_prefix(r#"{"version":"#).and_then(|rest| rest.strip_suffix('}'));
+    let numbers = numbers.and_then(|numbers| numbers.split_once(r#","brokerEpoch":"#));
+    let is_kafkas = numbers.is_some_and(|(version, epoch)| is_number(version) && is_number(epoch));
+    let expected = "the mark of an orderly stop, this program's or Kafka's";
+    is_kafkas.then_some(LeftBy::Kafka).ok_or(Damage::Line { line: 1, expected })
 }

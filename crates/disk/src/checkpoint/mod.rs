@@ -22,7 +22,7 @@ mod partition_metadata;
 mod text;
 mod topic_id;
 
-pub use clean_mark::{CLEAN_MARK_FILE, CleanMark};
+pub use clean_mark::{CLEAN_MARK_FILE, CleanMark, LeftBy};
 pub use damage::{DAMAGE_FILE, DamageCheckpoint, DamageEntry};
 pub use epochs::{EPOCH_CHECKPOINT_FILE, EpochCheckpoint, EpochEntry};
 pub use error::{CheckpointError, Damage};

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use pagewire_disk::{CleanMark, LockLook, OsDisk, look_at_lock};
+use pagewire_disk::{CheckpointError, CleanMark, LockLook, OsDisk, look_at_lock};
 use pagewire_log::survey;
 
 use crate::Plan;
@@ -35,8 +35,11 @@ fn probe(dir: &Path) -> io::Result<Facts> {
         return Ok(Facts::InUse);
     }
     let disk = OsDisk::new();
-    if CleanMark::exists(&disk, dir)? {
-        return Ok(Facts::Clean);
+    match CleanMark::read(&disk, dir) {
+        Ok(Some(_)) => return Ok(Facts::Clean),
+        Err(CheckpointError::Io { error, .. }) => return Err(error),
+        // One that is damaged is none.
+        Ok(None) | Err(CheckpointError::Damaged { .. }) => {}
     }
     Ok(Facts::Unclean { partitions: survey(&disk, dir)?.partitions })
 }

@@ -15,7 +15,7 @@ use super::checkpoints::Checkpoints;
 use super::evidence::Evidence;
 use super::names::partition_dir;
 use super::options::SettingsOf;
-use super::stray::stray_of;
+use super::stray::stray_in;
 use crate::LogError;
 
 /// A topic's partitions by name and number, and whether their loss is accepted for now.
@@ -122,12 +122,10 @@ impl LogDir {
 
     /// What is said of one that is gone.
     pub(crate) fn gone_error(&self, topic: &str, partition: i32) -> LogError {
-        let entries = self.disk.read_dir(&self.path).unwrap_or_default();
-        let names = entries.iter().map(|entry| entry.name.as_str());
         LogError::Gone {
             path: self.path.join(partition_dir(topic, partition)),
             home: self.home.clone(),
-            stray: stray_of(&self.path, names, (topic, partition)),
+            stray: stray_in(&*self.disk, &self.path, (topic, partition)),
         }
     }
 

@@ -74,6 +74,13 @@ pub enum Notice {
         /// Where it was.
         path: PathBuf,
     },
+    /// The mark of an orderly stop is damaged, and vouches for nothing.
+    MarkDamaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        damage: Damage,
+    },
     /// Somebody else may have compacted these logs: it is not known any more which offsets compaction took.
     Forgotten {
         /// Their directories.
@@ -138,6 +145,11 @@ impl std::fmt::Display for Notice {
                 f,
                 "{} is gone, though the last stop was an orderly one and nobody else had the directory; the logs are \
                  checked as after a kill",
+                path.display()
+            ),
+            Self::MarkDamaged { path, damage } => write!(
+                f,
+                "{} is damaged, so it does not vouch for an orderly stop ({damage}); the logs are checked as after a kill",
                 path.display()
             ),
             Self::Forgotten { dirs, why } => {

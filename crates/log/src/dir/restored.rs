@@ -13,8 +13,8 @@ pub enum Unmarked {
     Restored,
     /// The stop before was in order, and the start behind it was stopped before it served.
     StartStopped,
-    /// Its mark was removed; nobody else had it.
-    MarkRemoved,
+    /// Its mark was removed, and nobody else had it, or is damaged.
+    MarkLost,
 }
 
 /// What is noted, the note's name, and words for whoever finds it.

@@ -47,15 +47,25 @@ impl LogDir {
     }
 }
 
-/// A directory that was set aside and had the name of this partition, if there is one among these.
-pub(crate) fn stray_of<'e>(
+/// A directory with the name of this partition that was set aside, or that somebody renamed so (`<name>-stray`), if there is one
+/// among these.
+pub(super) fn stray_of<'e>(
     dir: &Path,
     mut entries: impl Iterator<Item = &'e str>,
     (topic, partition): (&str, i32),
 ) -> Option<PathBuf> {
-    let begins = format!("{}.", partition_dir(topic, partition));
-    let stray = entries.find(|name| name.starts_with(&begins) && name.ends_with(STRAY));
-    stray.map(|name| dir.join(name))
+    let name = partition_dir(topic, partition);
+    let is_stray = |entry: &&str| {
+        let rest = entry.strip_prefix(name.as_str()).and_then(|rest| rest.strip_suffix(STRAY));
+        rest.is_some_and(|id| id.is_empty() || id.starts_with('.'))
+    };
+    entries.find(is_stray).map(|stray| dir.join(stray))
+}
+
+/// The same in a directory of a disk. What cannot be listed has none.
+pub(crate) fn stray_in(disk: &dyn Disk, dir: &Path, name: (&str, i32)) -> Option<PathBuf> {
+    let entries = disk.read_dir(dir).unwrap_or_default();
+    stray_of(dir, entries.iter().map(|entry| entry.name.as_str()), name)
 }
 
 /// Renames `<topic>-<partition>` to `<topic>-<partition>.<id>-stray` beside it; durable once the parent is synced.

@@ -9,7 +9,8 @@
 //! and not the sums. It shows by its own mark of an orderly stop; or, if it was killed, by the absence of ours, which an
 //! orderly stop of ours notes down here; or, if we were killed before it, by more than one checkpoint with another text, which
 //! no disk does and leaves them legible. Where all checkpoints have the texts that they were left with, and none is younger than
-//! the sums, nobody else was there, and only the mark was lost: a Kafka writes some every few seconds.
+//! the sums, nobody else was there, and only the mark was lost: a Kafka writes some every few seconds. A mark that is damaged is as
+//! good as lost, and is another's where we left none.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,7 +18,8 @@ use std::path::{Path, PathBuf};
 
 use pagewire_disk::checkpoint::CLEAN_MARK_FILE;
 use pagewire_disk::{
-    CheckpointError, CleanMark, Damage, Disk, OffsetCheckpoint, OpenMode, read_small, write_atomically,
+    CheckpointError, CleanMark, Damage, Disk, LeftBy, OffsetCheckpoint, OpenMode, read_small,
+    write_atomically,
 };
 
 use super::errors::{LogDirError, usable};
@@ -51,6 +53,41 @@ pub(crate) struct Sums {
     others_wrote: Option<Suspicion>,
     /// We left the mark of an orderly stop, nobody else was there, and it is gone.
     lost_mark: bool,
+    /// What is wrong with the mark of an orderly stop, which vouches for nothing then.
+    damaged_mark: Option<Damage>,
+}
+
+/// The mark of an orderly stop, as it is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Mark {
+    None,
+    Ours,
+    Kafkas,
+    /// An older Kafka's, or what ours said is lost.
+    Empty,
+    Damaged(Damage),
+}
+
+impl Mark {
+    fn find(disk: &dyn Disk, dir: &Path) -> Result<Self, LogDirError> {
+        Ok(match usable(CleanMark::read(disk, dir))? {
+            Ok(None) => Self::None,
+            Ok(Some(LeftBy::Us)) => Self::Ours,
+            Ok(Some(LeftBy::Kafka)) => Self::Kafkas,
+            Err(CheckpointError::Damaged { damage: Damage::Empty, .. }) => Self::Empty,
+            Err(CheckpointError::Damaged { damage, .. }) => Self::Damaged(damage),
+            Err(CheckpointError::Io { path, error }) => return Err(LogDirError::Io { path, error }),
+        })
+    }
+
+    /// What is wrong with it, if it is no Kafka's.
+    fn damage(self) -> Option<Damage> {
+        match self {
+            Self::Damaged(damage) => Some(damage),
+            Self::Empty => Some(Damage::Empty),
+            Self::None | Self::Ours | Self::Kafkas => None,
+        }
+    }
 }
 
 /// A checkpoint that was read.
@@ -68,12 +105,14 @@ impl Sums {
     /// Reads the sums, before the mark of the last stop is taken, and leaves them where they are.
     pub(crate) fn read(disk: &dyn Disk, dir: &Path, notices: &mut Vec<Notice>) -> Result<Self, LogDirError> {
         let mut sums = Self::of_file(disk, dir, notices)?;
-        if let Some(why) = sums.outdated(disk, dir)? {
-            return Ok(Self { others_wrote: Some(why), ..Self::default() });
+        let mark = Mark::find(disk, dir)?;
+        if let Some(why) = sums.outdated(&mark, disk, dir)? {
+            let damaged_mark = mark.damage().filter(|damage| *damage != Damage::Empty);
+            return Ok(Self { others_wrote: Some(why), damaged_mark, ..Self::default() });
         }
-        let was_stopped = CleanMark::exists(disk, dir).map_err(LogDirError::at(dir))?;
         let is_to_be = sums.vouched.as_ref().is_some_and(says_stopped);
-        (sums.ours, sums.lost_mark) = (is_to_be, is_to_be && !was_stopped);
+        (sums.ours, sums.lost_mark) = (is_to_be, is_to_be && mark == Mark::None);
+        sums.damaged_mark = mark.damage();
         Ok(sums)
     }
 
@@ -136,15 +175,25 @@ impl Sums {
         self.lost_mark
     }
 
+    /// What is wrong with the mark of an orderly stop, if there is one and it vouches for nothing.
+    pub(crate) fn damaged_mark(&self) -> Option<&Damage> {
+        self.damaged_mark.as_ref()
+    }
+
     /// Why somebody else had the directory since they were written.
-    fn outdated(&self, disk: &dyn Disk, dir: &Path) -> Result<Option<Suspicion>, LogDirError> {
-        if CleanMark::is_anothers(disk, dir).map_err(LogDirError::at(dir))? {
+    fn outdated(&self, mark: &Mark, disk: &dyn Disk, dir: &Path) -> Result<Option<Suspicion>, LogDirError> {
+        let we_stopped = self.vouched.as_ref().is_some_and(says_stopped);
+        let is_anothers = match mark {
+            Mark::Kafkas => true,
+            Mark::Empty => !we_stopped,
+            Mark::Damaged(_) => self.vouched.is_some() && !we_stopped,
+            Mark::None | Mark::Ours => false,
+        };
+        if is_anothers {
             return Ok(Some(Suspicion::Mark));
         }
         let Some(vouched) = &self.vouched else { return Ok(None) };
-        let was_stopped = CleanMark::exists(disk, dir).map_err(LogDirError::at(dir))?;
-        let mark_was_taken = !was_stopped && says_stopped(vouched) && !is_as_it_was_left(vouched, disk, dir)?;
-        if mark_was_taken {
+        if *mark != Mark::Ours && we_stopped && !is_as_it_was_left(vouched, disk, dir)? {
             return Ok(Some(Suspicion::MarkTaken));
         }
         let altered = altered(vouched, disk, dir)?;

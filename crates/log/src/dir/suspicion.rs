@@ -7,7 +7,7 @@ use std::fmt;
 pub enum Suspicion {
     /// The mark of an orderly stop is another's.
     Mark,
-    /// The mark of our orderly stop is gone, and not all checkpoints are as it left them.
+    /// The mark of our orderly stop is gone or damaged, and not all checkpoints are as it left them.
     MarkTaken,
     /// These checkpoints are not what was written last. No disk does that to more than one and leaves them legible; but it may be
     /// their sums that are older.
@@ -21,8 +21,8 @@ impl fmt::Display for Suspicion {
         match self {
             Self::Mark => f.write_str("another program has had this directory since: it left its mark of an orderly stop"),
             Self::MarkTaken => f.write_str(
-                "another program may have had this directory since: the mark of the last orderly stop is gone, and \
-                 checkpoints are not as that left them",
+                "another program may have had this directory since: the mark of the last orderly stop is gone or \
+                 damaged, and checkpoints are not as that left them",
             ),
             Self::Altered(files) => write!(
                 f,

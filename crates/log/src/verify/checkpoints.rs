@@ -1,10 +1,11 @@
 //! What the checkpoints of a log directory say of its partitions: as a start would take it, and held against what is there.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 
 use pagewire_disk::checkpoint::{
-    CLEANER_FILE, DAMAGE_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE,
+    CLEAN_MARK_FILE, CLEANER_FILE, DAMAGE_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE,
 };
 use pagewire_disk::{CheckpointError, CleanMark, Damage, Disk, OffsetCheckpoint};
 
@@ -38,6 +39,8 @@ pub(super) struct Checkpoints {
     cleaner_is_kafkas: bool,
     /// Somebody else may have compacted some.
     others_wrote: Option<Suspicion>,
+    /// What is wrong with the mark of an orderly stop.
+    damaged_mark: Option<Damage>,
     recovery_is_certain: bool,
     watermarks_are_certain: bool,
     starts_are_certain: bool,
@@ -99,8 +102,23 @@ impl Checkpoints {
             cleaner: cleaner.content.unwrap_or_default(),
             // Who serves the directory asked that when it took it.
             others_wrote: sums.others_wrote().filter(|_| !live).cloned(),
+            damaged_mark: sums.damaged_mark().cloned(),
             vouched,
         }
+    }
+
+    /// Whether the directory was left in order: there is a mark, and it is a good one.
+    pub(super) fn is_clean(&self, disk: &dyn Disk, dir: &Path) -> io::Result<bool> {
+        Ok(self.damaged_mark.is_none() && CleanMark::exists(disk, dir)?)
+    }
+
+    /// What is wrong with that mark.
+    pub(super) fn mark(&self, dir: &Path) -> Option<Finding> {
+        let damage = self.damaged_mark.as_ref()?;
+        let what = format!(
+            "{damage}: it does not vouch for an orderly stop, so the next start checks the logs as after a kill"
+        );
+        Some(Finding::new(Severity::Damage, dir.join(CLEAN_MARK_FILE), what, Fate::Removed))
     }
 
     /// What they say of one partition of a directory that was left in order, or was not. `setting`: whether its topic's settings

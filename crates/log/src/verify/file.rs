@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use pagewire_disk::checkpoint::EPOCH_CHECKPOINT_FILE;
+use pagewire_disk::checkpoint::{CLEAN_MARK_FILE, EPOCH_CHECKPOINT_FILE};
 
 use super::finding::{Fate, Finding, Severity};
 use super::job::{Job, Kept};
@@ -20,7 +20,7 @@ pub(super) fn verify(job: &mut Job<'_>, path: &Path, live: bool) -> io::Result<(
     match FileKind::parse(name) {
         Some((FileKind::Snapshot, offset)) => {
             let mut kept = Kept::default();
-            ProducersCheck::read(&**job.disk, dir, &[offset], &mut kept);
+            ProducersCheck::read(&**job.disk, dir, &[offset], live, &mut kept);
             kept.tell(job);
             Ok(())
         }
@@ -50,6 +50,10 @@ fn small(job: &Job<'_>, path: &Path, name: &str) -> Option<Finding> {
         return Some(Finding::new(Severity::Doubt, path, unknown, Fate::Stays));
     };
     let error = outcome.err()?;
-    let fate = if name == EPOCH_CHECKPOINT_FILE { Fate::Rebuilt } else { Fate::Renewed };
+    let fate = match name {
+        EPOCH_CHECKPOINT_FILE => Fate::Rebuilt,
+        CLEAN_MARK_FILE => Fate::Removed,
+        _ => Fate::Renewed,
+    };
     Some(Finding::new(Severity::Damage, path, small_file_trouble(&error), fate))
 }

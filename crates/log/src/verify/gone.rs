@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::checkpoints::Checkpoints;
 use super::finding::{Fate, Finding, Severity};
 use super::job::{Again, Job, KnownTopic, Topics};
-use crate::dir::{DirName, partition_dir, stray_of};
+use crate::dir::{DirName, future_of, partition_dir, stray_in};
 
 /// A file that only the first of several log directories has.
 pub(super) const METADATA: &str = "metadata.redb";
@@ -80,15 +80,14 @@ pub(super) fn tell(
     }
 }
 
-/// What stood at `path` and was set aside, with the way back.
+/// What lies beside `path` under its name and `-stray`, with the way back.
 fn set_aside(job: &Job<'_>, path: &Path) -> Option<String> {
     let (dir, name) = (path.parent()?, path.file_name()?.to_str()?);
     let DirName::Partition { topic, partition } = DirName::parse(name) else { return None };
-    let entries = job.disk.read_dir(dir).ok()?;
-    let stray = stray_of(dir, entries.iter().map(|entry| &*entry.name), (topic, partition))?;
+    let stray = stray_in(&**job.disk, dir, (topic, partition))?;
     Some(format!(
-        ". {} stood here, named the id of another topic in its {PARTITION_METADATA_FILE} and was set aside: if its records are \
-         this partition's, remove that file in it and give it its name back",
+        ". {} lies there, set aside as its {PARTITION_METADATA_FILE} names the id of another topic, or renamed by somebody: if its \
+         records are this partition's, remove that file in it and give it its name back",
         stray.display()
     ))
 }
@@ -111,14 +110,26 @@ impl Beside<'_, '_> {
         else {
             return false;
         };
-        let path = self.dir.join(partition_dir(topic, partition));
-        let is_away = || self.job.disk.exists(&path).is_ok_and(|exists| !exists);
-        if known.unmade || !is_away() {
+        if known.unmade || !self.is_away((topic, partition)) {
             return false;
         }
         let now = self.again.get_or_init(again).get(topic);
         let is_same = now.is_some_and(|now| now.id == known.id && !now.unmade);
-        is_same && self.here.places(now, partition) && is_away()
+        is_same && self.here.places(now, partition) && self.is_away((topic, partition))
+    }
+
+    /// Whether neither the partition's directory is here, nor one that is about to get its name: the metadata place a partition that
+    /// moves here before that. Looked for twice, as a listing may miss both while one becomes the other.
+    fn is_away(&self, name: (&str, i32)) -> bool {
+        let own = partition_dir(name.0, name.1);
+        let is_it = |entry: &str| {
+            entry == own || future_of(entry).is_some_and(|(topic, partition, _)| (topic, partition) == name)
+        };
+        let lacks = || {
+            let entries = self.job.disk.read_dir(self.dir);
+            entries.is_ok_and(|entries| !entries.iter().any(|entry| is_it(&entry.name)))
+        };
+        lacks() && lacks()
     }
 }
 

@@ -16,6 +16,7 @@ use super::checkpoints::{Checkpoints, meaning};
 use super::finding::{Fate, Finding, Severity};
 use super::gone::{self, METADATA};
 use super::job::Job;
+use super::missed::is_same_topic;
 use super::partition::{self, Known};
 use super::small_file_trouble;
 use crate::dir::{DirName, NOBODYS, SUMS_FILE, VOUCHED_FILE, is_one_bit_off};
@@ -49,10 +50,10 @@ const BOOTSTRAP: &str = "bootstrap.checkpoint";
 /// Checks the directory. `live`: a broker is serving it.
 pub(super) fn verify(job: &mut Job<'_>, dir: &Path, live: bool) -> io::Result<()> {
     meta_properties(job, dir);
-    let clean = CleanMark::exists(&**job.disk, dir)?;
     let (disk, mut findings) = (Arc::clone(job.disk), Vec::new());
     let checkpoints = Checkpoints::read(&*disk, dir, live, &mut findings);
-    for finding in findings {
+    let clean = checkpoints.is_clean(&*disk, dir)?;
+    for finding in checkpoints.mark(dir).into_iter().chain(findings) {
         job.found(finding);
     }
     damaged_places(job, dir);
@@ -77,7 +78,7 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, live: bool) -> io::Result<()
             _ if entry.name == NOBODYS => {}
             DirName::Partition { topic, partition } => {
                 seen.insert((topic.to_owned(), partition));
-                identity(job, &path, topic);
+                identity(job, &path, topic, live);
                 let known = checkpoints.known((topic, partition), setting(job, topic), clean, live);
                 match partition::verify(job, &path, &known) {
                     Ok(Some(log_end)) => checkpoints.compare(job, dir, (topic, partition), log_end, live),
@@ -110,7 +111,7 @@ pub(super) fn known(job: &Job<'_>, dir: &Path, name: &str, live: bool) -> Known 
         return Known { live, ..Known::default() };
     };
     let checkpoints = Checkpoints::read(&**job.disk, dir, live, &mut Vec::new());
-    let clean = CleanMark::exists(&**job.disk, dir).unwrap_or(false);
+    let clean = checkpoints.is_clean(&**job.disk, dir).unwrap_or(false);
     checkpoints.known((topic, partition), setting(job, topic), clean, live)
 }
 
@@ -141,9 +142,9 @@ pub(super) fn is_kafkas(disk: &dyn Disk, dir: &Path) -> bool {
 }
 
 /// The same of a partition that is checked by itself. Where there is nothing to compare it with, it says that.
-pub(super) fn identity_alone(job: &mut Job<'_>, dir: &Path, name: &str) {
+pub(super) fn identity_alone(job: &mut Job<'_>, dir: &Path, name: &str, live: bool) {
     let DirName::Partition { topic, .. } = DirName::parse(name) else { return };
-    identity(job, dir, topic);
+    identity(job, dir, topic, live);
     let Some(topics) = job.options.topics.filter(|_| !job.is_kafkas) else { return };
     let why = match topics.get(topic) {
         Some(known) if known.id.is_some() => return,
@@ -157,10 +158,14 @@ pub(super) fn identity_alone(job: &mut Job<'_>, dir: &Path, name: &str) {
 }
 
 /// The topic's id beside the one that the metadata knows.
-fn identity(job: &mut Job<'_>, dir: &Path, topic: &str) {
+fn identity(job: &mut Job<'_>, dir: &Path, topic: &str, live: bool) {
     let known = job.options.topics.and_then(|topics| topics.get(topic)).and_then(|topic| topic.id);
     let path = dir.join(PARTITION_METADATA_FILE);
     let (Some(known), Ok(Some(named))) = (known, PartitionMetadata::read(&**job.disk, &path)) else { return };
+    // It may have been deleted and made again meanwhile.
+    if live && named.topic_id != known && !(is_same_topic(job, dir) && names_still(job, &path, named)) {
+        return;
+    }
     if is_one_bit_off(named.topic_id, known) {
         let what = format!(
             "it names the topic id {}, which is {} with a flipped bit, as the metadata knows the topic of this name",
@@ -177,6 +182,10 @@ fn identity(job: &mut Job<'_>, dir: &Path, topic: &str) {
         );
         job.found(Finding::new(Severity::Damage, path, what, Fate::Stays));
     }
+}
+
+fn names_still(job: &Job<'_>, path: &Path, named: PartitionMetadata) -> bool {
+    matches!(PartitionMetadata::read(&**job.disk, path), Ok(Some(now)) if now == named)
 }
 
 /// The list of places that were found damaged.

@@ -105,8 +105,9 @@ fn verify_as(
         }
         Target::Partition => {
             let (dir, name) = (parent(path), path.file_name().and_then(|name| name.to_str()));
-            log_dir::identity_alone(&mut job, path, name.unwrap_or_default());
-            let known = log_dir::known(&job, dir, name.unwrap_or_default(), is_served(dir));
+            let live = is_served(dir);
+            log_dir::identity_alone(&mut job, path, name.unwrap_or_default(), live);
+            let known = log_dir::known(&job, dir, name.unwrap_or_default(), live);
             partition::verify(&mut job, path, &known)?;
         }
         Target::File => {

@@ -115,7 +115,7 @@ pub(super) fn verify(job: &mut Job<'_>, dir: &Path, known: &Known) -> io::Result
     name_others(&*disk, dir, &contents, (&|| given_out(&[]), &passes), &mut kept);
     metadata(job, dir, &mut kept);
     let mut epochs = EpochsCheck::read(&**job.disk, dir, known.live, &mut kept);
-    let mut producers = ProducersCheck::read(&**job.disk, dir, &contents.snapshots, &mut kept);
+    let mut producers = ProducersCheck::read(&**job.disk, dir, &contents.snapshots, known.live, &mut kept);
     let mut walked = Walked::new(lengths(job, dir, known, &mut kept), known.compaction);
     let (mut held, mut is_whole_walk) = (Held::new(dir, known), true);
     for (at, &base) in contents.bases.iter().enumerate() {

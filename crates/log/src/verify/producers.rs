@@ -34,11 +34,12 @@ pub(super) struct ProducersCheck {
 }
 
 impl ProducersCheck {
-    /// Reads the snapshots at these offsets.
-    pub(super) fn read(disk: &dyn Disk, dir: &Path, offsets: &[i64], kept: &mut Kept) -> Self {
+    /// Reads the snapshots at these offsets. `live`: a broker serves the log, and may be writing the newest, in place as Kafka does.
+    pub(super) fn read(disk: &dyn Disk, dir: &Path, offsets: &[i64], live: bool, kept: &mut Kept) -> Self {
         let mut this = Self::default();
         let mut newest_first = offsets.to_vec();
         newest_first.sort_unstable_by(|a, b| b.cmp(a));
+        let newest = newest_first.first().copied();
         for offset in newest_first {
             let path = names::path(dir, offset, names::SNAPSHOT);
             match ProducerSnapshot::read(disk, &path) {
@@ -47,6 +48,10 @@ impl ProducersCheck {
                 Err(SnapshotDamage::Io(error)) => {
                     let what = format!("it cannot be read: {error}");
                     kept.push(Finding::new(Severity::Damage, &path, what, Fate::Stays));
+                }
+                Err(damage) if live && newest == Some(offset) => {
+                    let what = format!("{damage}, unless the broker is writing it just then");
+                    kept.push(Finding::new(Severity::Doubt, &path, what, Fate::Removed));
                 }
                 Err(damage) => {
                     kept.push(Finding::new(Severity::Damage, &path, damage.to_string(), Fate::Removed));

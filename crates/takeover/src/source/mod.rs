@@ -12,11 +12,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pagewire_disk::checkpoint::{
-    CLEAN_MARK_FILE, CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE,
-    PARTITION_METADATA_FILE, RECOVERY_POINT_FILE,
+    CLEANER_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, META_PROPERTIES_FILE, PARTITION_METADATA_FILE,
+    RECOVERY_POINT_FILE,
 };
 use pagewire_disk::{
-    CheckpointError, Damage, Disk, MetaProperties, OffsetCheckpoint, OsDisk, PartitionMetadata, SharedLock,
+    CheckpointError, CleanMark, Damage, Disk, MetaProperties, OffsetCheckpoint, OsDisk, PartitionMetadata,
+    SharedLock,
 };
 use pagewire_log::DirName;
 use uuid::Uuid;
@@ -71,6 +72,9 @@ impl Source {
     /// Holds the directory still and reads what is about it.
     pub(crate) fn open(dir: &Path) -> Result<Self, ImportError> {
         let disk = OsDisk::new();
+        if !dir.is_dir() {
+            return Err(ImportError::NotKafkas(dir.to_path_buf()));
+        }
         let meta = MetaProperties::read(&disk, &dir.join(META_PROPERTIES_FILE));
         let meta = meta?.ok_or_else(|| ImportError::NotKafkas(dir.to_path_buf()))?;
         if fs::exists(dir.join(pagewire_metadata::FILE_NAME)).map_err(ImportError::at(dir))? {
@@ -79,11 +83,10 @@ impl Source {
             return Err(found(dir.to_path_buf()));
         }
         let still = SharedLock::acquire(dir)?;
-        let clean = disk.exists(&dir.join(CLEAN_MARK_FILE)).map_err(ImportError::at(dir))?;
         let mut source = Self {
             dir: dir.to_path_buf(),
             meta,
-            clean,
+            clean: false,
             checkpoints: Checkpoints::default(),
             partitions: Vec::new(),
             aside: Vec::new(),
@@ -91,6 +94,7 @@ impl Source {
             notes: Vec::new(),
             _still: still,
         };
+        source.clean = source.is_clean(&disk)?;
         source.checkpoints = Checkpoints {
             recovery: source.checkpoint(&disk, RECOVERY_POINT_FILE)?,
             log_start: source.checkpoint(&disk, LOG_START_FILE)?,
@@ -104,6 +108,19 @@ impl Source {
     /// Whether the metadata log lies here.
     pub(crate) fn has_metadata(&self) -> bool {
         self.dir.join(kraft::DIR).is_dir()
+    }
+
+    /// Whether a mark of an orderly stop is there, and is one.
+    fn is_clean(&mut self, disk: &dyn Disk) -> Result<bool, ImportError> {
+        match CleanMark::read(disk, &self.dir) {
+            Ok(left_by) => Ok(left_by.is_some()),
+            Err(CheckpointError::Damaged { damage: Damage::Empty, .. }) => Ok(true),
+            Err(error) if error.is_damage() => {
+                self.notes.push(format!("{error}; it is taken over as after a kill"));
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Kafka makes its checkpoints empty and fills them later; without one, partitions are looked at from their start.

@@ -25,8 +25,8 @@ const TOLD_MAX: usize = 32;
 const TOLD_BYTES_MAX: usize = 12 << 10;
 /// Names of partitions are shorter.
 const SERVED_BYTES_MAX: usize = 4 << 10;
-/// Bytes of such a line.
-const LINE_MAX: usize = 400;
+/// Bytes of such a line: one names up to two commands, and the paths in them.
+const LINE_MAX: usize = 1000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -12,6 +12,7 @@ use pagewire_zcopy::FileRange;
 
 use super::wanted::Wanted;
 use crate::{
+    clock::now_ms,
     cluster::{Image, PartitionEntry},
     config::BrokerConfig,
     lanes::Lane,
@@ -243,7 +244,7 @@ fn failed(partition: &Partition, error: &ReadError) -> Answer {
         }
         ReadError::Io(_) => ErrorCode::KafkaStorageError,
     };
-    partition.note_unreadable(error);
+    partition.note_unreadable(error, now_ms());
     Answer::failed(code)
 }
 

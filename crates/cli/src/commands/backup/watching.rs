@@ -18,7 +18,8 @@ pub(in crate::commands) struct Watching {
 impl Watching {
     /// How far it is.
     pub(in crate::commands) fn show(&mut self, progress: &Progress) {
-        let line = self.line.get_or_insert_with(|| Line::new(true, Some(progress.bytes_total)));
+        let line = || Line::new(true, Some(progress.bytes_total)).beginning_at(progress.bytes);
+        let line = self.line.get_or_insert_with(line);
         let message = format!("{}/{} logs  {}", progress.logs, progress.logs_total, progress.now);
         // What there is to do is known only after the first words.
         line.set_of(progress.bytes, progress.bytes_total, &message);

@@ -7,25 +7,59 @@ mod settings;
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use pagewire_takeover::{Depth, How, ImportError, Options, Report, import};
+use pagewire_disk::Pasted;
+use pagewire_takeover::{Depth, How, ImportError, Options, Report, import, unfinished};
 
+use super::backup::resumed;
+use super::stop;
+use crate::Stopped;
 use crate::args::import::{ImportArgs, Verify};
 use crate::output::progress::Progress;
-use crate::output::{Format, Out};
+use crate::output::{Format, Out, complain};
 use properties::Properties;
 use settings::Tables;
 
 /// More threads than this only wait for the disk.
 const THREADS_MAX: usize = 8;
 
-/// Does it.
-pub(crate) fn run(args: &ImportArgs) -> anyhow::Result<()> {
+/// Does it. A signal ends the process as a kill would: nothing that was begun is ever served.
+pub(crate) async fn run(args: ImportArgs) -> anyhow::Result<()> {
+    let (stop, to) = (stop::on_signal()?, args.to.clone());
+    let shown = Arc::new(Progress::new(true, Some(0)));
+    let line = Arc::clone(&shown);
+    let work = tokio::task::spawn_blocking(move || work(&args, &line));
+    tokio::select! {
+        done = work => done.unwrap_or_else(resumed),
+        () = stop.cancelled() => {
+            shown.clear();
+            for to in &to {
+                tell_left(to);
+            }
+            Err(Stopped.into())
+        }
+    }
+}
+
+/// What an import that is stopped leaves beside `to`.
+fn tell_left(to: &Path) {
+    match unfinished(to) {
+        Some(left) => complain(format_args!(
+            "stopped: {} is unfinished and not served. The next import to {} clears it first; without one, remove it",
+            left.display(),
+            Pasted(to)
+        )),
+        None => complain(format_args!("stopped: nothing unfinished is left beside {}", to.display())),
+    }
+}
+
+fn work(args: &ImportArgs, shown: &Progress) -> anyhow::Result<()> {
     let files = args.config.iter().map(|file| Properties::read(file)).collect::<anyhow::Result<Vec<_>>>()?;
     let options = options(args, &files)?;
-    let shown = Progress::new(true, Some(0));
     let report = import(&options, &Tables::under(files.first()), &|progress| {
         shown.set_of(progress.done, progress.total, progress.what);
     });

@@ -8,13 +8,14 @@ use pagewire_disk::checkpoint::{META_PROPERTIES_FILE, format_id};
 use pagewire_disk::{MetaProperties, OsDisk};
 use pagewire_log::DirName;
 use pagewire_log::verify::{Fate, Finding, KnownTopic, Severity, Topics};
-use pagewire_metadata::model::LogDirsRecord;
 use uuid::Uuid;
 
+use super::whose::Known;
 use crate::output::units::several;
 
-/// One for each directory that has partitions, by the `topics`, and is neither among the `checked` ones nor where it was served.
-pub(super) fn findings(topics: &Topics, served: &LogDirsRecord, checked: &[PathBuf]) -> Vec<Finding> {
+/// One for each directory that has partitions, by the `topics`, and is neither among the `checked` ones nor where any node served
+/// it. Which node's they are is asked of none of their own files: one that is damaged says nothing of the others.
+pub(super) fn findings(topics: &Topics, known: &Known, checked: &[PathBuf]) -> Vec<Finding> {
     let here: HashSet<Uuid> = checked.iter().filter_map(|dir| id_of(dir)).collect();
     let mut partitions: BTreeMap<Uuid, u64> = BTreeMap::new();
     for KnownTopic { homes, .. } in topics.values().filter(|topic| !topic.unmade) {
@@ -23,7 +24,7 @@ pub(super) fn findings(topics: &Topics, served: &LogDirsRecord, checked: &[PathB
         }
     }
     let away = |(id, count): (Uuid, u64)| {
-        let paths: Vec<&Path> = served.paths_of(id).map(Path::new).collect();
+        let paths: Vec<&Path> = known.paths_of(id).collect();
         let is_away = !paths.iter().any(|path| is_there(path, id));
         is_away.then(|| finding(id, paths.first().copied(), count))
     };

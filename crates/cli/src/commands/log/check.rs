@@ -1,45 +1,20 @@
-//! `pagewire log check`: tells each finding as it comes, but those that fold (`folded`) at the end, and sums up.
+//! `pagewire log check`: reads all, has what is found [told](super::telling), and sums up.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use pagewire_disk::{Disk, OsDisk};
-use pagewire_log::verify::{Again, Event, Fate, Finding, Onward, Severity, Tally, VerifyOptions, verify};
+use pagewire_log::verify::{Again, Event, Severity, Tally, VerifyOptions, verify};
 use serde::Serialize;
 
-use super::folded::Folded;
-use super::named::Named;
+use super::named::{Named, cannot};
+use super::telling::Telling;
 use super::topics::{self, Beside};
 use crate::args::log::CheckArgs;
-use crate::output::progress::Progress;
+use crate::commands::stop;
 use crate::output::units::{bytes, count, several};
 use crate::output::{Format, Out};
-
-/// A finding for programs.
-#[derive(Serialize)]
-struct Line<'a> {
-    severity: &'static str,
-    path: &'a Path,
-    position: Option<u64>,
-    offset: Option<i64>,
-    /// Of records that are damaged or missing: where good ones go on, null if none follow. Not there of anything else.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_offset: Option<NextOffset>,
-    what: &'a str,
-    fate: &'static str,
-    /// Where the log ends afterwards, if it is cut.
-    ends_at: Option<i64>,
-    /// When what it tells of was last written to, in milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    time_ms: Option<i64>,
-    /// How many it stands for.
-    count: u64,
-}
-
-/// Where good records go on; none if none follow.
-#[derive(Serialize)]
-struct NextOffset(Option<i64>);
 
 /// The last line for programs.
 #[derive(Serialize)]
@@ -59,85 +34,54 @@ struct Counts {
     notes: u64,
 }
 
-/// Checks all of the paths. An error, and so exit code 1, if anything is damaged.
+/// Checks all of the paths. An error, and so exit code 1, if anything is damaged, or cannot be read.
 pub(super) async fn run(args: &CheckArgs, format: Format) -> anyhow::Result<()> {
     // What is checked holds few files open; recovery, which is rehearsed, some more.
     let _ = pagewire_broker::raise_descriptor_limit();
     let disk: Arc<dyn Disk> = Arc::new(OsDisk::new());
-    let Named { paths, strangers } = Named::of(&*disk, &args.paths)?;
+    let Named { paths, strangers, mut failures } = Named::of(&*disk, &args.paths)?;
     let Beside { topics, findings } = topics::beside(&paths).await;
     let again = || topics::again(&paths);
-    let (mut out, mut sum) = (Out::new(), Tally::default());
+    let mut sum = Tally::default();
     let total = paths.iter().map(|path| size_of(&*disk, path, 0)).sum();
-    let progress = Progress::new(true, Some(total));
+    let telling = Telling::new(format, total);
+    telling.end_on(&stop::on_signal()?);
     let options = VerifyOptions {
         deep: args.deep,
         topics: Some(&topics),
         again: Some(Again(&again)),
         ..VerifyOptions::default()
     };
-    let (mut done, mut told, mut folded) = (0, Ok(()), Folded::default());
     for finding in findings {
         sum.count(&finding);
-        tell(finding, format, &mut folded, &mut out)?;
+        telling.tell(finding)?;
     }
+    let (mut done, mut told) = (0, Ok(()));
     for path in &paths {
         let tally = verify(&disk, path, options, &mut |event| match event {
             Event::Read { path, bytes } => {
                 done += bytes;
-                progress.set(done, short(path));
+                telling.is_at(done, short(path));
             }
             // A reader that went away hears no more.
             Event::Found(finding) if told.is_ok() && !(args.quiet && finding.severity == Severity::Note) => {
-                told = progress.aside(|| tell(finding, format, &mut folded, &mut out));
+                told = telling.tell(finding);
             }
             Event::Found(_) => {}
         });
-        sum.add(&tally.with_context(|| format!("{} cannot be checked", path.display()))?);
+        match tally {
+            Ok(tally) => sum.add(&tally),
+            Err(error) => telling.beside(|| failures.note(cannot(path, error), "")),
+        }
     }
-    progress.clear();
     told?;
-    folded.lines().try_for_each(|line| out.line(line))?;
+    let mut out = telling.end()?;
     sum_up(&sum, format, args.quiet, &mut out)?;
     if sum.damage > 0 {
         bail!("{} damaged", count(sum.damage));
     }
+    failures.end()?;
     strangers.map_or(Ok(()), Err)
-}
-
-/// Programs hear of each finding, people of all of one cause at the end.
-fn tell(finding: Finding, format: Format, folded: &mut Folded, out: &mut Out) -> anyhow::Result<()> {
-    match format {
-        Format::Json => out.json_line(&line(&finding))?,
-        Format::Table => folded.keep(dated(finding)).map_or(Ok(()), |finding| out.line(finding))?,
-    }
-    out.flush()
-}
-
-/// For people a time is in the words.
-fn dated(finding: Finding) -> Finding {
-    let time = finding.time_ms.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    let Some(time) = time else { return finding };
-    Finding { what: format!("{}; it was last written to at {time}", finding.what), ..finding }
-}
-
-fn line(finding: &Finding) -> Line<'_> {
-    let Finding { severity, path, position, offset, onward, what, fate, time_ms, count } = finding;
-    Line {
-        severity: severity.name(),
-        path,
-        position: *position,
-        offset: *offset,
-        next_offset: onward.map(|onward| match onward {
-            Onward::At(offset) => NextOffset(Some(offset)),
-            Onward::Nowhere => NextOffset(None),
-        }),
-        what,
-        fate: fate.name(),
-        ends_at: if let Fate::Cut { offset } = fate { Some(*offset) } else { None },
-        time_ms: *time_ms,
-        count: *count,
-    }
 }
 
 fn sum_up(sum: &Tally, format: Format, quiet: bool, out: &mut Out) -> anyhow::Result<()> {

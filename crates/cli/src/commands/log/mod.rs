@@ -7,6 +7,7 @@ mod folded;
 mod named;
 mod online;
 mod special;
+mod telling;
 mod topics;
 mod whose;
 

@@ -4,13 +4,13 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use pagewire_disk::Disk;
 use pagewire_log::verify::is_of_a_log;
 use pagewire_metadata::FILE_NAME;
 
 use super::special::special;
 use crate::Usage;
+use crate::commands::failures::Failures;
 use crate::output::complain;
 
 /// What can be named.
@@ -23,31 +23,38 @@ pub(super) struct Named {
     pub(super) paths: Vec<PathBuf>,
     /// Said once the others were checked.
     pub(super) strangers: Option<anyhow::Error>,
+    /// What cannot be looked at.
+    pub(super) failures: Failures,
 }
 
 impl Named {
     /// Tells them apart. An error if nothing is left to check.
     pub(super) fn of(disk: &dyn Disk, given: &[PathBuf]) -> anyhow::Result<Self> {
-        let (mut paths, mut strangers) = (Vec::new(), Vec::new());
+        let (mut paths, mut strangers, mut failures) = (Vec::new(), Vec::new(), Failures::of(given.len()));
         for path in given {
-            let cannot = || format!("{} cannot be checked", path.display());
-            let whole = whole(path).with_context(cannot)?;
-            match stranger(disk, &whole).with_context(cannot)? {
-                None => paths.push(whole),
-                Some(what) => strangers.push(format!("{} is {what}", path.display())),
+            match whole(path).and_then(|whole| Ok((stranger(disk, &whole)?, whole))) {
+                Ok((None, whole)) => paths.push(whole),
+                Ok((Some(what), _)) => strangers.push(format!("{} is {what}", path.display())),
+                Err(error) => failures.note(cannot(path, error), ""),
             }
         }
-        if strangers.is_empty() {
-            return Ok(Self { paths, strangers: None });
-        }
-        let named = format!("{}. {TAKEN}", strangers.join("; "));
+        let strangers = (!strangers.is_empty()).then(|| format!("{}. {TAKEN}", strangers.join("; ")));
         if paths.is_empty() {
-            return Err(Usage(named).into());
+            failures.end()?;
+            return Err(Usage(strangers.unwrap_or_default()).into());
         }
-        // Somebody waits for the others meanwhile.
-        complain(format_args!("not checked: {named}"));
-        Ok(Self { paths, strangers: Some(Usage("not all of it was checked".to_owned()).into()) })
+        if let Some(named) = &strangers {
+            // Somebody waits for the others meanwhile.
+            complain(format_args!("not checked: {named}"));
+        }
+        let strangers = strangers.map(|_| Usage("not all of it was checked".to_owned()).into());
+        Ok(Self { paths, strangers, failures })
     }
+}
+
+/// Of a path that cannot be read.
+pub(super) fn cannot(path: &Path, error: std::io::Error) -> anyhow::Error {
+    anyhow::Error::new(error).context(format!("{} cannot be checked", path.display()))
 }
 
 /// The path from the root on: what is above it is looked at as well, and what is said of it works from anywhere.

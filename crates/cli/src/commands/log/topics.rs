@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use pagewire_disk::checkpoint::META_PROPERTIES_FILE;
-use pagewire_disk::{Disk, LockLook, MemoryDisk, MetaProperties, OpenMode, OsDisk, look_at_lock, read_small};
+use pagewire_disk::{Disk, LockLook, MemoryDisk, OpenMode, OsDisk, look_at_lock, read_small};
 use pagewire_log::verify::{Fate, Finding, KnownTopic, Severity, Topics};
-use pagewire_metadata::model::{ConfigScope, LogDirsRecord};
+use pagewire_metadata::model::ConfigScope;
 use pagewire_metadata::{Catalog, EmbeddedStore, FILE_NAME, OpenError, SystemClock};
 use pagewire_takeover::cleanup_policies;
 use tokio::runtime::Handle;
@@ -43,11 +43,11 @@ pub(super) async fn beside(paths: &[PathBuf]) -> Beside {
         match of(dir).await {
             Ok(found) => {
                 is_anywhere |= found.is_some();
-                let Some(Found { topics, served, whose }) = found else { continue };
+                let Some(Found { topics, whose }) = found else { continue };
                 // Who names a partition asks of nothing else.
-                if paths.iter().any(|path| path == dir) {
-                    beside.findings.extend(away::findings(&topics, &served, paths));
-                    beside.findings.extend(identities(whose.as_ref(), dir, paths));
+                if let Some(whose) = whose.filter(|_| paths.iter().any(|path| path == dir)) {
+                    beside.findings.extend(away::findings(&topics, &whose, paths));
+                    beside.findings.extend(identities(&whose, dir, paths));
                 }
                 beside.topics.extend(topics);
             }
@@ -94,19 +94,14 @@ fn finding(severity: Severity, dir: &Path, what: &str) -> Finding {
 /// What metadata says.
 struct Found {
     topics: Topics,
-    /// Where log directories were served.
-    served: LogDirsRecord,
     /// Whose log directories it knows; not of Kafka's.
     whose: Option<Known>,
 }
 
 /// What is wrong with whose directories these are, by the metadata in `home`. Those with metadata of their own are for that.
-fn identities(whose: Option<&Known>, home: &Path, paths: &[PathBuf]) -> Vec<Finding> {
+fn identities(whose: &Known, home: &Path, paths: &[PathBuf]) -> Vec<Finding> {
     let is_for_it = |path: &&PathBuf| *path == home || !path.join(FILE_NAME).exists();
-    let found = |known: &Known| {
-        paths.iter().filter(is_for_it).filter_map(|path| known.finding(path, path == home)).collect()
-    };
-    whose.map(found).unwrap_or_default()
+    paths.iter().filter(is_for_it).filter_map(|path| whose.finding(path, path == home)).collect()
 }
 
 /// What the log directory `dir` says, if it has metadata.
@@ -124,17 +119,13 @@ async fn of(dir: &Path) -> anyhow::Result<Option<Found>> {
         unmade: false,
     };
     let mut topics: Topics = kafkas.into_iter().map(|(name, policy)| (name, known(policy))).collect();
-    let (mut served, mut whose) = (LogDirsRecord::default(), None);
+    let mut whose = None;
     if let Some(bytes) = ours_is_here {
         let catalog = opened(&bytes)?;
         topics.extend(ours(&catalog).await?);
         whose = Some(known_by(&catalog).await?);
-        // Whose directory it is, it says itself; where it does not, nothing more is known of others.
-        if let Ok(Some(meta)) = MetaProperties::read(&OsDisk::new(), &dir.join(META_PROPERTIES_FILE)) {
-            served = catalog.log_dirs(meta.node_id).await.context("log directories")?.0;
-        }
     }
-    Ok(Some(Found { topics, served, whose }))
+    Ok(Some(Found { topics, whose }))
 }
 
 async fn known_by(catalog: &Catalog) -> anyhow::Result<Known> {

@@ -67,8 +67,13 @@ impl Known {
         })
     }
 
+    /// Where the directory of this id was served, by whichever node.
+    pub(super) fn paths_of(&self, id: Uuid) -> impl Iterator<Item = &Path> {
+        self.served.iter().flat_map(move |(_, served)| served.paths_of(id)).map(Path::new)
+    }
+
     fn knows(&self, id: Uuid) -> bool {
-        self.served.iter().any(|(_, served)| served.paths_of(id).next().is_some())
+        self.paths_of(id).next().is_some()
     }
 
     fn id_at(&self, dir: &Path) -> Option<Uuid> {

@@ -37,8 +37,12 @@ impl Known {
     /// Reads all of it. Nothing is changed; whether the last stop was an orderly one is not asked yet.
     pub(super) fn read(disk: &dyn Disk, dir: &Path, notices: &mut Vec<Notice>) -> Result<Self, LogDirError> {
         let mut sums = Sums::read(disk, dir, notices)?;
+        let mark = || dir.join(CLEAN_MARK_FILE);
         if sums.lost_mark() {
-            notices.push(Notice::MarkLost { path: dir.join(CLEAN_MARK_FILE) });
+            notices.push(Notice::MarkLost { path: mark() });
+        }
+        if let Some(damage) = sums.damaged_mark() {
+            notices.push(Notice::MarkDamaged { path: mark(), damage: damage.clone() });
         }
         let (checkpoints, written) = Checkpoints::read(disk, dir, &mut sums, notices)?;
         let cleaning = Cleaning::read(disk, dir, &mut sums, notices)?;
@@ -54,12 +58,13 @@ impl Known {
     /// Why there was no mark of an orderly stop, where that is no sign of a kill.
     pub(super) fn unmarked(&self, disk: &dyn Disk, dir: &Path) -> Option<Unmarked> {
         let noted = restored::take(disk, dir);
-        let unmarked = noted.or_else(|| self.sums.lost_mark().then_some(Unmarked::MarkRemoved));
+        let lost_mark = self.sums.lost_mark() || self.sums.damaged_mark().is_some();
+        let unmarked = noted.or_else(|| lost_mark.then_some(Unmarked::MarkLost));
         unmarked.filter(|_| !self.evidence.clean)
     }
 
     /// Takes the mark of the last stop away, for the directory is about to be written; `evidence` says whether there
-    /// was one. What holds no longer where somebody else had the directory goes before it.
+    /// was one that vouches for it. What holds no longer where somebody else had the directory goes before it.
     pub(super) fn take_over(
         &mut self,
         disk: &dyn Disk,
@@ -73,7 +78,8 @@ impl Known {
             forget_compaction(disk, found, why, threads, notices);
         }
         self.sums.settle(disk, dir)?;
-        self.evidence.clean = CleanMark::take(disk, dir).map_err(LogDirError::at(dir))?;
+        let is_marked = CleanMark::take(disk, dir).map_err(LogDirError::at(dir))?;
+        self.evidence.clean = is_marked && self.sums.damaged_mark().is_none();
         Ok(())
     }
 

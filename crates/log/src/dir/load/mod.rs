@@ -94,7 +94,7 @@ impl LockedDir {
         let absent = gone::absent(&evidence.checkpoints, &names, settings);
         let gone = gone::of_absent(&absent);
         let mut sorted = Sorted::default();
-        sorted.miss(&absent, (path.as_path(), self.home.as_path()), &evidence, &mut report);
+        sorted.miss(&absent, &*disk, (path.as_path(), self.home.as_path()), &evidence, &mut report);
         for (found, (outcome, notices)) in found.into_iter().zip(outcomes) {
             report.notices.extend(notices);
             sorted.add(found, outcome, &evidence, &mut report);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use pagewire_disk::Disk;
 use uuid::Uuid;
 
 use super::report::{FailedLog, LoadReport, LoadedLog};
@@ -12,7 +13,7 @@ use crate::dir::checkpoints::Checkpoints;
 use crate::dir::evidence::{Evidence, Unopened};
 use crate::dir::gone;
 use crate::dir::names::partition_dir;
-use crate::dir::stray::Stray;
+use crate::dir::stray::{Stray, stray_of};
 use crate::dir::table::{Entry, Table};
 use crate::{LogError, RecoveryReport};
 
@@ -75,6 +76,7 @@ impl Sorted {
     pub(super) fn miss(
         &mut self,
         absent: &BTreeMap<(String, i32), i64>,
+        disk: &dyn Disk,
         (dir, home): (&Path, &Path),
         known: &Evidence,
         report: &mut LoadReport,
@@ -82,10 +84,13 @@ impl Sorted {
         for (topic, partition) in absent.keys() {
             self.carried.carry_gone(&known.checkpoints, topic, *partition, known.clean);
         }
-        for (topic, partition) in gone::of_absent(absent).keys() {
+        let gone = gone::of_absent(absent);
+        let entries = if gone.is_empty() { Vec::new() } else { disk.read_dir(dir).unwrap_or_default() };
+        for (topic, partition) in gone.keys() {
             let path = dir.join(partition_dir(topic, *partition));
-            // What is set aside the checkpoints forget.
-            let error = LogError::Gone { path, home: home.to_path_buf(), stray: None };
+            // What a start sets aside the checkpoints forget: this was renamed by somebody.
+            let stray = stray_of(dir, entries.iter().map(|entry| entry.name.as_str()), (topic, *partition));
+            let error = LogError::Gone { path, home: home.to_path_buf(), stray };
             report.failed.push(FailedLog { topic: topic.clone(), partition: *partition, error });
         }
     }

@@ -10,7 +10,7 @@ use pagewire_disk::{DirEntry, DiskFile, Space};
 
 use super::*;
 use crate::clean::tests::life::Chance;
-use crate::verify::{Onward, verify_beside};
+use crate::verify::{Again, KnownTopic, Onward, Topics, verify_beside};
 use crate::{Cleaner, CleanerLimits, Throttle};
 
 /// What happens before a step.
@@ -342,4 +342,68 @@ fn a_checkpoint_that_is_damaged_under_the_broker_makes_no_loss_a_doubt() {
     assert_eq!(of("compacted-0"), Some(Severity::Damage), "{found:?}");
     assert_eq!(of("recovery-point-offset-checkpoint"), Some(Severity::Damage), "{found:?}");
     assert_eq!(found.len(), 2, "{found:?}");
+}
+
+/// The metadata place a partition here that moves here, then it leaves the directory where it was, then it gets its name here.
+#[test]
+fn a_partition_that_moves_here_is_not_missed_before_it_has_its_name() {
+    let world = World::new().knows("a", A);
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 3);
+    dir.write_checkpoints().expect("written");
+    world.put("metadata.redb", b"");
+    let known = KnownTopic { id: Some(A), homes: vec![None], ..KnownTopic::default() };
+    let placed = Topics::from([("a".to_owned(), known)]);
+    let again = || placed.clone();
+    let missed = || {
+        let options =
+            VerifyOptions { topics: Some(&placed), again: Some(Again(&again)), ..VerifyOptions::default() };
+        let tally = verify_beside(&world.disk, root(), options, &mut |_| {}).expect("checked");
+        tally.damage > 0
+    };
+    assert!(!missed());
+    let coming = path(&format!("a-0.{}-future", A.simple()));
+    world.disk.rename(&path("a-0"), &coming).expect("not named yet");
+    assert!(!missed());
+    world.disk.remove_dir_all(&coming).expect("gone");
+    assert!(missed());
+}
+
+/// A broker writes a snapshot of producers in its place, as Kafka does.
+#[test]
+fn the_newest_snapshot_may_be_half_written_beside_the_broker_and_an_older_one_may_not() {
+    let world = World::new().knows("a", A);
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 20);
+    let names = world.disk.read_dir(&path("a-0")).expect("listed");
+    let snapshots: Vec<_> = names.iter().filter(|entry| entry.name.ends_with(".snapshot")).collect();
+    let [older, .., newest] = snapshots.as_slice() else { panic!("{names:?}") };
+    let with_nothing_in = |name: &str| {
+        let file = path(&format!("a-0/{name}"));
+        let whole = pagewire_disk::read_small(&*world.disk, &file, 1 << 20).expect("read").expect("there");
+        world.put(format!("a-0/{name}"), b"");
+        let told: Vec<_> = beside(&world.disk).iter().map(|finding| finding.severity).collect();
+        world.put(format!("a-0/{name}"), &whole);
+        told
+    };
+    assert_eq!(with_nothing_in(&newest.name), [Severity::Doubt]);
+    assert_eq!(with_nothing_in(&older.name), [Severity::Damage]);
+}
+
+#[test]
+fn a_topic_that_was_made_again_during_the_check_has_another_id_and_no_damage() {
+    let world = World::new().knows("a", A);
+    let (dir, _) = world.open();
+    append(&world.create(&dir, "a", 0), 3);
+    let of = |id| {
+        let known = KnownTopic { id: Some(id), ..KnownTopic::default() };
+        Topics::from([("a".to_owned(), known)])
+    };
+    let damage = |then: Uuid, now: Uuid| {
+        let (topics, again) = (of(then), || of(now));
+        let options =
+            VerifyOptions { topics: Some(&topics), again: Some(Again(&again)), ..VerifyOptions::default() };
+        verify_beside(&world.disk, root(), options, &mut |_| {}).expect("checked").damage
+    };
+    assert_eq!((damage(A, A), damage(B, A), damage(B, B)), (0, 0, 1));
 }

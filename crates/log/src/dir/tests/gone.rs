@@ -510,3 +510,27 @@ fn what_names_another_topic_is_named_by_a_check_and_where_it_was_set_aside_by_wh
     let (dir, _) = world.open();
     assert_eq!(dir.get("a", 0).expect("served").marks().log_end, 3);
 }
+
+/// Somebody had it set aside by hand, while no broker served it.
+#[test]
+fn what_was_renamed_to_a_stray_is_named_by_whoever_misses_it() {
+    for name in ["a-0-stray", "a-0.0123456789abcdef0123456789abcdef-stray"] {
+        let world = World::new().knows("a", A);
+        let (dir, _) = world.open();
+        append(&world.create(&dir, "a", 0), 3);
+        append(&world.create(&dir, "a", 1), 3);
+        dir.close_clean(0);
+        drop(dir);
+        world.disk.rename(&path("a-0"), &path(name)).expect("renamed");
+        world.put("metadata.redb", b"");
+        let placed = KnownTopic { id: Some(A), homes: vec![None; 2], ..KnownTopic::default() };
+        let told = found(&world, Some(&Topics::from([("a".to_owned(), placed)])));
+        assert!(told.iter().any(|one| one.path == path("a-0") && one.what.contains(name)), "{told:?}");
+        let (dir, report) = world.open();
+        let [failed] = report.failed.as_slice() else { panic!("{:?}", report.failed) };
+        let way = "If its records are this partition's";
+        for said in [failed.error.to_string(), dir.gone_error("a", 0).to_string()] {
+            assert!(said.contains(name) && said.contains(way), "{said}");
+        }
+    }
+}

@@ -286,6 +286,44 @@ fn a_mark_that_is_taken_away_takes_no_evidence_with_it() {
     assert_eq!(knows_the_loss(&world).len(), 0, "once");
 }
 
+/// What is no mark of anybody's.
+const DAMAGED_MARKS: [&[u8]; 5] =
+    [b"", &[0; 31], b"garbage", br#"{"version":0,"brokerEpoch":-3}"#, br#"{"version":0,"brokerEpoch":"#];
+
+#[test]
+fn a_mark_that_is_damaged_is_called_that_and_takes_no_evidence_with_it() {
+    for bytes in DAMAGED_MARKS {
+        let world = cut_between_two_batches();
+        world.put(CLEAN_MARK_FILE, bytes);
+        let told = found(&world, None);
+        let mark = told.iter().find(|finding| finding.path.ends_with(CLEAN_MARK_FILE));
+        let mark = mark.unwrap_or_else(|| panic!("{told:?}"));
+        assert_eq!((mark.severity, mark.fate), (Severity::Damage, Fate::Removed), "{mark}");
+        let said = knows_the_loss(&world);
+        assert!(said.len() == 1 && said[0].contains("is damaged"), "{said:?}");
+        assert!(said[0].contains("checked as after a kill"), "{said:?}");
+        assert_eq!(knows_the_loss(&world).len(), 0, "once");
+    }
+}
+
+#[test]
+fn a_damaged_mark_that_we_did_not_leave_is_anothers() {
+    for bytes in DAMAGED_MARKS {
+        let world = cut_between_two_batches();
+        let (dir, _) = world.open();
+        drop(dir);
+        world.put(CLEAN_MARK_FILE, bytes);
+        let (_, report) = world.open();
+        let said = notices(&report).concat();
+        assert!(said.contains("another program has had this directory"), "{said}");
+        assert_eq!(
+            (report.clean, said.contains("is damaged")),
+            (bytes.is_empty(), !bytes.is_empty()),
+            "{said}"
+        );
+    }
+}
+
 #[test]
 fn a_damaged_checkpoint_takes_no_evidence_with_it_where_nobody_else_can_have_been() {
     for file in ["recovery-point-offset-checkpoint", "replication-offset-checkpoint", CLEANER_FILE] {

@@ -341,8 +341,12 @@ fn why_there_is_no_mark_of_an_orderly_stop_is_told_where_it_was_no_kill_and_excu
 
     let world = stopped(true);
     world.disk.remove_file(&path(CLEAN_MARK_FILE)).expect("removed");
-    assert_eq!(opened(&world), (false, Some(Unmarked::MarkRemoved), true));
+    assert_eq!(opened(&world), (false, Some(Unmarked::MarkLost), true));
     assert_eq!(opened(&world), (false, None, true), "killed since");
+
+    let world = stopped(true);
+    world.put(CLEAN_MARK_FILE, b"garbage");
+    assert_eq!(opened(&world), (false, Some(Unmarked::MarkLost), true));
 
     let world = stopped(true);
     note_restored(&*world.disk, root()).expect("noted");

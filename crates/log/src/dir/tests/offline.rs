@@ -3,7 +3,7 @@
 use std::io;
 
 use pagewire_disk::checkpoint::CLEAN_MARK_FILE;
-use pagewire_disk::{Call, Errno, FailingDisk, Fault, ForgettingDisk, When};
+use pagewire_disk::{Call, Errno, FailingDisk, Fault, ForgettingDisk, OsDisk, When};
 
 use super::*;
 use crate::dir::CreateError;
@@ -273,4 +273,59 @@ fn a_segment_that_was_rolled_and_removed_in_order_is_not_missed() {
     dir.unlink_due(1 << 50).expect("unlinked");
     dir.look();
     assert!(log.sync().is_ok() && log.offline().is_none() && !world.has(format!("a-0/{active:020}.log")));
+}
+
+/// On the machine's own disk, where a file has a number whatever its name.
+fn on_os_disk() -> (tempfile::TempDir, LogDir, Arc<Log>) {
+    let place = tempfile::tempdir().expect("a directory");
+    let world = World::on(Arc::new(OsDisk::new())).knows("a", A);
+    let settings = world.settings("a").expect("known");
+    let known = |_: &str, _| Some(settings.clone());
+    let opened =
+        LogDir::open(Arc::clone(&world.disk), &place.path().join("data"), &options(), &known, &|_| {});
+    let (dir, _) = opened.expect("opened");
+    let log = dir.create("a", 0, &settings, 0).expect("made");
+    append(&log, 1);
+    (place, dir, log)
+}
+
+/// Whether the log takes no writes since a look, why, and that the command in it brings back what was moved.
+fn moved_and_brought_back(dir: &LogDir, log: &Log, file: &Path) {
+    dir.look();
+    let why = log.offline().expect("offline").reason;
+    assert!(why.contains("was moved away to") && dir.offline().is_none(), "{why}");
+    assert!(reads_all(log), "what is open can be read");
+    let command = why.split('`').nth(1).expect("a command");
+    let done = std::process::Command::new("sh").args(["-c", command]).status().expect("run");
+    assert!(done.success() && file.exists(), "{why}");
+}
+
+#[test]
+fn a_segment_that_is_moved_away_takes_no_more_writes_and_is_told_with_the_way_back() {
+    let (place, dir, log) = on_os_disk();
+    let file = place.path().join("data/a-0").join(format!("{:020}.log", 0));
+    dir.look();
+    append(&log, 1);
+    std::fs::rename(&file, place.path().join("some where.log")).expect("moved");
+    moved_and_brought_back(&dir, &log, &file);
+}
+
+#[test]
+fn a_partitions_directory_that_is_moved_away_is_named_and_not_each_of_its_files() {
+    let (place, dir, log) = on_os_disk();
+    let own = place.path().join("data/a-0");
+    std::fs::rename(&own, place.path().join("data/a-0-stray")).expect("moved");
+    moved_and_brought_back(&dir, &log, &own.join(format!("{:020}.log", 0)));
+}
+
+#[test]
+fn another_file_in_a_segments_place_is_not_written_over() {
+    let (place, dir, log) = on_os_disk();
+    let file = place.path().join("data/a-0").join(format!("{:020}.log", 0));
+    let aside = file.with_extension("aside");
+    std::fs::rename(&file, &aside).expect("moved");
+    std::fs::copy(&aside, &file).expect("copied");
+    dir.look();
+    let why = log.offline().expect("offline").reason;
+    assert!(why.contains("was moved away to") && !why.contains("`mv"), "{why}");
 }

@@ -83,7 +83,7 @@ pub(super) fn run(args: &DumpArgs, format: Format) -> anyhow::Result<()> {
 fn readable(disk: &dyn Disk, path: &Path) -> anyhow::Result<()> {
     match special(path) {
         Ok(Some(what)) => return Err(Usage(what.to_owned()).into()),
-        Err(error) if error.kind() == ErrorKind::NotFound => bail!("there is no such file"),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(Usage("not there".to_owned()).into()),
         _ => {}
     }
     match disk.open(path, OpenMode::Read) {

@@ -27,13 +27,19 @@ pub(super) fn dump(
 ) -> anyhow::Result<()> {
     let (file, len) = super::open(disk, path)?;
     if len / (OffsetEntry::LEN as u64) == 0 {
-        return page.text(|| format!("{} is empty.", path.display()));
+        page.text(|| format!("{} is empty.", path.display()))?;
+        return sparse::rest::<OffsetEntry>(len, page);
     }
     if args.index_sanity_check {
         return sanity(&*file, len, path, page);
     }
     let (log, size) = super::log_beside(disk, path)?;
+    let mut before = None;
     sparse::each(&*file, len, |at, entry: OffsetEntry| {
+        let place = (entry.relative_offset, entry.position);
+        if before.replace(place).is_some_and(|(offset, position)| place.0 <= offset || place.1 <= position) {
+            page.damage(Some(at), "the entry does not lie behind the one before it")?;
+        }
         let offset = base + i64::from(entry.relative_offset);
         match last_offset_at(&*log, size, entry.position) {
             Some(found) if found != offset => {
@@ -48,7 +54,8 @@ pub(super) fn dump(
         page.line("offset_index", &Line { offset, position: entry.position }, |line| {
             format!("offset: {} position: {}", line.offset, line.position)
         })
-    })
+    })?;
+    sparse::rest::<OffsetEntry>(len, page)
 }
 
 fn last_offset_at(log: &dyn DiskFile, size: u64, position: i32) -> Option<i64> {

@@ -4,19 +4,15 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use pagewire_broker::config::THRESHOLDS_FILE;
-use pagewire_disk::checkpoint::CLEAN_MARK_FILE;
 use pagewire_disk::{CheckpointError, Disk, read_small};
 use pagewire_log::AbortedTxn;
-use pagewire_log::files::{
-    self, Entries, Entry, ProducerSnapshot, SnapshotDamage, SnapshotProducer, TxnEntry,
-};
+use pagewire_log::files::{self, Entries, ProducerSnapshot, SnapshotDamage, SnapshotProducer, TxnEntry};
 use serde::Serialize;
 
 use super::batches::optional;
 use super::page::Page;
+use super::sparse;
 
-/// Text files of ours of which any text is right.
-const FREE: [&str; 2] = [CLEAN_MARK_FILE, THRESHOLDS_FILE];
 /// The longest text that is printed.
 const TEXT_MAX: u64 = 1 << 20;
 
@@ -104,13 +100,16 @@ struct AbortedLine {
 /// The entries of a `.txnindex`.
 pub(super) fn aborted(disk: &dyn Disk, path: &Path, page: &mut Page<'_>) -> anyhow::Result<()> {
     let (file, len) = super::open(disk, path)?;
-    let mut entries = Entries::<TxnEntry>::new(&*file, len);
+    let (mut entries, mut before) = (Entries::<TxnEntry>::new(&*file, len), None);
     while let Some((at, entry)) = entries.next()? {
         if !entry.is_known() {
-            return page.damage(Some(at), &format!("version {} is not known", entry.version));
+            page.damage(Some(at), &format!("version {} is not known", entry.version))?;
         }
         let TxnEntry { version, txn } = entry;
         let AbortedTxn { producer_id, first_offset, last_offset, last_stable_offset } = txn;
+        if before.replace(last_offset).is_some_and(|before| last_offset <= before) {
+            page.damage(Some(at), "its marker does not lie behind the one before it")?;
+        }
         let line = AbortedLine { version, producer_id, first_offset, last_offset, last_stable_offset };
         page.line("aborted_txn", &line, |line| {
             let AbortedLine { version, producer_id, first_offset, last_offset, last_stable_offset } = line;
@@ -120,11 +119,7 @@ pub(super) fn aborted(disk: &dyn Disk, path: &Path, page: &mut Page<'_>) -> anyh
             )
         })?;
     }
-    let rest = len % TxnEntry::LEN as u64;
-    if rest > 0 {
-        page.damage(Some(len - rest), &format!("{rest} bytes are no whole entry"))?;
-    }
-    Ok(())
+    sparse::rest::<TxnEntry>(len, page)
 }
 
 #[derive(Debug, Serialize)]
@@ -134,7 +129,7 @@ struct TextLine<'a> {
 
 /// Whether a file of this name is a text file of a broker's.
 pub(super) fn is_text(name: &str) -> bool {
-    files::is_text(name) || FREE.contains(&name)
+    files::is_text(name) || name == THRESHOLDS_FILE
 }
 
 /// One of them, as it is.

@@ -6,6 +6,8 @@ use std::io;
 use pagewire_disk::DiskFile;
 use pagewire_log::files::{Entries, Entry, OffsetEntry, TimeStamped};
 
+use super::page::Page;
+
 /// An entry that names an offset of its segment.
 pub(super) trait Sparse: Entry {
     /// Relative to the segment's base.
@@ -39,6 +41,14 @@ pub(super) fn each<E: Sparse>(
         show(at, entry)?;
     }
     Ok(())
+}
+
+/// Tells of bytes behind the last whole entry of a file of `len` bytes, which Kafka's tool passes over.
+pub(super) fn rest<E: Entry>(len: u64, page: &mut Page<'_>) -> anyhow::Result<()> {
+    match len % E::LEN as u64 {
+        0 => Ok(()),
+        rest => page.damage(Some(len - rest), &format!("{rest} bytes are no whole entry")),
+    }
 }
 
 /// Entry number `number` of a file that has it.

@@ -63,7 +63,8 @@ pub(super) fn dump(
         }
         before = timestamp;
         Ok(())
-    })
+    })?;
+    sparse::rest::<TimeStamped>(len, page)
 }
 
 /// What is compared of a batch.
