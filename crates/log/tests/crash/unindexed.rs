@@ -44,7 +44,7 @@ fn missed(world: &World, at: usize) -> Vec<PathBuf> {
 fn stable_indexes(disk: &ForgettingDisk, dir: &Path, point: i64) -> Vec<PathBuf> {
     let names: Vec<String> =
         disk.read_dir(dir).expect("a directory").into_iter().map(|entry| entry.name).collect();
-    if names.iter().any(|name| name.ends_with(".swap") || name.ends_with(".cleaned")) {
+    if names.iter().any(|name| name.strip_suffix(".swap").is_some() || name.ends_with(".cleaned")) {
         return Vec::new();
     }
     let paths = names.iter().filter(|name| name.ends_with(".txnindex")).map(|name| dir.join(name));
