@@ -251,3 +251,18 @@ fn a_file_of_two_names_is_one_file_after_a_power_cut_too() {
     disk.remove_file(Path::new("/data/b")).expect("remove");
     assert!(file.hard_link(Path::new("/data/c")).is_err(), "it has no name any more");
 }
+
+#[test]
+fn who_dies_before_a_sync_of_a_directory_leaves_all_of_its_names_on_their_way() {
+    let names = |stable: u64| {
+        let disk = disk();
+        disk.die_before_dir_sync(stable + 1);
+        let made = ["a", "b", "c"].into_iter().try_for_each(|name| {
+            disk.open(&Path::new("/data").join(name), OpenMode::Create)?;
+            disk.sync_dir(Path::new("/data"))
+        });
+        assert!(made.is_err() && disk.is_dead());
+        disk.crash(0).expect("crash").read_dir(Path::new("/data")).expect("names").len()
+    };
+    assert_eq!([0, 1, 2].map(names), [0, 1, 2]);
+}

@@ -56,6 +56,7 @@ impl DiskFile for ForgettingFile {
                 self.write(offset, bytes)?;
                 Err(dead())
             }
+            Fate::Never => Err(dead()),
         }
     }
 

@@ -14,8 +14,17 @@ pub(super) struct Life(Mutex<Clock>);
 #[derive(Debug, Default)]
 struct Clock {
     changes: u64,
-    dies_at: Option<(u64, Chance)>,
+    /// How many of them were syncs of a directory.
+    dir_syncs: u64,
+    dies: Option<Death>,
     dead: bool,
+}
+
+/// Where it ends. Counts from the beginning of the life.
+#[derive(Debug)]
+enum Death {
+    InChange(u64, Chance),
+    BeforeDirSync(u64),
 }
 
 /// How far a call comes that would change something.
@@ -25,6 +34,8 @@ pub(super) enum Fate {
     Whole,
     /// The process dies in it: the change may have happened, wholly or in part. Nobody hears of it.
     Last(Chance),
+    /// The process dies before it.
+    Never,
 }
 
 impl Life {
@@ -35,21 +46,12 @@ impl Life {
 
     /// A call that changes something.
     pub(super) fn change(&self) -> io::Result<Fate> {
-        let mut clock = self.0.lock();
-        if clock.dead {
-            return Err(dead());
-        }
-        clock.changes += 1;
-        match clock.dies_at.take() {
-            Some((at, chance)) if clock.changes >= at => {
-                clock.dead = true;
-                Ok(Fate::Last(chance))
-            }
-            later => {
-                clock.dies_at = later;
-                Ok(Fate::Whole)
-            }
-        }
+        self.0.lock().change(false)
+    }
+
+    /// The same, of the one that makes the names in a directory stable.
+    pub(super) fn dir_sync(&self) -> io::Result<Fate> {
+        self.0.lock().change(true)
     }
 
     pub(super) fn changes(&self) -> u64 {
@@ -58,7 +60,12 @@ impl Life {
 
     pub(super) fn end_in(&self, changes: u64, seed: u64) {
         let mut clock = self.0.lock();
-        clock.dies_at = Some((clock.changes.saturating_add(changes).max(1), Chance::new(seed)));
+        clock.dies = Some(Death::InChange(clock.changes.saturating_add(changes).max(1), Chance::new(seed)));
+    }
+
+    pub(super) fn end_before_dir_sync(&self, syncs: u64) {
+        let mut clock = self.0.lock();
+        clock.dies = Some(Death::BeforeDirSync(clock.dir_syncs.saturating_add(syncs).max(1)));
     }
 
     pub(super) fn end(&self) {
@@ -67,6 +74,26 @@ impl Life {
 
     pub(super) fn is_over(&self) -> bool {
         self.0.lock().dead
+    }
+}
+
+impl Clock {
+    fn change(&mut self, is_dir_sync: bool) -> io::Result<Fate> {
+        if self.dead {
+            return Err(dead());
+        }
+        self.changes += 1;
+        self.dir_syncs += u64::from(is_dir_sync);
+        let fate = match self.dies.take() {
+            Some(Death::InChange(at, chance)) if self.changes >= at => Fate::Last(chance),
+            Some(Death::BeforeDirSync(at)) if is_dir_sync && self.dir_syncs >= at => Fate::Never,
+            later => {
+                self.dies = later;
+                Fate::Whole
+            }
+        };
+        self.dead = !matches!(fate, Fate::Whole);
+        Ok(fate)
     }
 }
 

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! What a power cut may do to a file's bytes is in `journal`, to names in `pending`. Any call may be the last one
-//! ([`ForgettingDisk::die_in`]), with its change done, not done, or half done; and nobody hears of it.
+//! ([`ForgettingDisk::die_in`]), with its change done, not done, or half done; and nobody hears of it. Where the syncs of directories
+//! are, which a death between two others rarely meets, is [asked for](ForgettingDisk::die_before_dir_sync).
 
 mod chance;
 mod file;
@@ -83,6 +84,12 @@ impl ForgettingDisk {
         self.life.end_in(changes, seed);
     }
 
+    /// The process dies before the `syncs`-th sync of a directory from now on: a power cut then finds all names that this one was
+    /// to make stable still on their way.
+    pub fn die_before_dir_sync(&self, syncs: u64) {
+        self.life.end_before_dir_sync(syncs);
+    }
+
     /// The process has died.
     pub fn is_dead(&self) -> bool {
         self.life.is_over()
@@ -99,8 +106,13 @@ impl ForgettingDisk {
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
-        match self.life.change()? {
+        self.fare(self.life.change()?, change)
+    }
+
+    fn fare<T>(&self, fate: Fate, change: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
+        match fate {
             Fate::Whole => change(&mut self.state.lock()),
+            Fate::Never => Err(dead()),
             Fate::Last(mut chance) => {
                 if chance.hits(128) {
                     change(&mut self.state.lock())?;
@@ -258,11 +270,12 @@ impl Disk for ForgettingDisk {
                 self.state.lock().remove_some(path, &mut chance)?;
                 Err(dead())
             }
+            Fate::Never => Err(dead()),
         }
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.change(|state| {
+        self.fare(self.life.dir_sync()?, |state| {
             let dir = state.seen.dir_id(path)?;
             state.pending.sync_dir(dir, &mut state.kept_names);
             Ok(())

@@ -70,6 +70,7 @@ fn place(
     if logs.contains(&base) && waits(names::INDEX)? && !waits(names::TXN_INDEX)? {
         remove(home, &home.path(base, names::TXN_INDEX))?;
     }
+    // Once its new index has its name, nothing shows any more that there was none of aborted transactions to come.
     home.disk.sync_dir(&home.dir)?;
     for files in [&[names::INDEX, names::TIME_INDEX][..], &[names::TXN_INDEX], &[names::LOG]] {
         for suffix in files {

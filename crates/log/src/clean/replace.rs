@@ -210,6 +210,8 @@ impl Log {
             for base in bases() {
                 self.rename_deleted(base, &[names::LOG])?;
             }
+            // One of which nothing stays may come back after a power cut. It has no entry that is needed, for these stay with their
+            // markers; only a start would miss its index, and replay it.
             disk.sync_dir(dir)?;
             for base in bases().filter(|base| *base != new.base_offset) {
                 self.rename_deleted(base, &DERIVED)?;

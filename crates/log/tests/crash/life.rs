@@ -4,14 +4,17 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use pagewire_log::{LoadReport, Log};
+use pagewire_log::{FailedLog, LoadReport, Log, LogDirs, LogError};
 
 use crate::disks::{Illness, Place};
 use crate::model::Partition;
 use crate::ops;
 use crate::tally::Tally;
 use crate::world::World;
-use crate::{check, cuts, derived, gone, harm, harmed, kafka, lost, restored, strays};
+use crate::{check, cuts, derived, entries, gone, harm, harmed, kafka, lost, restored, strays, unindexed};
+
+/// Other ends of a death among names.
+const OTHER_ENDS: u64 = 3;
 
 /// Lives through a seed. Panics where something is not as it must be.
 pub(crate) fn live(seed: u64) -> Tally {
@@ -40,6 +43,9 @@ fn befall(world: &mut World) {
     if world.rots && !world.chance.one_in(3) {
         harm::befall(world);
     }
+    if world.chance.one_in(3) {
+        unindexed::befall(world);
+    }
     if !world.lost_power && world.chance.one_in(10) {
         lost::befall(world);
     }
@@ -59,25 +65,55 @@ fn start(world: &mut World) {
         prepare(world);
         world.leader_epoch += i32::from(world.chance.one_in(2));
         if attempt < 3 && world.chance.one_in(3) {
-            world.die_within(40);
+            if world.chance.one_in(2) {
+                world.die_within(40);
+            } else {
+                world.die_naming_within(8);
+            }
+        }
+        let stumbles = attempt < 3 && world.chance.one_in(10);
+        if stumbles {
+            let at = world.chance.below(world.places.len() as u64) as usize;
+            world.places[at].stumble(&mut world.chance);
         }
         let files = cuts::log_files(world);
         match world.open() {
             // One that died promised nothing to anybody, whatever its logs would say.
             Ok(_) if world.is_dead() => {}
-            Ok((dirs, report)) => {
+            Ok((dirs, report)) if !stumbles || is_up(world, &dirs, &report) => {
                 world.dirs = Some(Arc::new(dirs));
                 if arrive(world, &report, &files, 0..world.places.len()) {
                     return;
                 }
             }
-            Err(error) => assert!(world.is_dead(), "no start: {error:?}"),
+            Ok(_) => {}
+            Err(error) => assert!(world.is_dead() || stumbles, "no start: {error:?}"),
         }
-        world.tally.count("died in: a start");
+        world.tally.count(if world.is_dead() {
+            "died in: a start"
+        } else {
+            "starts in which a call failed: ended"
+        });
         // It may have been about to write an index anew.
         world.partitions.iter_mut().for_each(|partition| partition.harm.forget_entries());
         die(world);
     }
+}
+
+/// Whether a start in which a call failed is none the worse for it: everything is served, and takes writes. Who is not served is not
+/// asked further; the owner starts it again.
+fn is_up(world: &mut World, dirs: &LogDirs, report: &LoadReport) -> bool {
+    world.places.iter_mut().for_each(Place::get_up);
+    let is_gone = |failed: &FailedLog| matches!(failed.error, LogError::Gone { .. });
+    let is_up = dirs.away().iter().all(|(path, _)| world.is_ill_at(path))
+        && report.failed.iter().all(is_gone)
+        && dirs
+            .here()
+            .all(|dir| dir.name_made().is_ok() && dir.logs().iter().all(|log| log.offline().is_none()));
+    if is_up && !world.is_dead() {
+        world.tally.count("starts in which a call failed: went on");
+    }
+    is_up
 }
 
 /// All disks are well again, but for one that may be away; home never is.
@@ -152,6 +188,7 @@ pub(crate) fn arrive(
     world.live_on();
     for (at, log) in world.open_logs() {
         if arrived.contains(&at) {
+            entries::lead_to_their_batches(world, at);
             look_at(world, at, &log);
         }
     }
@@ -179,7 +216,11 @@ pub(crate) fn look_at(world: &mut World, at: usize, log: &Log) {
 
 fn work(world: &mut World) {
     if world.chance.one_in(2) {
-        world.die_within(150);
+        if world.chance.one_in(3) {
+            world.die_naming_within(16);
+        } else {
+            world.die_within(150);
+        }
     }
     for _ in 0..world.chance.between(5, 70) {
         ops::step(world);
@@ -233,6 +274,10 @@ fn stop(world: &mut World) {
 fn die(world: &mut World) {
     note(world);
     note_changes(world);
+    if world.is_dead() && world.dies_naming {
+        die_otherwise(world);
+    }
+    world.dies_naming = false;
     let nobody_knows = world.places.iter().any(|place| place.lost_points);
     let (killed, power) = match world.chance.pick(&[(true, false), (false, true), (true, true)]) {
         _ if nobody_knows => (true, false),
@@ -259,6 +304,28 @@ fn die(world: &mut World) {
         (false, true) => "power cuts",
         _ => "killed, then a power cut",
     });
+}
+
+/// Where names were on their way the power may take any of them: the same death ends in a few other ways first, each of which is
+/// looked at for itself, up to an orderly stop.
+fn die_otherwise(world: &mut World) {
+    if world.is_other || world.places.iter().any(|place| place.lost_points) {
+        return;
+    }
+    for _ in 0..OTHER_ENDS {
+        let seed = 1 | world.chance.next();
+        let mut other = world.other();
+        for place in &mut other.places {
+            place.go_on_as(place.disk.crash(seed).expect("a crash"));
+        }
+        other.partitions.iter_mut().for_each(Partition::lose_power);
+        if other.is_replacing() {
+            world.tally.count("other ends amid a compaction's renames");
+        }
+        start(&mut other);
+        stop(&mut other);
+        world.tally.count("other ends of a death before a sync of a directory");
+    }
 }
 
 /// What the process knows when it goes, or when a directory is opened anew.

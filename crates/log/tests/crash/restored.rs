@@ -14,7 +14,7 @@ use crate::world::World;
 use crate::{check, harmed};
 
 /// The copy of one log.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Backup {
     /// The directory of the backup; the partition's is in it.
     pub(crate) root: String,

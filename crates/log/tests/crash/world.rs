@@ -1,9 +1,10 @@
 //! Disks, a log directory on each, and the model of what should be there.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use pagewire_disk::Disk;
 use pagewire_log::{
     Handles, LoadReport, LockedDir, Log, LogConfig, LogDir, LogDirError, LogDirOptions, LogDirs,
     PartitionSettings, Share,
@@ -19,6 +20,7 @@ use crate::tally::Tally;
 /// The partitions there may be.
 const TOPICS: [(&str, i32); 3] = [("orders", 0), ("orders.late", 3), ("a-b", 12)];
 
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) chance: Chance,
     pub(crate) places: Vec<Place>,
@@ -33,6 +35,10 @@ pub(crate) struct World {
     pub(crate) holes: bool,
     /// The last process ended with the power.
     pub(crate) lost_power: bool,
+    /// The process is to die before a sync of a directory.
+    pub(crate) dies_naming: bool,
+    /// Another end of a story than its own is told: it has no others.
+    pub(crate) is_other: bool,
     /// Things happen to files.
     pub(crate) rots: bool,
     pub(crate) now_ms: i64,
@@ -66,6 +72,8 @@ impl World {
                 .collect(),
             holes: config.cleanup_compact,
             lost_power: false,
+            dies_naming: false,
+            is_other: false,
             rots,
             config,
             now_ms: 1_000_000,
@@ -75,6 +83,19 @@ impl World {
             ids: 1,
             open_files,
         }
+    }
+
+    /// The same world after another end: the process has died, and the power is gone.
+    pub(crate) fn other(&self) -> Self {
+        Self { dirs: None, is_other: true, dies_naming: false, lost_power: true, ..self.clone() }
+    }
+
+    /// What compaction wrote has the last but one of its names.
+    pub(crate) fn is_replacing(&self) -> bool {
+        self.partitions.iter().any(|partition| {
+            let names = self.places[partition.place].disk.read_dir(&self.path(partition)).unwrap_or_default();
+            names.iter().any(|entry| entry.name.ends_with(".log.swap"))
+        })
     }
 
     /// As far from every other one as ids are that were drawn: one bit between two of them means damage.
@@ -136,6 +157,11 @@ impl World {
         &self.places[self.partitions[at].place]
     }
 
+    /// The disk under this directory is ill.
+    pub(crate) fn is_ill_at(&self, path: &Path) -> bool {
+        self.places.iter().any(|place| place.path() == path && place.is_ill())
+    }
+
     /// The process has died.
     pub(crate) fn is_dead(&self) -> bool {
         self.places.iter().any(|place| place.disk.is_dead())
@@ -148,13 +174,22 @@ impl World {
 
     /// The process dies in one of so many calls to come.
     pub(crate) fn die_within(&mut self, calls: u64) {
+        self.dies_naming = false;
         let (changes, seed) = (1 + self.chance.below(calls), self.chance.next());
         self.chance.among(&self.places).disk.die_in(changes, seed);
     }
 
+    /// The process dies before one of so many syncs of a directory to come: whatever names it changed may fare apart then.
+    pub(crate) fn die_naming_within(&mut self, syncs: u64) {
+        let syncs = 1 + self.chance.below(syncs);
+        self.chance.among(&self.places).disk.die_before_dir_sync(syncs);
+        self.dies_naming = true;
+    }
+
     /// Not while somebody looks.
-    pub(crate) fn live_on(&self) {
+    pub(crate) fn live_on(&mut self) {
         self.places.iter().for_each(|place| place.disk.die_in(u64::MAX, 0));
+        self.dies_naming = false;
     }
 
     /// The log of the partition at `at`, if it has one.

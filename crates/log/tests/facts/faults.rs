@@ -354,6 +354,19 @@ fn a_failed_index_write_loses_no_record() {
     assert_eq!(bench.read_all(0).len() as i64, acked);
 }
 
+/// Closed, it would lack them for good.
+#[test]
+fn a_segment_whose_entries_find_no_room_is_closed_when_they_do() {
+    let (disk, bench) = failing(config());
+    bench.fill(4);
+    disk.fail_on("index", Call::Write, When::Always, Fault::Error(Errno::NOSPC));
+    let roll = || bench.log.roll_if_due(i64::MAX / 2);
+    assert!(roll().is_err() && bench.log.segments().len() == 1);
+    disk.heal();
+    assert!(roll().expect("rolled") && bench.log.segments().len() == 2);
+    assert!(!bench.bytes(&name(0, "index")).is_empty() && !bench.bytes(&name(0, "timeindex")).is_empty());
+}
+
 #[test]
 fn index_entries_that_cannot_be_written_are_left_out() {
     for errno in [Errno::NOSPC, Errno::MFILE] {

@@ -6,6 +6,7 @@ mod facts;
 mod faults;
 pub(crate) mod life;
 pub(crate) mod life_txns;
+mod names;
 mod readers;
 mod stopping;
 mod telling;

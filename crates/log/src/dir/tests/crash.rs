@@ -4,6 +4,7 @@ use pagewire_disk::checkpoint::RECOVERY_POINT_FILE;
 use pagewire_disk::{Call, Errno, Fault, ForgettingDisk, When};
 
 use super::*;
+use crate::Marks;
 
 const SEEDS: u64 = 24;
 
@@ -71,6 +72,40 @@ fn a_log_whose_records_were_deleted_survives_a_power_cut_with_its_open_transacti
         let marks = log.marks();
         assert_eq!((marks.log_start, marks.last_stable), (3, 3), "seed {seed}: {report:?}");
         assert_eq!(log.producers()[0].current_txn_start_offset, 0, "seed {seed}: {report:?}");
+    });
+}
+
+/// Also if it moves while what lies below the one before is made stable.
+#[test]
+fn a_log_start_that_is_written_lies_in_what_was_stable_then() {
+    let disk = ForgettingDisk::new();
+    let failing = FailingDisk::new(Arc::new(disk.clone()));
+    let world = World::on(Arc::new(failing.clone())).knows("a", A);
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    let mut builder = BatchBuilder::new(Codec::None).producer(7, 0, 0).transactional();
+    builder.append(1, None, Some(b"undecided"), &[]).expect("record");
+    let context = AppendContext { leader_epoch: 0, origin: Origin::Client, now_ms: 1 };
+    log.append(builder.build().expect("batch"), context).expect("append");
+    log.roll(&mut log.writer.lock(), 1).expect("a name that the sync makes stable last");
+    append(&log, 2);
+    log.delete_records_before(1).expect("delete records");
+    let held = failing.hold("a-0", Call::SyncDir);
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| dir.write_checkpoints());
+        let is_reached = held.is_reached();
+        append(&log, 2);
+        log.delete_records_before(-1).expect("delete records");
+        drop(held);
+        assert!(is_reached && writing.join().expect("no panic").is_ok());
+    });
+    let Marks { log_start, recovery_point, .. } = log.marks();
+    assert_eq!((log_start, recovery_point < log_start), (5, true), "{recovery_point}");
+    after_every_crash(&disk, &world, |dir, report, seed| {
+        let log = dir.get("a", 0).unwrap_or_else(|| panic!("seed {seed}: {report:?}"));
+        assert_eq!(log.marks().log_start, recovery_point, "seed {seed}: {report:?}");
+        let open: Vec<i64> = log.producers().iter().map(|one| one.current_txn_start_offset).collect();
+        assert_eq!(open, [0], "seed {seed}: {report:?}");
     });
 }
 

@@ -2,7 +2,7 @@
 
 use pagewire_log::{CleanError, Cleaner, CleanerLimits, Log, LogDir, Throttle};
 
-use super::{or_excused, rounds};
+use super::{or_excused, produce, rounds};
 use crate::world::World;
 
 /// A map of few keys, so that it is full now and then, and a buffer shorter than some batches.
@@ -15,27 +15,42 @@ pub(super) fn clean(world: &mut World, _at: usize, _log: &Log) {
         ..CleanerLimits::default()
     };
     let (mut cleaner, throttle) = (Cleaner::new(limits), Throttle::new(u64::MAX));
-    if world.holes && !world.chance.one_in(3) {
-        close_and_sync(world);
+    if world.config.cleanup_compact && !world.chance.one_in(3) {
+        make_dirty(world);
     }
-    if world.holes && world.chance.one_in(3) {
+    if world.config.cleanup_compact && !world.is_dead() && world.chance.one_in(2) {
         // What takes the place of something else is renamed step by step.
         let calls = world.chance.pick(&[15, 30, 60]);
-        world.die_within(calls);
+        if world.chance.one_in(3) {
+            world.die_within(calls);
+        } else {
+            world.die_naming_within(calls / 3);
+        }
     }
     for (place, dir) in world.each_dir() {
         clean_one(world, (place, &dir), &mut cleaner, &throttle);
     }
 }
 
-/// All that there is may be compacted, but for what is as young as the lag.
-fn close_and_sync(world: &mut World) {
+/// There is something to compact, and all that there is may be. Mostly a checkpoint says that it is stable: then a start looks at none
+/// of it, and believes what lies beside it.
+fn make_dirty(world: &mut World) {
     for (at, log) in world.open_logs() {
+        for _ in 0..world.chance.below(4) {
+            produce::plain(world, at, &log);
+            if world.is_dead() {
+                return;
+            }
+        }
         rounds::roll(world, at, &log);
         if world.is_dead() {
             return;
         }
         rounds::sync(world, at, &log);
+    }
+    world.now_ms += world.config.min_compaction_lag_ms;
+    if !world.chance.one_in(4) {
+        rounds::write_checkpoints(world);
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn step(world: &mut World) {
     let is_harmed = !world.partitions[at].harm.is_none();
     // Where compaction finds nothing to do nothing is renamed.
     let chosen = match world.chance.below(if world.is_backing_up { 100 } else { 110 }) {
-        0..24 if world.holes && world.chance.one_in(3) => 96,
+        0..24 if world.config.cleanup_compact && world.chance.one_in(2) => 96,
         chosen => chosen,
     };
     let (name, run): (&'static str, fn(&mut World, usize, &pagewire_log::Log)) = match chosen {

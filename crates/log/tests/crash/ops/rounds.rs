@@ -77,6 +77,10 @@ pub(super) fn delete_records(world: &mut World, at: usize, log: &Log) {
 }
 
 pub(super) fn checkpoints(world: &mut World, _at: usize, _log: &Log) {
+    write_checkpoints(world);
+}
+
+pub(super) fn write_checkpoints(world: &mut World) {
     for (place, dir) in world.each_dir() {
         if or_excused(world, place, "writing checkpoints", dir.write_checkpoints()).is_none() {
             continue;

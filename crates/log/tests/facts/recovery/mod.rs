@@ -1,6 +1,7 @@
 //! What is left after a crash, and what opening says about it.
 
 mod beside;
+mod names;
 mod seeds;
 mod stable;
 mod tail;
