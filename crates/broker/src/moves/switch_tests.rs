@@ -84,6 +84,8 @@ async fn a_partition_whose_copy_cannot_be_opened_is_not_made_anew_and_its_copy_i
     let shown = change(broker, |change| async move { change.show_missing().await });
     assert_eq!(shown.await.expect("a turn"), 0, "nothing is made in its place");
     assert_eq!(dir(&world, second).futures().expect("listed").len(), 1);
+    // The leader epoch, which is raised, is that of the cluster.
+    broker.cluster().catalog().cluster(0).await.expect("a store");
     let tried = crate::cluster::take_in(broker, second.into(), false, |_| {}).await.expect("opened");
     assert_eq!(tried.partitions, [("t".to_owned(), 0)]);
     assert!(world.is_in(second));
