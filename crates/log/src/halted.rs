@@ -97,8 +97,8 @@ impl LastRound {
 pub(crate) struct Halted(LastRound);
 
 impl Halted {
-    /// Its copy may be the log from now on, for all that is known: it goes on only where [that is not so](Self::go_on). `false`: the
-    /// round was called off, and the log goes on.
+    /// Its copy may be the log from now on, for all that is known: it goes on only where [that is not so](Self::go_on). `false`:
+    /// the round was called off, and the log goes on.
     pub(crate) fn completed(&self) -> bool {
         self.0.log.halted.change(self.0.under_way(), self.0.complete())
     }

@@ -1,5 +1,6 @@
 //! Partitions that are found in other directories than their records say: what is found counts, and is remembered before anything
-//! is appended there. Else a start without that directory would look for them where they were, or take a copy that was left there.
+//! is appended there. Else a start without that directory would look for them where they were, or take a copy that was left
+//! there.
 
 use std::collections::HashSet;
 

@@ -100,8 +100,8 @@ impl Change {
         }
     }
 
-    /// The log has its name where it was: the topic's record says so as well, and it goes on there. Where that cannot be stored, the
-    /// log is offline, which is said: until it is, a start without that directory takes the copy for the log.
+    /// The log has its name where it was: the topic's record says so as well, and it goes on there. Where that cannot be stored,
+    /// the log is offline, which is said: until it is, a start without that directory takes the copy for the log.
     async fn stays(&self, before: &TopicRecord, moving: Moving, error: MoveError) -> Switch {
         let (topic, partition) = (moving.future().topic.clone(), moving.future().partition);
         let corrected = async {

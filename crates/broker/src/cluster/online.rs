@@ -190,8 +190,8 @@ impl Change {
         Ok(Online { partitions, read_only, report, trouble: error.map(|error| error.to_string()) })
     }
 
-    /// Logs that had moved to the directory but for their names take these, and so do those of which it was not certain whether they
-    /// had left it. Those that are to move to it are answered.
+    /// Logs that had moved to the directory but for their names take these, and so do those of which it was not certain whether
+    /// they had left it. Those that are to move to it are answered.
     async fn take_up_moves(
         &self,
         dir: &LogDir,

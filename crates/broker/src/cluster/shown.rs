@@ -1,4 +1,5 @@
-//! Partitions whose logs are others than those that clients reach, or that have none: they are shown, and what is missing is made.
+//! Partitions whose logs are others than those that clients reach, or that have none: they are shown, and what is missing is
+//! made.
 
 use std::{collections::HashSet, io, path::Path, sync::Arc};
 

@@ -1,4 +1,5 @@
-//! Moves that a stop broke off: the directories that they went to have notes of them. One whose log is not served waits until it is.
+//! Moves that a stop broke off: the directories that they went to have notes of them. One whose log is not served waits until it
+//! is.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -21,8 +21,8 @@ pub(crate) enum Unleft {
 }
 
 impl LogDir {
-    /// The directory of the log is renamed to `…-delete`, durably, and unlinked after `file.delete.delay.ms`. Nothing is appended to
-    /// the log any more. What was not renamed durably is left to the next who opens this directory.
+    /// The directory of the log is renamed to `…-delete`, durably, and unlinked after `file.delete.delay.ms`. Nothing is appended
+    /// to the log any more. What was not renamed durably is left to the next who opens this directory.
     pub(crate) fn leave(&self, entry: &Arc<Entry>, now_ms: i64) -> Result<(), Unleft> {
         let _change = self.changing.of_others();
         self.may_change().map_err(Unleft::Stays)?;

@@ -21,11 +21,11 @@ pub struct Adopted {
 }
 
 impl LogDirs {
-    /// Logs that are wished to be in other directories than they are, with the paths of these. Those of which the owner `placed` the
-    /// partition in that very directory, and that no directory has, are complete: they are opened.
+    /// Logs that are wished to be in other directories than they are, with the paths of these. Those of which the owner `placed`
+    /// the partition in that very directory, and that no directory has, are complete: they are opened.
     ///
-    /// All directories are looked at, or where the one at `back` has come back, this one and those with copies of which it was not
-    /// certain whether they are the logs [while it was away](LogDir::awaits).
+    /// All directories are looked at, or where the one at `back` has come back, this one and those with copies of which it was
+    /// not certain whether they are the logs while it was away.
     pub fn adopt_futures(
         &self,
         back: Option<&Path>,

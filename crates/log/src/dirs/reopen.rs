@@ -10,7 +10,8 @@ use crate::scrub::Noted;
 use crate::{FailedLog, LoadReport, LoadedLog, LogDir, LogError, PartitionSettings};
 
 impl LogDirs {
-    /// How many logs of the directory at `path` could not be opened, copies that are to be logs included, if the directory and all its other logs take writes.
+    /// How many logs of the directory at `path` could not be opened, copies that are to be logs included, if the directory and
+    /// all its other logs take writes.
     pub fn closed_in(&self, path: &Path) -> usize {
         let takes_writes =
             |dir: &LogDir| dir.offline().is_none() && dir.logs().iter().all(|log| log.offline().is_none());
