@@ -212,6 +212,39 @@ async fn one_directory_that_hangs_keeps_nobody_from_hearing_of_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_changes_settings_of_a_topic_in_a_directory_that_hangs_hears_when_they_are_stored() {
+    let two = two().await;
+    let taken = take_threads(&lane(&two, SECOND), THREADS).await;
+    assert_eq!(alter(&two.bench, "t", "cleanup.policy", "compact").await, 0);
+    let cluster = two.bench.broker.cluster();
+    let stored = async || cluster.catalog().topic("t").await.expect("a store").expect("stored").0.configs;
+    assert_eq!(stored().await.get("cleanup.policy").map(String::as_str), Some("compact"));
+    let is_compacted = || two.partitions.iter().all(|partition| partition.log.config().cleanup_compact);
+    assert!(!is_compacted());
+    let busy = ErrorCode::RequestTimedOut.code();
+    assert_eq!(alter(&two.bench, "t", "max.message.bytes", "100").await, busy, "one after the other");
+    drop(taken);
+    let in_force = async {
+        while !is_compacted() {
+            yield_now().await;
+        }
+    };
+    timeout(PATIENCE, in_force).await.expect("when the disk answers");
+    // So do those who change the defaults.
+    let taken = take_threads(&lane(&two, SECOND), THREADS).await;
+    let config = AlterableConfig {
+        name: "log.retention.ms".into(),
+        config_operation: 0,
+        value: Some("123456".into()),
+        ..Default::default()
+    };
+    let resource = AlterConfigsResource { resource_type: 4, configs: vec![config], ..Default::default() };
+    let request = IncrementalAlterConfigsRequest { resources: vec![resource], ..Default::default() };
+    assert_eq!(ask(&two.bench, request, 1, |answer| answer.responses[0].error_code).await, 0);
+    drop(taken);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_directory_that_is_only_read_is_told_as_silent() {
     let two = two().await;
     two.fill(HANGING[0]).await;

@@ -47,6 +47,8 @@ use crate::{
 pub(crate) const ROOT: &str = "/data";
 /// And where there are two, the others.
 pub(crate) const SECOND: &str = "/second";
+/// Where there are three.
+pub(crate) const THIRD: &str = "/third";
 /// The newest version that names topics.
 pub(crate) const PRODUCE: i16 = 12;
 pub(crate) const FETCH: i16 = 12;
@@ -73,7 +75,12 @@ impl Bench {
 
     /// A broker on two log directories.
     pub(crate) fn on_two(disk: Arc<dyn Disk>, io: IoPool) -> Self {
-        Self::knowing(&[], &[ROOT, SECOND], disk, io, Arc::new(MemoryStore::default()))
+        Self::on_all(&[ROOT, SECOND], disk, io)
+    }
+
+    /// A broker on these.
+    pub(crate) fn on_all(roots: &[&str], disk: Arc<dyn Disk>, io: IoPool) -> Self {
+        Self::knowing(&[], roots, disk, io, Arc::new(MemoryStore::default()))
     }
 
     /// The broker that a start after a kill makes of what is on `disk`.

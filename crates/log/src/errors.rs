@@ -27,6 +27,18 @@ pub enum LogError {
         /// Its directories.
         paths: Vec<PathBuf>,
     },
+    /// It is to be served from a copy that has not the name of a log yet.
+    #[error(
+        "it has left another log directory for {}, and is not served from there yet: {} serves it when the cause is gone, or a restart",
+        path.display(),
+        online(path.parent().unwrap_or(path), home)
+    )]
+    Copied {
+        /// Where it will be.
+        path: PathBuf,
+        /// The broker's first log directory.
+        home: PathBuf,
+    },
     /// Its directory was removed.
     #[error("{}", gone(path, home, stray.as_deref()))]
     Gone {

@@ -225,6 +225,11 @@ impl Home {
         self.gone.store(true, Ordering::Release);
     }
 
+    /// The directory has kept its name after all.
+    pub(crate) fn come_back(&self) {
+        self.gone.store(false, Ordering::Release);
+    }
+
     pub(crate) fn index_interval(&self) -> u32 {
         self.index_interval.load(Ordering::Relaxed)
     }

@@ -121,11 +121,12 @@ pub use dir::{
     note_restored, note_start_stopped, survey, was_left_in_order,
 };
 pub use dirs::{
-    Adopted, Coming, Homeless, Locked, LogDirs, MoveError, Moving, Placed, PlacedIn, Spread, TakeInError,
-    TakenIn, ToMake,
+    Adopted, Apart, Coming, Homeless, Locked, LogDirs, MoveError, Moving, Placed, PlacedIn, Spread,
+    TakeInError, TakenIn, ToMake, Unswitched,
 };
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use few::Few;
+pub use halted::LastRound;
 pub use handles::Handles;
 pub use log::Log;
 pub use marks::Marks;

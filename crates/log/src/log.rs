@@ -15,6 +15,7 @@ use crate::config::LogConfig;
 use crate::epochs::Epochs;
 use crate::errors::{AppendError, LogError, Offline};
 use crate::files::OpenTxn;
+use crate::halted::Halting;
 use crate::handles::Handles;
 use crate::held::Held;
 use crate::home::{Home, Vouched};
@@ -71,7 +72,7 @@ pub struct Log {
     /// Its files are another's, who opens them anew.
     pub(crate) given_up: AtomicBool,
     /// Nothing is appended: it is about to be served from another directory, or is by now.
-    pub(crate) halted: AtomicBool,
+    pub(crate) halted: Halting,
     /// Names were made or changed since the directory was last synced.
     pub(crate) dir_dirty: AtomicBool,
     /// Held for the length of a sync.

@@ -173,6 +173,12 @@ impl Change {
     }
 }
 
+/// Does what blocks, and must not be refused because the I/O pool is full. `None` if it panicked, which is said.
+pub(super) async fn to_its_end<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.inspect_err(|error| tracing::error!(%error, "work of a change broke off")).ok()
+}
+
 fn folded<'n>(names: impl IntoIterator<Item = &'n str>) -> BTreeSet<String> {
     names.into_iter().map(names::folded).collect()
 }

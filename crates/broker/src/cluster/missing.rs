@@ -5,9 +5,10 @@
 //! checkpoint is left that knows of its records. One whose topic has a note may never have been made, for the process
 //! ended in between; nobody was told of it, and it is made now.
 
-use std::collections::HashSet;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 
-use pagewire_log::{FailedLog, LogDirs, Placed};
+use pagewire_log::{FailedLog, LogDirs, LogError, Placed};
 use pagewire_metadata::{Catalog, CatalogError, model::TopicRecord};
 use uuid::Uuid;
 
@@ -34,6 +35,22 @@ pub(crate) fn look(log_dirs: &LogDirs, topics: &[TopicRecord], unmade: &HashSet<
         gone: log_dirs.miss(&log_dirs.without_log(made.into_iter().flat_map(placed))),
         unmade: log_dirs.without_log(young.into_iter().flat_map(placed)).len(),
     }
+}
+
+/// What a directory is said to have lost, and is placed in one that is away, is not lost: that one is to come back.
+pub(crate) fn pass_over_away(log_dirs: &LogDirs, topics: &[TopicRecord], failed: &mut Vec<FailedLog>) {
+    let by_name = OnceCell::new();
+    let placed = |topic: &str, partition: i32| {
+        let by_name: &HashMap<&str, &TopicRecord> =
+            by_name.get_or_init(|| topics.iter().map(|topic| (topic.name.as_str(), topic)).collect());
+        let placed = by_name.get(topic)?.partitions.get(usize::try_from(partition).ok()?)?;
+        Some(placed.directory)
+    };
+    let passed_over = log_dirs.pass_over_away(&placed);
+    failed.retain(|log| {
+        let is_one = passed_over.contains(&(log.topic.clone(), log.partition));
+        !(is_one && matches!(log.error, LogError::Gone { .. }))
+    });
 }
 
 fn placed(topic: &TopicRecord) -> impl Iterator<Item = Placed<'_>> {

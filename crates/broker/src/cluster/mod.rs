@@ -12,6 +12,7 @@
 //! answered.
 
 mod change;
+mod corrected;
 mod deleting;
 mod features;
 mod image;
@@ -28,6 +29,7 @@ mod producer_ids;
 mod refused;
 mod reopened;
 mod settings;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod topic_settings;
@@ -44,16 +46,18 @@ use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use change::{Change, change};
+pub(crate) use corrected::correct;
 pub(crate) use features::{Direction, FEATURES, Feature, LevelWish, Levels};
 pub(crate) use image::{Image, PartitionEntry, TopicEntry};
 pub(crate) use known::{Known, disk, known_id};
-pub(crate) use missing::{look as look_for_missing, unmade};
-pub(crate) use moved::Switch;
+pub(crate) use missing::{look as look_for_missing, pass_over_away, unmade};
+pub(crate) use moved::{Late, Switch};
 pub(crate) use nodes::{Identity, Node};
-pub(crate) use online::{Name, Online, take_in};
+pub(crate) use online::{Online, take_in};
 pub(crate) use placement::{check_replication, misplaced, replication};
 pub(crate) use refused::Refused;
 pub(crate) use settings::{OwnConfigs, with_stored};
+pub(crate) use shown::Name;
 pub(crate) use topics::{NewTopic, PARTITIONS_PER_REQUEST_MAX};
 
 use crate::{lanes::Lanes, net::Peer};

@@ -3,28 +3,43 @@
 //! ```text
 //!   halt: nothing is appended, the copy becomes complete ──▶ the topic's record names the other directory
 //!     └─▶ switch: the old directory loses its name, the copy takes it and is opened ──▶ the image
+//!                      └─▶ or keeps its name: the record names it again, and the log goes on
 //! ```
 //!
 //! Whoever appends meanwhile is told NOT_LEADER_OR_FOLLOWER, and finds the partition with the next attempt; reads go on. The
-//! record is what counts: until it is stored the log goes on where it is.
+//! record is what counts: until it is stored the log goes on where it is. A disk that does not answer does not keep the log from
+//! its clients: before the record is stored, the last round is called off.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use pagewire_log::{FutureLog, MoveError, Moving};
+use pagewire_log::{Apart, FutureLog, Log, MoveError, Moving, Unswitched};
 use pagewire_metadata::{Revision, model::TopicRecord};
+use tokio::time::timeout;
 use tracing::error;
 
+use super::change::to_its_end;
 use super::image::NO_LEADER;
-use super::online::to_its_end;
 use super::{Change, Cluster, PartitionEntry, Refused, TopicEntry};
 use crate::{clock::now_ms, partition::Partition};
 
 /// The last round, for which appends wait, brings no more than that.
 const LAST_MAX_BYTES: u64 = 16 << 20;
 
+/// And takes no longer than that, or the log goes on where it is.
+const LAST_ROUND_MAX: Duration = Duration::from_millis(if cfg!(test) { 500 } else { 10_000 });
+
+/// A last round that waits for a disk, and what came of it.
+pub(crate) type Late = Pin<Box<dyn Future<Output = Option<(Moving, Result<(), MoveError>)>> + Send>>;
+
 /// What came of it.
 pub(crate) enum Switch {
     Done,
+    /// The log has left its directory and is not served, which was said; what is noted of the move is all there is of the log.
+    Apart,
+    /// A disk has not answered in the last round: the log goes on where it is, and the move where the round has ended.
+    Late(Late),
     /// A backup needs the log where it is, another change of the topic waits for a disk, or the copy lacks much again.
     Later(Box<Moving>),
     /// The log goes on where it is.
@@ -39,20 +54,27 @@ impl Change {
         let Ok(_claim) = self.claim([future.topic.as_str()]).await else {
             return Ok(Switch::Later(Box::new(moving)));
         };
-        let (stored, version) = match cluster.catalog.topic(&future.topic).await? {
+        let (before, version) = match cluster.catalog.topic(&future.topic).await? {
             Some((record, version)) if record.topic_id == future.topic_id => (record, version),
             _ => return Ok(Switch::Failed(MoveError::Nothing)),
         };
-        let Some(record) = self.placed_in(stored, &moving) else {
+        let Some(record) = self.placed_in(before.clone(), &moving) else {
             return Ok(Switch::Failed(MoveError::Nothing));
         };
-        let halted = to_its_end(move || {
+        let round = moving.last_round();
+        let on_thread = round.clone();
+        let mut halting: Late = Box::pin(to_its_end(move || {
             let mut moving = moving;
             // It is little, and others wait for it: no rate slows it down.
-            let halted = moving.halt(LAST_MAX_BYTES, &|_| Ok(()));
+            let halted = moving.halt(&on_thread, LAST_MAX_BYTES, &|_| Ok(()));
             (moving, halted)
-        });
-        let (moving, halted) = self.aside(halted).await.ok_or_else(|| Refused::broken_off("moving it"))?;
+        }));
+        let halted = match self.aside(timeout(LAST_ROUND_MAX, &mut halting)).await {
+            Ok(halted) => halted,
+            Err(_) if round.call_off() => return Ok(Switch::Late(halting)),
+            Err(_) => self.aside(halting).await,
+        };
+        let (moving, halted) = halted.ok_or_else(|| Refused::broken_off("moving it"))?;
         match halted {
             Ok(()) => {}
             Err(MoveError::Held | MoveError::Behind(_)) => return Ok(Switch::Later(Box::new(moving))),
@@ -65,8 +87,46 @@ impl Change {
             }
             return Err(refused);
         }
-        self.show_moved(&record, &future, moving).await;
-        Ok(Switch::Done)
+        let settings = Cluster::partition_settings(&record, &self.config());
+        let switched = self.aside(to_its_end(move || moving.switch(&settings, now_ms()))).await;
+        match switched {
+            Some(Ok(log)) => {
+                self.show_moved(&future, Some(log));
+                Ok(Switch::Done)
+            }
+            Some(Err(Unswitched::Stays(moving, error))) => Ok(self.stays(&before, *moving, error).await),
+            Some(Err(Unswitched::Apart(why))) => Ok(self.left(&future, Some(&why))),
+            None => Ok(self.left(&future, None)),
+        }
+    }
+
+    /// The log has its name where it was: the topic's record says so as well, and it goes on there. Where that cannot be stored,
+    /// the log is offline, which is said: until it is, a start without that directory takes the copy for the log.
+    async fn stays(&self, before: &TopicRecord, moving: Moving, error: MoveError) -> Switch {
+        let (topic, partition) = (moving.future().topic.clone(), moving.future().partition);
+        let corrected = async {
+            let (_, version) =
+                self.cluster().catalog.topic(&topic).await?.ok_or_else(|| Refused::unknown_topic(&topic))?;
+            self.store(before, version).await
+        };
+        if let Err(refused) = corrected.await {
+            error!(topic, partition, error = refused.message, "where it is cannot be stored");
+            let _ = self.aside(to_its_end(move || drop(moving))).await;
+            return Switch::Apart;
+        }
+        if let Some(Err(why)) = self.aside(to_its_end(move || moving.stay())).await {
+            error!(topic, partition, %why, "the directory that it was to go to still counts it among its own");
+        }
+        Switch::Failed(error)
+    }
+
+    /// Nobody serves the log now.
+    fn left(&self, future: &FutureLog, why: Option<&Apart>) -> Switch {
+        let (topic, partition) = (&future.topic, future.partition);
+        let why = why.map_or_else(|| "a restart serves it".to_owned(), ToString::to_string);
+        error!(topic, partition, why, "has moved to another log directory and is not served from there yet");
+        self.show_moved(future, None);
+        Switch::Apart
     }
 
     /// The topic's record with the partition where it goes.
@@ -79,7 +139,7 @@ impl Change {
     }
 
     /// What could not be stored may be stored all the same.
-    async fn store(&self, record: &TopicRecord, version: Revision) -> Result<(), Refused> {
+    pub(super) async fn store(&self, record: &TopicRecord, version: Revision) -> Result<(), Refused> {
         let catalog = &self.cluster().catalog;
         let Err(error) = catalog.replace_topic(record, version).await else { return Ok(()) };
         match catalog.topic(&record.name).await {
@@ -88,20 +148,9 @@ impl Change {
         }
     }
 
-    /// Puts the copy in the place of the log, and shows it.
-    async fn show_moved(&self, record: &TopicRecord, future: &FutureLog, moving: Moving) {
+    /// Shows the log that is in the place of the other one, if there is one.
+    fn show_moved(&self, future: &FutureLog, log: Option<Arc<Log>>) {
         let cluster = self.cluster();
-        let settings = Cluster::partition_settings(record, &self.config());
-        let switched = self.aside(to_its_end(move || moving.switch(&settings, now_ms()))).await;
-        let log = match switched {
-            Some(Ok(log)) => Some(log),
-            Some(Err(why)) => {
-                let (topic, partition) = (&future.topic, future.partition);
-                error!(topic, partition, %why, "has moved to another log directory and is not served from there yet");
-                None
-            }
-            None => None,
-        };
         let image = cluster.image();
         let Some(topic) = image.topic_by_id(future.topic_id) else { return };
         let (mut partitions, index) = (topic.partitions.clone(), future.partition);

@@ -10,8 +10,8 @@ use std::{
 };
 
 use pagewire_log::{
-    Coming, CreateError, LoadMeter, LoadReport, LoadedLog, Log, LogDir, LogDirOptions, LogDirs, LogError,
-    Offline, SettingsOf, TakeInError, TakenIn,
+    Coming, FutureLog, LoadMeter, LoadReport, LoadedLog, LogDir, LogDirOptions, LogDirs, Offline, SettingsOf,
+    TakeInError, TakenIn,
 };
 use pagewire_metadata::{
     CatalogError,
@@ -22,13 +22,13 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{
-    Change, Cluster, Known, PartitionEntry, Refused, TopicEntry, change, disk, image::NO_LEADER, known_id,
-    logs::host, look_for_missing, unmade,
+    Change, Cluster, Known, Refused, TopicEntry,
+    change::{change, to_its_end},
+    disk, known_id, look_for_missing, pass_over_away,
+    shown::{Name, Shown},
+    unmade,
 };
-use crate::{broker::Broker, clock::now_ms, config::TopicConfig, moves, net};
-
-/// A topic's partition.
-pub(crate) type Name = (String, i32);
+use crate::{broker::Broker, clock::now_ms, moves, net};
 
 /// What came of it.
 pub(crate) struct Online {
@@ -40,16 +40,6 @@ pub(crate) struct Online {
     pub(crate) report: LoadReport,
     /// Why some could not be made, if so.
     pub(crate) trouble: Option<String>,
-}
-
-/// What is shown that was not before.
-#[derive(Default)]
-pub(super) struct Shown {
-    pub(super) partitions: Vec<Name>,
-    /// Why a log could not be made or opened.
-    pub(super) error: Option<CreateError>,
-    /// Some of those that could not only wanted room or file handles.
-    pub(super) wants: bool,
 }
 
 /// Loads the directory and shows its partitions. `empty`: what it held is lost, and its partitions are made anew. Of a
@@ -183,7 +173,8 @@ impl Change {
         let (dir, mut report) = cluster.log_dirs.serve(taken)?;
         self.drop_deleted(&dir, &topics, &report.loaded).await;
         self.remember(&dir).await;
-        self.take_up_moves(&dir, &topics, &mut report).await;
+        let moving = self.take_up_moves(&dir, &topics, &mut report).await;
+        pass_over_away(&cluster.log_dirs, &topics, &mut report.failed);
         if let Some(unmade) = unmade {
             let (log_dirs, topics) = (Arc::clone(&cluster.log_dirs), Arc::clone(&topics));
             let look = to_its_end(move || look_for_missing(&log_dirs, &topics, &unmade));
@@ -194,18 +185,25 @@ impl Change {
         let failed = report.failed.iter().map(|log| (log.topic.clone(), log.partition));
         let failed = failed.chain(cluster.log_dirs.unopened()).collect();
         let Shown { partitions, error, .. } = self.show(&topics, &failed, least_epoch).await;
+        self.go_on_moving(moving).await;
         let (partitions, read_only) = self.apart(partitions);
         Ok(Online { partitions, read_only, report, trouble: error.map(|error| error.to_string()) })
     }
 
-    /// Logs that had moved to the directory but for their names take these; those that are to move to it begin to.
-    async fn take_up_moves(&self, dir: &LogDir, topics: &Arc<Vec<TopicRecord>>, report: &mut LoadReport) {
+    /// Logs that had moved to the directory but for their names take these, and so do those of which it was not certain whether
+    /// they had left it. Those that are to move to it are answered.
+    async fn take_up_moves(
+        &self,
+        dir: &LogDir,
+        topics: &Arc<Vec<TopicRecord>>,
+        report: &mut LoadReport,
+    ) -> Vec<(PathBuf, FutureLog)> {
         let (log_dirs, topics) = (Arc::clone(&self.cluster().log_dirs), Arc::clone(topics));
         let (known, path) = (Known::of(&topics, &self.config()), dir.path().to_path_buf());
         let taken_up = to_its_end(move || {
             log_dirs.adopt_futures(Some(&path), &|future| known.placed(&topics, future), now_ms())
         });
-        let Some((adopted, moving)) = taken_up.await else { return };
+        let Some((adopted, mut moving)) = taken_up.await else { return Vec::new() };
         for one in adopted {
             let name = (one.future.topic, one.future.partition);
             report.failed.retain(|log| (&log.topic, log.partition) != (&name.0, name.1));
@@ -214,8 +212,18 @@ impl Change {
                 Err(error) => tracing::error!(topic = name.0, partition = name.1, %error, "cannot be opened"),
             }
         }
-        let broker = Arc::clone(&self.broker);
-        let _ = to_its_end(move || moves::resume(&broker, moving)).await;
+        moving.retain(|(to, future)| to == dir.path() || !self.broker.moves().is_under_way(to, future));
+        moving
+    }
+
+    /// Moves go on whose logs may be served by now.
+    pub(super) async fn go_on_moving(&self, mut moving: Vec<(PathBuf, FutureLog)>) {
+        moving.extend(self.broker.moves().take_put_off());
+        if !moving.is_empty() {
+            let broker = Arc::clone(&self.broker);
+            // A note that is to be dropped waits for its disk.
+            let _ = self.aside(to_its_end(move || moves::resume(&broker, moving))).await;
+        }
     }
 
     /// Makes or opens what is not served of the directories that are here, and shows it.
@@ -223,6 +231,7 @@ impl Change {
         let (cluster, none) = (self.cluster(), HashSet::new());
         let topics = cluster.topic_records().await?;
         let shown = self.show(&topics, &none, cluster.identity.leader_epoch).await;
+        self.go_on_moving(Vec::new()).await;
         self.forget_notes().await?;
         Ok(shown.partitions.len())
     }
@@ -235,6 +244,7 @@ impl Change {
         let failed = cluster.log_dirs.unopened().into_iter().collect();
         let Shown { partitions, wants, .. } =
             self.show(&topics, &failed, cluster.identity.leader_epoch).await;
+        self.go_on_moving(Vec::new()).await;
         self.forget_notes().await?;
         Ok((partitions.len(), wants))
     }
@@ -304,111 +314,4 @@ impl Change {
             tracing::warn!(%error, "which log directories are served could not be remembered; the next start tries again");
         }
     }
-
-    /// Shows partitions whose logs are others than they were, and makes the logs that are missing, but for those in
-    /// `failed`. Which have a log now that they had not before, and the first error that is none of those told at the start.
-    pub(super) async fn show(
-        &self,
-        topics: &[TopicRecord],
-        failed: &HashSet<(String, i32)>,
-        least_epoch: i32,
-    ) -> Shown {
-        let (mut all, cluster) = (Shown::default(), self.cluster());
-        let is_unshown = |topic: &TopicEntry, (index, entry): (i32, &PartitionEntry)| match &entry.hosted {
-            Some(hosted) => {
-                let log = cluster.log_dirs.get(&topic.name, index);
-                !log.is_some_and(|log| Arc::ptr_eq(&log, &hosted.log))
-            }
-            None => entry.leader == NO_LEADER,
-        };
-        for record in topics {
-            let found = |id| cluster.image().topic(&record.name).filter(|topic| topic.id == id).cloned();
-            let is_due = |topic: &TopicEntry| (0..).zip(&topic.partitions).any(|one| is_unshown(topic, one));
-            if !found(record.topic_id).is_some_and(|topic| is_due(&topic)) {
-                continue;
-            }
-            let _claim = self.claim_at_last(&record.name).await;
-            // Whoever had the turn meanwhile may have changed it, or there is another one of its name.
-            let Ok(Some((record, _))) = cluster.catalog.topic(&record.name).await else { continue };
-            if let Some(topic) = found(record.topic_id) {
-                let one = self.show_one(&record, &topic, failed, least_epoch).await;
-                all.partitions.extend(one.partitions);
-                all.wants |= one.wants;
-                all.error = all.error.or(one.error);
-            }
-        }
-        all
-    }
-
-    async fn show_one(
-        &self,
-        record: &TopicRecord,
-        topic: &Arc<TopicEntry>,
-        failed: &HashSet<(String, i32)>,
-        least_epoch: i32,
-    ) -> Shown {
-        let (log_dirs, lanes) = (Arc::clone(&self.cluster().log_dirs), Arc::clone(&self.cluster().lanes));
-        let (wanted, config) = (record.clone(), Arc::clone(&topic.config));
-        let failed: Vec<i32> =
-            failed.iter().filter(|(name, _)| *name == record.name).map(|(_, index)| *index).collect();
-        let count = topic.partitions.len();
-        // What was opened meanwhile is as it was when that began.
-        let (name, now) = (record.name.clone(), Cluster::partition_settings(record, &self.config()));
-        let opened: Vec<Arc<LogDir>> = log_dirs.here().filter(|dir| has_unshown(dir, topic)).collect();
-        let hosted = to_its_end(move || {
-            for dir in &opened {
-                dir.set_settings(&name, &now);
-            }
-            let config: Arc<TopicConfig> = config;
-            let dirs = (&*log_dirs, &*lanes);
-            let (partitions, error) = host(dirs, &wanted, &config, 0..count, &failed, least_epoch);
-            // Those that cannot be named take no record until they are.
-            (partitions, error.or(log_dirs.name_made().err()))
-        });
-        let Some((mut partitions, error)) = self.aside(hosted).await else {
-            tracing::error!(topic = record.name, "logs are not served until the next start");
-            return Shown::default();
-        };
-        let is_told = |error: &CreateError| {
-            matches!(
-                error,
-                CreateError::Away { .. } | CreateError::Log(LogError::Gone { .. } | LogError::Twice { .. })
-            )
-        };
-        let error = error.filter(|error| !is_told(error));
-        if let Some(error) = &error {
-            tracing::error!(topic = record.name, %error, "logs cannot be made and are not served");
-        }
-        let mut shown = Vec::new();
-        for ((now, before), index) in partitions.iter_mut().zip(&topic.partitions).zip(0..) {
-            match (&now.hosted, &before.hosted) {
-                // What is served already stays as it is, with whoever waits there.
-                (Some(new), Some(old)) if Arc::ptr_eq(&new.log, &old.log) => *now = before.clone(),
-                (Some(_), _) => shown.push((record.name.clone(), index)),
-                (None, _) => {}
-            }
-        }
-        self.cluster().publish(TopicEntry { partitions, ..TopicEntry::clone(topic) });
-        for old in topic.partitions.iter().filter_map(|entry| entry.hosted.as_ref()) {
-            old.wake_all();
-        }
-        let wants = error.as_ref().is_some_and(CreateError::is_for_want);
-        Shown { partitions: shown, error, wants }
-    }
-}
-
-/// Whether a directory has a log of the topic that is not the one which is shown.
-fn has_unshown(dir: &LogDir, topic: &TopicEntry) -> bool {
-    let is_unshown = |(index, entry): (i32, &PartitionEntry)| {
-        let hosted = entry.hosted.as_ref();
-        let is_shown = |log: &Arc<Log>| hosted.is_some_and(|hosted| Arc::ptr_eq(log, &hosted.log));
-        dir.get(&topic.name, index).is_some_and(|log| !is_shown(&log))
-    };
-    (0..).zip(&topic.partitions).any(is_unshown)
-}
-
-/// Does what blocks, and must not be refused because the I/O pool is full. `None` if it panicked, which is said.
-pub(super) async fn to_its_end<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.inspect_err(|error| tracing::error!(%error, "taking in a log directory")).ok()
 }

@@ -7,7 +7,8 @@ use std::path::Path;
 use pagewire_log::{FailedLog, LoadReport};
 use pagewire_wire::ErrorCode;
 
-use super::online::{Online, Shown};
+use super::online::Online;
+use super::shown::Shown;
 use super::{Change, Known, Refused};
 
 /// Partitions that are told one by one.
@@ -41,6 +42,7 @@ impl Change {
             log_dirs.accept_gone(path, empty);
             shown = self.show(&topics, &failed, least_epoch).await;
             log_dirs.accept_gone(path, false);
+            self.go_on_moving(Vec::new()).await;
         }
         let Shown { partitions, error, .. } = shown;
         let trouble = error.map(|error| error.to_string());

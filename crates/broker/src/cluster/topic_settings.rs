@@ -8,19 +8,21 @@ use super::{Change, OwnConfigs, Refused, TopicEntry, logs::settings};
 use crate::config::{BrokerConfig, TopicConfig};
 
 impl Change {
-    /// Replaces a topic's own settings by what `wish` makes of them, and puts them in force.
+    /// Replaces a topic's own settings by what `wish` makes of them, says when that is `stored`, and puts them in force.
     pub(crate) async fn topic_configs(
         &self,
         name: &str,
         wish: impl FnOnce(&OwnConfigs, &BrokerConfig) -> Result<OwnConfigs, Refused>,
+        stored: impl FnOnce(),
     ) -> Result<(), Refused> {
         let _claim = self.claim([name]).await?;
         let (cluster, config, unknown) = (self.cluster(), self.config(), || Refused::unknown_topic(name));
         let (mut record, version) = cluster.catalog.topic(name).await?.ok_or_else(unknown)?;
         let topic = cluster.image().topic(name).cloned().ok_or_else(unknown)?;
         record.configs = wish(&record.configs, &config)?;
-        let stored = cluster.catalog.replace_topic(&record, version).await;
-        stored.map_err(|error| Refused::from(error).if_too_large(ErrorCode::InvalidConfig))?;
+        let replaced = cluster.catalog.replace_topic(&record, version).await;
+        replaced.map_err(|error| Refused::from(error).if_too_large(ErrorCode::InvalidConfig))?;
+        stored();
         let resolved = Arc::new(TopicConfig::resolve(&record.configs, &config));
         let topic = TopicEntry { own_configs: record.configs, ..TopicEntry::clone(&topic) };
         self.put_in_force(&topic, resolved).await;

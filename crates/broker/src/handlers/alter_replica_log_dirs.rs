@@ -1,6 +1,6 @@
 //! AlterReplicaLogDirs: which log directory of this broker a partition shall be in (KIP-113).
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use pagewire_wire::{
     ErrorCode, Str,
@@ -11,6 +11,8 @@ use pagewire_wire::{
         },
     },
 };
+
+use tokio::time::timeout;
 
 use crate::{moves, request::Context};
 
@@ -41,14 +43,20 @@ pub(crate) async fn handle(ctx: Context, request: AlterReplicaLogDirsRequest) ->
     AlterReplicaLogDirsResponse { results: topics.into_iter().map(result).collect(), ..Default::default() }
 }
 
-/// On the threads of the directory that is named: its disk is waited for.
+/// Its disk is waited for so long. What it has not noted by then may be noted later.
+const NOTED_WITHIN: Duration = Duration::from_millis(if cfg!(test) { 500 } else { 10_000 });
+
+/// On the threads of the directory that is named.
 async fn alter(ctx: &Context, topic: Str, partition: i32, path: Str) -> ErrorCode {
     let broker = Arc::clone(&ctx.broker);
     let lane = Arc::clone(broker.cluster().lanes().of(&PathBuf::from(path.as_str())));
+    if lane.is_silent() {
+        return ErrorCode::RequestTimedOut;
+    }
     let asked = move || moves::alter(&broker, &topic, partition, &path);
-    match lane.io().run(asked).await {
-        Ok(Ok(())) => ErrorCode::None,
-        Ok(Err(code)) => code,
-        Err(_) => ErrorCode::RequestTimedOut,
+    match timeout(NOTED_WITHIN, lane.run(asked)).await {
+        Ok(Ok(Ok(()))) => ErrorCode::None,
+        Ok(Ok(Err(code))) => code,
+        Ok(Err(_)) | Err(_) => ErrorCode::RequestTimedOut,
     }
 }

@@ -6,12 +6,13 @@
 //!   Incremental... ───┘        └── alter: wish ─ check ─ store ─ put in force
 //! ```
 
-use std::collections::HashMap;
+use std::{collections::HashMap, pin::pin, time::Duration};
 
 use foldhash::fast::RandomState;
 use pagewire_metadata::model::ConfigScope;
 use pagewire_wire::{ErrorCode, Str};
-use tokio::task::consume_budget;
+use tokio::{sync::oneshot, task::consume_budget, time::timeout};
+use tracing::warn;
 
 use crate::{
     cluster::{OwnConfigs, Refused, change, names},
@@ -72,6 +73,10 @@ impl Resource {
         }
     }
 }
+
+/// Who changes settings waits for them to be in force, which a log may have to write down first, for so long: what is stored is
+/// the answer, and its disk may not answer for hours.
+const IN_FORCE_WITHIN: Duration = Duration::from_millis(if cfg!(test) { 500 } else { 5_000 });
 
 /// What a request makes of the settings a resource has.
 pub(super) type Wish =
@@ -165,7 +170,35 @@ async fn alter_topic(ctx: &Context, name: String, wish: Wish, validate_only: boo
     if validate_only {
         return checked(&topic.own_configs, &ctx.broker.config()).map(drop);
     }
-    change(&ctx.broker, |change| async move { change.topic_configs(&name, checked).await }).await
+    let (tell, stored) = oneshot::channel();
+    let topic = name.clone();
+    let changed = change(&ctx.broker, |change| async move {
+        change
+            .topic_configs(&topic, checked, || {
+                // Whoever asked may be gone.
+                let _ = tell.send(());
+            })
+            .await
+    });
+    in_force(&name, stored, changed).await
+}
+
+/// Waits until settings are in force, or no longer than [`IN_FORCE_WITHIN`] from when they are stored.
+async fn in_force(
+    whose: &str,
+    stored: oneshot::Receiver<()>,
+    changed: impl Future<Output = Result<(), Refused>>,
+) -> Result<(), Refused> {
+    let mut changed = pin!(changed);
+    tokio::select! {
+        biased;
+        done = &mut changed => return done,
+        Ok(()) = stored => {}
+    }
+    timeout(IN_FORCE_WITHIN, changed).await.unwrap_or_else(|_| {
+        warn!(whose, "settings are stored and not in force yet: a disk does not answer. They are when it does, or with the next start");
+        Ok(())
+    })
 }
 
 async fn alter_group(ctx: &Context, name: String, wish: Wish, validate_only: bool) -> Result<(), Refused> {
@@ -200,12 +233,15 @@ async fn alter_broker(ctx: &Context, target: Target, wish: Wish, validate_only: 
     if validate_only {
         return checked(&cluster.own_configs(&scope).await?, &ctx.broker.config()).map(drop);
     }
+    let (tell, stored) = oneshot::channel();
     let changed = change(&ctx.broker, move |change| async move {
         let config = change.config();
         let own = change.configs(&scope, |own| checked(own, &config)).await?;
+        // Whoever asked may be gone.
+        let _ = tell.send(());
         change.put_broker_config_in_force(with(target, &own, &config)?).await
     });
-    changed.await
+    in_force("the broker", stored, changed).await
 }
 
 /// The broker's settings with one of their two changeable layers replaced.

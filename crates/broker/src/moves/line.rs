@@ -10,12 +10,14 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tracing::error;
 
-use super::{Move, run};
+use super::run::{self, Then};
+use super::{Move, TRIES_MAX};
 use crate::broker::Broker;
 
-/// A move that broke off for no reason of its own is tried so often, after so long.
-const TRIES_MAX: u32 = 10;
+/// A move that broke off for no reason of its own is tried again after so long.
 const LATER: Duration = Duration::from_millis(if cfg!(test) { 5 } else { 30_000 });
+/// One whose log is opened anew joins the end of its line after so long.
+const REOPENED: Duration = Duration::from_millis(if cfg!(test) { 5 } else { 5_000 });
 
 /// By target. One that is here has a thread.
 #[derive(Default)]
@@ -40,8 +42,10 @@ impl Lines {
         let job = move || {
             while let Some(next) = on_thread.moves().lines.next(&place) {
                 let ran = catch_unwind(AssertUnwindSafe(|| run::run(&on_thread, &next, &runtime)));
-                if ran.is_err() {
-                    again(&on_thread, next, "its work panicked");
+                match ran {
+                    Ok(Then::Over) => {}
+                    Ok(Then::Again) => join_after(&on_thread, next, REOPENED),
+                    Err(_) => again(&on_thread, next, "its work panicked"),
                 }
             }
             drop(counted);
@@ -66,7 +70,6 @@ impl Lines {
 
 /// It broke off for no reason of its own, and joins its line again later; what is noted of it on the disk stays.
 fn again(broker: &Arc<Broker>, begun: Arc<Move>, why: &str) {
-    let Some(running) = broker.moves().running.get() else { return };
     let (topic, partition, to) = (&*begun.future.topic, begun.future.partition, begun.to.display());
     let tries = begun.tries.fetch_add(1, Ordering::Relaxed) + 1;
     if tries >= TRIES_MAX {
@@ -75,10 +78,16 @@ fn again(broker: &Arc<Broker>, begun: Arc<Move>, why: &str) {
         return;
     }
     error!(topic, partition, %to, why, "has not moved, which is tried again");
+    join_after(broker, begun, LATER);
+}
+
+/// It joins the end of its line after a while.
+fn join_after(broker: &Arc<Broker>, begun: Arc<Move>, pause: Duration) {
+    let Some(running) = broker.moves().running.get() else { return };
     let broker = Arc::clone(broker);
     let joins = async move {
         // One that is not wanted any more joins at once: the copy is still to be removed.
-        let _ = tokio::time::timeout(LATER, begun.ending.cancelled()).await;
+        let _ = tokio::time::timeout(pause, begun.ending.cancelled()).await;
         if !broker.moves().is_stopping() {
             broker.moves().lines.join(&broker, begun);
         }

@@ -14,6 +14,8 @@ mod pace;
 mod resumed;
 mod run;
 #[cfg(test)]
+mod switch_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
@@ -32,6 +34,9 @@ use uuid::Uuid;
 pub(crate) use asked::alter;
 pub(crate) use resumed::resume;
 
+/// A move that broke off for no reason of its own, or whose last round took too long, is tried so often.
+const TRIES_MAX: u32 = 10;
+
 /// A partition by its topic's id.
 type Key = (Uuid, i32);
 
@@ -40,6 +45,8 @@ type Key = (Uuid, i32);
 pub(crate) struct Moves {
     /// Those that are under way or wait for their turn.
     wanted: Mutex<HashMap<Key, Arc<Move>>>,
+    /// Those whose logs are not served now, no more than there are notes of moves.
+    put_off: Mutex<Vec<(PathBuf, FutureLog)>>,
     lines: line::Lines,
     running: OnceLock<Running>,
 }

@@ -8,17 +8,20 @@ use pagewire_wire::ErrorCode;
 use tokio::runtime::Handle;
 use tracing::{debug, error, info, warn};
 
-use super::Move;
 use super::pace::Pace;
+use super::resumed::{is_unserved, resume};
+use super::{Move, TRIES_MAX};
 use crate::broker::Broker;
-use crate::cluster::{Refused, Switch, change};
+use crate::cluster::{Late, Refused, Switch, change};
 
 /// With no more left than this the last round is made, for which appends wait.
 const LEFT_MAX_BYTES: u64 = 1 << 20;
 /// As many rounds are made before; of a log that is appended to as fast as it is copied that is told once.
 const ROUNDS_MAX: usize = 32;
-/// Between two attempts: a backup may still need the log where it is, or it is being opened anew.
+/// Between two attempts: a backup may still need the log where it is.
 const PAUSE: Duration = Duration::from_millis(if cfg!(test) { 5 } else { 500 });
+/// After a last round that was called off: for as long as one lasts nothing is appended to the log.
+const PAUSE_AFTER_LATE: Duration = Duration::from_millis(if cfg!(test) { 5 } else { 60_000 });
 
 /// Why a move ended before its switch.
 enum Ended {
@@ -32,27 +35,54 @@ impl From<MoveError> for Ended {
     }
 }
 
+/// What becomes of a move.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    Over,
+    /// Its log is being opened anew, which may take long: others have their turns first.
+    Again,
+}
+
 /// Makes it. Blocks for as long as the bytes take.
-pub(super) fn run(broker: &Arc<Broker>, going: &Arc<Move>, runtime: &Handle) {
-    let ended = loop {
-        match attempt(broker, going, runtime) {
-            Err(Ended::Move(MoveError::Reopened)) if !going.ending.is_cancelled() => {
-                std::thread::sleep(PAUSE);
-            }
-            ended => break ended,
-        }
-    };
+pub(super) fn run(broker: &Arc<Broker>, going: &Arc<Move>, runtime: &Handle) -> Then {
+    let ended = attempt(broker, going, runtime);
+    if matches!(ended, Err(Ended::Move(MoveError::Reopened))) && !going.ending.is_cancelled() {
+        return Then::Again;
+    }
     let another_has_begun = broker.moves().ended(going);
+    end(broker, going, (ended, another_has_begun), runtime);
+    Then::Over
+}
+
+/// Says how it ended, and removes what nobody wants any more.
+fn end(
+    broker: &Arc<Broker>,
+    going: &Arc<Move>,
+    (ended, another_has_begun): (Result<bool, Ended>, bool),
+    runtime: &Handle,
+) {
     let (topic, partition) = (&*going.future.topic, going.future.partition);
     let to = going.to.display();
     match ended {
-        Ok(()) => {
+        Ok(true) => {
             info!(topic, partition, %to, "is served from another log directory now");
             runtime.block_on(async { broker.coordinators().take_up(broker) });
             return;
         }
+        // Which was said. What is noted on the disk is all there is of the log.
+        Ok(false) => return,
         // What is noted on the disk begins anew with the next start.
         Err(_) if broker.moves().is_stopping() => return,
+        Err(Ended::Move(MoveError::Nothing))
+            if !going.ending.is_cancelled() && is_unserved(broker, &going.future) =>
+        {
+            info!(topic, partition, %to, "is not served, and goes on moving when it is");
+            broker.moves().put_off(going.to.clone(), going.future.clone());
+            if !is_unserved(broker, &going.future) {
+                resume(broker, broker.moves().take_put_off());
+            }
+            return;
+        }
         Err(_) if going.ending.is_cancelled() => info!(topic, partition, %to, "does not move any more"),
         Err(Ended::Move(MoveError::Nothing)) => debug!(topic, partition, "deleted before it had moved"),
         Err(Ended::Move(error)) => {
@@ -70,13 +100,14 @@ pub(super) fn run(broker: &Arc<Broker>, going: &Arc<Move>, runtime: &Handle) {
     }
 }
 
-fn attempt(broker: &Arc<Broker>, going: &Arc<Move>, runtime: &Handle) -> Result<(), Ended> {
+/// Whether the log is served from where it went.
+fn attempt(broker: &Arc<Broker>, going: &Arc<Move>, runtime: &Handle) -> Result<bool, Ended> {
     let rate = || broker.config().alter_log_dirs_max_bytes_per_second;
     let pace = Pace::new(&rate, &going.ending);
     let pace = |bytes| pace.moved(bytes);
     pace(0).map_err(|_| MoveError::Nothing)?;
     let mut moving = broker.cluster().log_dirs().begin_move(&going.future, &going.to)?;
-    let mut is_told = false;
+    let (mut is_told, mut lates) = (false, 0);
     loop {
         catch_up(&mut moving, going, &pace)?;
         if !is_told && moving.left_bytes() > LEFT_MAX_BYTES {
@@ -93,13 +124,38 @@ fn attempt(broker: &Arc<Broker>, going: &Arc<Move>, runtime: &Handle) -> Result<
             change.switch(wanted).await
         });
         match runtime.block_on(switched).map_err(Ended::Refused)? {
-            Switch::Done => return Ok(()),
+            Switch::Done => return Ok(true),
+            Switch::Apart => return Ok(false),
             Switch::Failed(error) => return Err(error.into()),
-            Switch::Later(again) => moving = *again,
+            Switch::Later(again) => {
+                moving = *again;
+                std::thread::sleep(PAUSE);
+            }
+            Switch::Late(round) => {
+                lates += 1;
+                moving = wait_for(round, going, lates, runtime)?;
+            }
         }
-        std::thread::sleep(PAUSE);
         pace(0).map_err(|_| MoveError::Nothing)?;
     }
+}
+
+/// Waits for a round that was called off, and for a while: before that nothing else may be written in its copy.
+fn wait_for(round: Late, going: &Move, lates: u32, runtime: &Handle) -> Result<Moving, Ended> {
+    let (topic, partition, to) = (&*going.future.topic, going.future.partition, going.to.display());
+    warn!(topic, partition, %to, lates, "a disk does not answer in the last round: the partition is served from where it is, and \
+        moves when the disk answers");
+    let broken_off = || Refused::new(ErrorCode::UnknownServerError, "its last round broke off");
+    let (moving, ended) = runtime.block_on(round).ok_or_else(|| Ended::Refused(broken_off()))?;
+    match ended {
+        Err(MoveError::CalledOff) if lates >= TRIES_MAX => return Err(MoveError::CalledOff.into()),
+        Ok(()) | Err(MoveError::CalledOff | MoveError::Held | MoveError::Behind(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    runtime.block_on(async {
+        let _ = tokio::time::timeout(PAUSE_AFTER_LATE, going.ending.cancelled()).await;
+    });
+    Ok(moving)
 }
 
 /// Rounds, until little is left.

@@ -19,30 +19,41 @@ use crate::cluster::{OwnConfigs, change};
 use crate::partition::Partition;
 use crate::testing::{Bench, ROOT, SECOND, fetch, take_threads};
 
-const RATE: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
+pub(super) const RATE: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
 
 /// I/O threads of a directory.
-const THREADS: usize = 4;
+pub(super) const THREADS: usize = 4;
 
 /// A broker on two directories, of which the first is home, with the topic `t` of one partition there.
-struct World {
-    bench: Bench,
-    disk: FailingDisk,
-    stop: CancellationToken,
+pub(super) struct World {
+    pub(super) bench: Bench,
+    pub(super) disk: FailingDisk,
+    pub(super) stop: CancellationToken,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
+        let world = Self::on(&[ROOT, SECOND]);
+        world.bench.topic("t", 1, &[]).await;
+        world
+    }
+
+    /// Without a topic.
+    pub(super) fn on(roots: &[&str]) -> Self {
         let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));
         let on: Arc<dyn Disk> = Arc::new(disk.clone());
-        let bench = Bench::on_two(on, IoPool::new(THREADS, 64));
+        let bench = Bench::on_all(roots, on, IoPool::new(THREADS, 64));
         let stop = CancellationToken::new();
         bench.broker.moves().start(&TaskTracker::new(), &stop);
-        bench.topic("t", 1, &[]).await;
         Self { bench, disk, stop }
     }
 
-    async fn alter(&self, topic: &str, partition: i32, dir: &str) -> ErrorCode {
+    /// Where it is, and where it is not.
+    pub(super) fn here_and_there(&self) -> (&'static str, &'static str) {
+        if self.is_in(ROOT) { (ROOT, SECOND) } else { (SECOND, ROOT) }
+    }
+
+    pub(super) async fn alter(&self, topic: &str, partition: i32, dir: &str) -> ErrorCode {
         let topics = vec![AlterReplicaLogDirTopic {
             name: Str::from(topic.to_owned()),
             partitions: vec![partition],
@@ -67,16 +78,16 @@ impl World {
         partitions.map(|one| (one.partition_size, one.offset_lag, one.is_future_key)).collect()
     }
 
-    fn partition(&self) -> Arc<Partition> {
+    pub(super) fn partition(&self) -> Arc<Partition> {
         let image = self.bench.broker.image();
         Arc::clone(image.topic("t").expect("there").hosted(0).expect("served"))
     }
 
-    fn is_in(&self, dir: &str) -> bool {
+    pub(super) fn is_in(&self, dir: &str) -> bool {
         self.partition().log.dir().parent().is_some_and(|parent| parent.as_os_str() == dir)
     }
 
-    async fn until(&self, what: &str, is_so: impl AsyncFn() -> bool) {
+    pub(super) async fn until(&self, what: &str, is_so: impl AsyncFn() -> bool) {
         let looked = async {
             while !is_so().await {
                 tokio::time::sleep(Duration::from_millis(2)).await;
@@ -85,11 +96,11 @@ impl World {
         tokio::time::timeout(Duration::from_mins(1), looked).await.unwrap_or_else(|_| panic!("never {what}"));
     }
 
-    async fn until_nothing_moves(&self) {
+    pub(super) async fn until_nothing_moves(&self) {
         self.until("done", async || self.bench.broker.moves().wanted.lock().is_empty()).await;
     }
 
-    async fn stored_directory(&self) -> Option<uuid::Uuid> {
+    pub(super) async fn stored_directory(&self) -> Option<uuid::Uuid> {
         let topic = self.bench.broker.cluster().catalog().topic("t").await.expect("a store");
         topic.expect("stored").0.partitions[0].directory
     }
@@ -180,7 +191,7 @@ async fn a_partition_moves_after_the_change_of_its_topic_that_waits_for_a_disk()
             own.insert("cleanup.policy".into(), "compact".into());
             Ok(own)
         };
-        change(&broker, move |change| async move { change.topic_configs("t", wish).await }).await
+        change(&broker, move |change| async move { change.topic_configs("t", wish, || {}).await }).await
     });
     let stored = async || {
         let topic = world.bench.broker.cluster().catalog().topic("t").await.expect("a store");

@@ -10,6 +10,8 @@ use pagewire_metadata::{
 };
 use tracing::{info, warn};
 
+use crate::cluster::correct;
+
 /// Corrects the records of topics, in memory and in the store.
 pub(super) async fn remember(
     catalog: &Catalog,
@@ -18,7 +20,7 @@ pub(super) async fn remember(
     versions: &[Revision],
 ) {
     for (topic, version) in topics.iter_mut().zip(versions) {
-        let moved = correct(topic, log_dirs);
+        let moved = correct(topic, log_dirs).len();
         if moved == 0 {
             continue;
         }
@@ -51,18 +53,4 @@ pub(super) async fn remember_dirs(
     if news && let Err(error) = catalog.replace_log_dirs(node_id, served, version).await {
         warn!(%error, "which log directories are served could not be remembered; the next start tries again");
     }
-}
-
-/// How many partitions were found elsewhere.
-fn correct(topic: &mut TopicRecord, log_dirs: &LogDirs) -> usize {
-    let mut moved = 0;
-    for (placed, index) in topic.partitions.iter_mut().zip(0..) {
-        if let Some(found) = log_dirs.directory_of(&topic.name, index)
-            && found != placed.directory
-        {
-            placed.directory = found;
-            moved += 1;
-        }
-    }
-    moved
 }

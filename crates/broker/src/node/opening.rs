@@ -32,7 +32,7 @@ use super::{
 use crate::{
     backup::{BackupFailed, BackupOptions},
     clock::now_ms,
-    cluster::{Identity, Levels, look_for_missing, unmade, with_stored},
+    cluster::{Identity, Levels, look_for_missing, pass_over_away, unmade, with_stored},
     config::BrokerConfig,
 };
 
@@ -136,6 +136,7 @@ impl Opening {
         let took = began.elapsed();
         found::remember(&catalog, &log_dirs, &mut topics, &versions).await;
         found::remember_dirs(&catalog, config.node_id, &log_dirs, &mut served, served_version).await;
+        pass_over_away(&log_dirs, &topics, &mut report.failed);
         let missing = look_for_missing(&log_dirs, &topics, &unmade);
         report.failed.extend(missing.gone);
         if missing.unmade > 0 {

@@ -53,6 +53,8 @@ impl From<BackupError> for Unfollowed {
 pub(crate) struct Follow {
     /// In the order of their offsets.
     copied: Vec<Copied>,
+    /// A last round was begun before.
+    had_last_round: bool,
 }
 
 /// One segment in it.
@@ -114,6 +116,9 @@ impl Follow {
         let options = options(pace);
         let placing = Placing { disk, to, options: &options };
         let (moment, active) = self.round(entry, &placing)?;
+        if std::mem::replace(&mut self.had_last_round, true) {
+            remove_small_files(&placing)?;
+        }
         if let (Some(segment), Some(aborted)) = (moment.segments.last(), &active.aborted) {
             remove(&placing, segment.base_offset, &[names::TXN_INDEX])?;
             placing.written(names::file(segment.base_offset, names::TXN_INDEX), aborted)?;
@@ -230,6 +235,17 @@ impl Follow {
 
 fn options(pace: Pace<'_>) -> CopyOptions<'_> {
     CopyOptions { links: false, verify: false, earlier: &|_| None, pace, refused: Refused::default() }
+}
+
+/// Removes what an earlier last round left: it is as of another end.
+fn remove_small_files(placing: &Placing<'_>) -> Result<(), BackupError> {
+    let entries = placing.disk.read_dir(placing.to).map_err(BackupError::at(placing.to))?;
+    let is_small = |name: &str| !FILES.iter().any(|suffix| name.ends_with(suffix));
+    for entry in entries.iter().filter(|entry| !entry.is_dir && is_small(&entry.name)) {
+        let path = placing.to.join(&entry.name);
+        placing.disk.remove_file(&path).map_err(BackupError::at(&path))?;
+    }
+    Ok(())
 }
 
 /// Removes files of a segment from the copy that may be there.

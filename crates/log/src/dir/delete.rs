@@ -37,6 +37,7 @@ impl LogDir {
         self.may_change()?;
         self.keep_gone(|name, partition| name != topic || !partitions.contains(&partition));
         self.stop_waiting_for_removed(topic, &partitions);
+        self.copies.lock().retain(|(name, partition), _| name != topic || !partitions.contains(partition));
         let take = |&partition| Some((partition, self.table.write().remove(topic, partition)?));
         let taken: Vec<_> = partitions.iter().filter_map(take).collect();
         for (_, entry) in &taken {

@@ -77,6 +77,7 @@ impl LogDir {
             self.disk.create_dir(&dir)?;
             self.disk.sync_dir(&self.path)
         };
+        self.await_copy_no_more(future);
         begun().inspect_err(|error| self.note(&self.path, error))?;
         Ok(dir)
     }
@@ -86,11 +87,13 @@ impl LogDir {
         self.may_change()?;
         let dir = self.future_dir(future)?;
         if !self.disk.exists(&dir)? {
+            self.await_copy_no_more(future);
             return Ok(());
         }
         let path = self.path.join(marked_dir(&future.topic, future.partition, Uuid::new_v4(), DELETE));
         let renamed = self.disk.rename(&dir, &path).and_then(|()| self.disk.sync_dir(&self.path));
         renamed.inspect_err(|error| self.note(&self.path, error))?;
+        self.await_copy_no_more(future);
         self.doomed.lock().push(Doomed { path, due_ms: i64::MIN });
         Ok(())
     }
@@ -147,9 +150,13 @@ impl LogDir {
         let (topic, partition) = (future.topic.as_str(), future.partition);
         let from = self.future_dir(future).map_err(CreateError::at(&self.path))?;
         let to = self.path.join(partition_dir(topic, partition));
-        self.clear_the_way(topic, partition, &to, future.topic_id)?;
-        let renamed = self.disk.rename(&from, &to).and_then(|()| self.disk.sync_dir(&self.path));
+        let is_there = self.clear_the_way(topic, partition, &to, future.topic_id)?;
+        // An earlier attempt may have come as far as that.
+        let has_name = is_there && !self.disk.exists(&from).map_err(CreateError::at(&from))?;
+        let renamed = if has_name { Ok(()) } else { self.disk.rename(&from, &to) };
+        let renamed = renamed.and_then(|()| self.disk.sync_dir(&self.path));
         renamed.inspect_err(|error| self.note(&self.path, error)).map_err(CreateError::at(&to))?;
+        self.await_copy_no_more(future);
         let opened = self.open_damaged(topic, partition, settings, now_ms, damage);
         // Whatever keeps it closed, it is here: the next attempt is that of `log online`, or of a start.
         let opened = opened.inspect_err(|_| self.unopened.lock().add(topic, partition, future.topic_id))?;

@@ -119,6 +119,9 @@ impl Making<'_> {
             let entry = self.take_up(partition, &path).inspect_err(|error| self.note(&path, error))?;
             return Ok(Begun::Found(entry));
         }
+        if self.dir.has_copy(topic, partition, settings.topic_id) {
+            return Err(self.dir.copied_error(topic, partition).into());
+        }
         if !self.wanted.is_made() || self.dir.is_gone(topic, partition) {
             return Err(self.dir.gone_error(topic, partition).into());
         }

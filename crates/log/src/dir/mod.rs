@@ -31,6 +31,7 @@ mod checkpoints;
 mod claim;
 mod clean;
 mod close;
+mod copies;
 mod create;
 mod delete;
 mod describe;
@@ -42,6 +43,7 @@ mod future;
 mod gone;
 mod identity;
 mod judge;
+mod leave;
 mod leftovers;
 mod load;
 mod locked;
@@ -84,6 +86,7 @@ pub use future::FutureLog;
 pub(crate) use future::is_within;
 pub(crate) use identity::is_one_bit_off;
 pub use identity::{Contradiction, KnownIdentity};
+pub(crate) use leave::Unleft;
 pub use load::{FailedLog, LoadReport, LoadedLog, Progress};
 pub use locked::LockedDir;
 pub(crate) use locked::{identity_of, must_be_bare, must_hold_something};
@@ -113,6 +116,7 @@ use crate::{Handles, Log, OnlineCommand};
 use changing::Changing;
 use checkpoints::{Checkpoints, Written};
 use clean::CleaningCell;
+use copies::Copies;
 use delete::Doomed;
 use evidence::{Evidence, Unopened};
 use gone::Gone;
@@ -143,6 +147,8 @@ pub struct LogDir {
     evidence: Evidence,
     /// Partitions that had records and have no directory.
     gone: Mutex<Gone>,
+    /// Copies of logs that have left their directories and are to be logs here.
+    copies: Mutex<Copies>,
     /// What the checkpoint files hold.
     written: Mutex<Written>,
     /// Checksums of the checkpoints.

@@ -1,6 +1,7 @@
 //! The open logs by topic and partition.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -46,7 +47,22 @@ impl Entry {
     pub(super) fn end(&self) {
         self.log.retire();
         *self.deleted.lock() = true;
-        // Each of these checks for the above after taking its lock.
+        self.wait_for_all();
+    }
+
+    /// Gives its directory another name by `rename`, with all work on the log ended. Where that fails, the log is what it was.
+    pub(super) fn leave(&self, rename: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let mut deleted = self.deleted.lock();
+        self.log.home.leave();
+        self.wait_for_all();
+        rename().inspect_err(|_| self.log.home.come_back())?;
+        self.log.retire();
+        *deleted = true;
+        Ok(())
+    }
+
+    /// Whoever is at it now has ended then; each checks after taking its lock whether the log has left.
+    fn wait_for_all(&self) {
         drop(self.log.writer.lock());
         drop(self.log.syncs.lock());
         drop(self.log.pacing.lock());

@@ -48,7 +48,9 @@ impl LogDirs {
         let is_missing = |&(topic, partition, directory): &Placed<'n>| {
             self.topic_id(topic, partition).is_none()
                 && (closed.is_empty() || !closed.contains(&(topic.to_owned(), partition)))
-                && self.named(directory).is_some_and(|dir| dir.is_absent(topic, partition))
+                && self.named(directory).is_some_and(|dir| {
+                    dir.is_absent(topic, partition) && !dir.awaits_copy_of(topic, partition)
+                })
         };
         partitions.filter(is_missing).collect()
     }
@@ -60,6 +62,26 @@ impl LogDirs {
             Some(gone_from(&dir, topic, partition))
         };
         partitions.iter().filter_map(missed).collect()
+    }
+
+    /// Those that a checkpoint names though the owner `placed` them in a directory that is away: one names a log that is to come
+    /// before it does. They are not gone, and are told of with the directory that is away.
+    pub fn pass_over_away(
+        &self,
+        placed: &dyn Fn(&str, i32) -> Option<Option<Uuid>>,
+    ) -> HashSet<(String, i32)> {
+        let is_away =
+            |topic: &str, partition| placed(topic, partition).is_some_and(|at| self.named(at).is_none());
+        let mut passed_over = HashSet::new();
+        for dir in self.here() {
+            let away = dir.gone_names().into_iter().filter(|(topic, partition)| is_away(topic, *partition));
+            let away: HashSet<_> = away.collect();
+            if !away.is_empty() {
+                dir.keep_gone(|topic, partition| !away.contains(&(topic.to_owned(), partition)));
+                passed_over.extend(away);
+            }
+        }
+        passed_over
     }
 
     /// Those that are served from another directory are not gone.

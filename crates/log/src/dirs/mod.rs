@@ -16,6 +16,7 @@
 //! Left to others: which directory a partition is in (`metadata` remembers what [`LogDirs::place`] said), and what happens
 //! inside one directory ([`LogDir`]).
 
+mod adopt;
 mod change;
 mod gone;
 mod load;
@@ -23,6 +24,7 @@ mod moving;
 mod place;
 mod reopen;
 mod spread;
+mod switch;
 mod take_in;
 #[cfg(test)]
 mod tests;
@@ -35,12 +37,14 @@ use arc_swap::ArcSwap;
 use parking_lot::RwLock;
 use uuid::Uuid;
 
+pub use adopt::{Adopted, PlacedIn};
 pub use change::ToMake;
 pub use gone::Placed;
 pub use load::Locked;
-pub use moving::{Adopted, MoveError, Moving, PlacedIn};
+pub use moving::{MoveError, Moving};
 pub use place::Homeless;
 pub use spread::Spread;
+pub use switch::{Apart, Unswitched};
 pub use take_in::{Coming, TakeInError, TakenIn};
 
 use take_in::Turn;

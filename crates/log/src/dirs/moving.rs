@@ -9,7 +9,7 @@
 //!
 //! A kill or a power cut at any point leaves the log in exactly one directory under its own name, or, between the two renames,
 //! in none and complete in the target, where [`LogDirs::adopt_futures`] finds it by what the owner stored. Before that the source
-//! is the log, and nothing was appended to the copy. Afterwards the source has lost its name.
+//! is the log, and nothing was appended to the copy. Afterwards the source has lost its name ([`switch`](super::switch)).
 //!
 //! Left to others: when a move is worth its last round, what is stored, and who is told (`broker/moves`).
 
@@ -18,31 +18,29 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pagewire_disk::DamageEntry;
-use uuid::Uuid;
 
 use super::LogDirs;
 use crate::backup::{BackupError, Follow, Pace, Unfollowed};
 use crate::dir::{Entry, is_within};
 use crate::halted::Halted;
-use crate::scrub::Noted;
-use crate::{CreateError, FutureLog, LoadedLog, Log, LogDir, PartitionSettings};
+use crate::{FutureLog, LastRound, Log, LogDir};
 
 /// A log on its way.
 #[derive(Debug)]
 pub struct Moving {
-    future: FutureLog,
-    from: Arc<LogDir>,
-    to: Arc<LogDir>,
-    entry: Arc<Entry>,
+    pub(super) future: FutureLog,
+    pub(super) from: Arc<LogDir>,
+    pub(super) to: Arc<LogDir>,
+    pub(super) entry: Arc<Entry>,
     /// The copy.
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     follow: Follow,
     /// Up to where the copy reaches.
     end: i64,
     /// Where the log is known to be damaged.
-    damage: Vec<DamageEntry>,
+    pub(super) damage: Vec<DamageEntry>,
     /// From when the copy is complete.
-    halted: Option<Halted>,
+    pub(super) halted: Option<Halted>,
 }
 
 /// Why a move does not go on.
@@ -60,6 +58,9 @@ pub enum MoveError {
     /// Its copy lacks more than the last round may bring: it is to catch up once more.
     #[error("its copy lacks {0} bytes")]
     Behind(u64),
+    /// Its last round was called off: the log goes on where it is, and its copy is to catch up once more.
+    #[error("its last round took too long")]
+    CalledOff,
     /// The directory that it is to go to is not here, or takes no writes.
     #[error("{} takes no new logs", .0.display())]
     Target(PathBuf),
@@ -78,7 +79,7 @@ pub enum MoveError {
 }
 
 impl MoveError {
-    fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |error| Self::Io { path, error }
     }
@@ -99,18 +100,6 @@ impl From<Unfollowed> for MoveError {
     }
 }
 
-/// How a topic's partition is opened, and the directory that its owner placed it in, as [`LogDirs::place`] names it.
-pub type PlacedIn<'p> = dyn Fn(&FutureLog) -> Option<(PartitionSettings, Option<Uuid>)> + 'p;
-
-/// A copy that became a log, or why it could not.
-#[derive(Debug)]
-pub struct Adopted {
-    /// Whose.
-    pub future: FutureLog,
-    /// What opening it found.
-    pub opened: Result<Option<LoadedLog>, CreateError>,
-}
-
 impl LogDirs {
     /// Begins to move a log to the directory at `to`, which has a durable note of that when this returns. Blocks.
     pub fn begin_move(&self, future: &FutureLog, to: &Path) -> Result<Moving, MoveError> {
@@ -129,37 +118,6 @@ impl LogDirs {
         let (follow, damage) = (Follow::default(), Vec::new());
         let future = future.clone();
         Ok(Moving { future, from, to: target, entry, dir, follow, end: 0, damage, halted: None })
-    }
-
-    /// Logs that are wished to be in other directories than they are, or in the one at `only`, with the paths of these. Those of
-    /// which the owner `placed` the partition in that very directory, and that no directory has, are complete: they are opened.
-    pub fn adopt_futures(
-        &self,
-        only: Option<&Path>,
-        placed: &PlacedIn<'_>,
-        now_ms: i64,
-    ) -> (Vec<Adopted>, Vec<(PathBuf, FutureLog)>) {
-        let (mut adopted, mut wished) = (Vec::new(), Vec::new());
-        let here = self.here().enumerate();
-        for (at, dir) in here.filter(|(_, dir)| only.is_none_or(|only| dir.path() == only)) {
-            let own = if at == 0 { None } else { dir.directory_id() };
-            let futures = dir.futures().unwrap_or_else(|error| {
-                tracing::warn!(dir = %dir.path().display(), %error, "it is not known what is to move there");
-                Vec::new()
-            });
-            for future in futures {
-                let is_served = self.topic_id(&future.topic, future.partition).is_some();
-                let settings = placed(&future).filter(|(_, directory)| *directory == own && !is_served);
-                match settings {
-                    Some((settings, _)) if dir.is_complete(&future).unwrap_or(false) => {
-                        let opened = dir.adopt(&future, &Noted::default(), &settings, now_ms);
-                        adopted.push(Adopted { future, opened });
-                    }
-                    _ => wished.push((dir.path().to_path_buf(), future)),
-                }
-            }
-        }
-        (adopted, wished)
     }
 }
 
@@ -197,13 +155,18 @@ impl Moving {
         Ok(())
     }
 
+    /// A last round, for whoever watches it. [`halt`](Self::halt) makes it.
+    pub fn last_round(&self) -> LastRound {
+        LastRound::of(&self.entry.log)
+    }
+
     /// Nothing is appended to the log any more; the copy becomes complete, if it lacks no more than `left_max_bytes`, and its
-    /// directory knows how much of it is stable. An error: nothing came of it, and the log goes on.
-    pub fn halt(&mut self, left_max_bytes: u64, pace: Pace<'_>) -> Result<(), MoveError> {
+    /// directory knows how much of it is stable. An error: nothing came of it, and the log goes on, or does so already.
+    pub fn halt(&mut self, round: &LastRound, left_max_bytes: u64, pace: Pace<'_>) -> Result<(), MoveError> {
         if self.entry.log.held.is_held() {
             return Err(MoveError::Held);
         }
-        let halted = self.entry.log.halt();
+        let halted = round.begin().ok_or(MoveError::CalledOff)?;
         // A backup notes under the lock that halting takes: what noted it just before is seen by now.
         let left = self.left_bytes();
         let complete = match left {
@@ -212,9 +175,14 @@ impl Moving {
             _ => self.complete(pace),
         };
         match complete {
-            Ok(()) => {
-                self.halted = Some(halted.copied());
+            Ok(()) if halted.completed() => {
+                self.halted = Some(halted);
                 Ok(())
+            }
+            Ok(()) => {
+                // A name too many in a checkpoint is one that another directory has.
+                let _ = self.to.expect_no_more(&self.future);
+                Err(MoveError::CalledOff)
             }
             Err(error) => {
                 drop(halted);
@@ -226,7 +194,7 @@ impl Moving {
     fn complete(&mut self, pace: Pace<'_>) -> Result<(), MoveError> {
         let log = &self.entry.log;
         // Whoever waits for what was appended so far hears of it.
-        log.sync().map_err(MoveError::at(log.dir()))?;
+        log.sync().map_err(|error| self.of_source(error))?;
         let disk = Arc::clone(self.to.disk());
         // Before the copy: a cleaning that ends meanwhile may be of segments that are copied as they were before.
         let cleaned_to = self.from.cleaned_to(&self.future.topic, self.future.partition);
@@ -237,28 +205,13 @@ impl Moving {
         expected.map_err(MoveError::at(self.to.path()))
     }
 
-    /// The log goes on where it is. Before that its copy loses its name, durably: it is behind from now on. Where that cannot be,
-    /// the log is offline, which is said.
-    pub fn take_back(mut self) -> Result<(), MoveError> {
-        self.to.drop_future(&self.future).map_err(MoveError::at(self.to.path()))?;
-        if let Some(halted) = self.halted.take() {
-            halted.go_on();
+    /// What the source answered.
+    pub(super) fn of_source(&self, error: io::Error) -> MoveError {
+        if self.entry.log.is_given_up() {
+            MoveError::Reopened
+        } else {
+            MoveError::at(self.entry.log.dir())(error)
         }
-        // A name too many in a checkpoint is one that another directory has.
-        self.to.expect_no_more(&self.future).map_err(MoveError::at(self.to.path()))
-    }
-
-    /// The copy takes the place of the log, which the owner has stored. An error: the log is not served until the next start.
-    pub fn switch(self, settings: &PartitionSettings, now_ms: i64) -> Result<Arc<Log>, CreateError> {
-        let (topic, partition) = (self.future.topic.as_str(), self.future.partition);
-        let left = self.from.delete(topic, partition, now_ms);
-        left.map_err(CreateError::at(self.from.path()))?;
-        self.to.adopt(&self.future, &Noted::of(self.damage), settings, now_ms)?;
-        let log = self.to.get(topic, partition);
-        let log = log.ok_or_else(|| CreateError::at(&self.dir)(io::ErrorKind::NotFound.into()))?;
-        // Somebody may have deleted records while it was copied.
-        log.begin_at(self.entry.log.marks().log_start);
-        Ok(log)
     }
 
     /// What could not be written says something of the target.

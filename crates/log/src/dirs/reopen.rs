@@ -2,17 +2,21 @@
 //! are, and what is served from beside them goes on. None is made.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::LogDirs;
 use crate::dir::partition_dir;
+use crate::scrub::Noted;
 use crate::{FailedLog, LoadReport, LoadedLog, LogDir, LogError, PartitionSettings};
 
 impl LogDirs {
-    /// How many logs of the directory at `path` could not be opened, if the directory and all its other logs take writes.
+    /// How many logs of the directory at `path` could not be opened, copies that are to be logs included, if the directory and
+    /// all its other logs take writes.
     pub fn closed_in(&self, path: &Path) -> usize {
         let takes_writes =
             |dir: &LogDir| dir.offline().is_none() && dir.logs().iter().all(|log| log.offline().is_none());
-        self.at(path).filter(|dir| takes_writes(dir)).map_or(0, |dir| dir.unopened().len())
+        let closed = |dir: Arc<LogDir>| dir.unopened().len() + dir.copies_to_open().len();
+        self.at(path).filter(|dir| takes_writes(dir)).map_or(0, closed)
     }
 
     /// Tries those again, and those that are gone, one by one, each by what was known of it at the start. The report has what was
@@ -27,6 +31,19 @@ impl LogDirs {
     ) -> LoadReport {
         let mut report = LoadReport { clean: true, ..LoadReport::default() };
         let Some(dir) = self.at(path) else { return report };
+        for copy in dir.copies_to_open() {
+            let (topic, partition) = (copy.topic.clone(), copy.partition);
+            let served = self.topic_id(&topic, partition).is_some();
+            let known = settings(&topic, partition).filter(|known| known.topic_id == copy.topic_id);
+            let Some(settings) = known.filter(|_| !served) else { continue };
+            match dir.adopt(&copy, &Noted::default(), &settings, now_ms) {
+                Ok(opened) => report.loaded.extend(opened),
+                Err(error) => {
+                    let error = LogError::of(error, &dir.path().join(partition_dir(&topic, partition)));
+                    report.failed.push(FailedLog { topic, partition, error });
+                }
+            }
+        }
         for (topic, partition) in dir.unopened().into_iter().chain(dir.gone_names()) {
             let served = self.topic_id(&topic, partition).is_some();
             let Some(settings) = settings(&topic, partition).filter(|_| !served) else { continue };

@@ -29,6 +29,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::answers::{Hole, OpenOptions, RecoveryReport};
 use crate::epochs::{self, Epochs};
 use crate::errors::LogError;
+use crate::halted::Halting;
 use crate::held::Held;
 use crate::home::Home;
 use crate::log::Log;
@@ -126,7 +127,7 @@ pub(crate) fn open(
         unknown: false,
         unnamed: false.into(),
         given_up: false.into(),
-        halted: false.into(),
+        halted: Halting::default(),
         dir_dirty: dir_dirty.into(),
         syncs: Mutex::default(),
         small_files: Mutex::default(),

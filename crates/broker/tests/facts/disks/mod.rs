@@ -3,6 +3,7 @@
 mod away;
 mod back;
 mod moved;
+mod put_back;
 mod removed;
 
 use std::{

@@ -20,7 +20,7 @@ use crate::harness::{Client, batch};
 const OFFSETS: &str = "__consumer_offsets";
 
 /// Has partitions of a topic moved to a directory, and waits until they are there.
-fn move_all(two: &Two, topic: &str, partitions: i32, dir: usize) {
+pub(super) fn move_all(two: &Two, topic: &str, partitions: i32, dir: usize) {
     let path = two.dirs[dir].to_str().unwrap().to_owned().into();
     let topics = vec![AlterReplicaLogDirTopic {
         name: topic.to_owned().into(),

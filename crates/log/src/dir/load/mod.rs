@@ -122,6 +122,7 @@ impl LockedDir {
             evidence,
             unopened: Mutex::new(unopened),
             gone: Mutex::new(gone),
+            copies: Mutex::default(),
             written: Mutex::new(written),
             sums: Mutex::new(sums),
             cleaning: CleaningCell::new(cleaning),

@@ -2,6 +2,7 @@
 
 mod moving;
 mod online;
+mod switch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -13,22 +13,22 @@ use crate::{AppendError, Cleaner, CleanerLimits, FutureLog, MoveError, Moving, R
 const DIRS: [&str; 2] = ["/a", "/b"];
 
 /// Segments of a few records.
-fn small() -> PartitionSettings {
+pub(super) fn small() -> PartitionSettings {
     PartitionSettings { log: LogConfig { segment_bytes: 220, ..LogConfig::default() }, ..settings() }
 }
 
-fn future() -> FutureLog {
+pub(super) fn future() -> FutureLog {
     FutureLog { topic: "t".to_owned(), topic_id: TOPIC, partition: 0 }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "whoever paces may end the work")]
-fn nothing(_: u64) -> io::Result<()> {
+pub(super) fn nothing(_: u64) -> io::Result<()> {
     Ok(())
 }
 
 /// What a start finds, of an owner who has stored where the partition is.
 #[expect(clippy::option_option, reason = "as directories are named: none is home")]
-fn started(disk: &Arc<dyn Disk>, placed: Option<Uuid>) -> (LogDirs, Option<Option<Uuid>>) {
+pub(super) fn started(disk: &Arc<dyn Disk>, placed: Option<Uuid>) -> (LogDirs, Option<Option<Uuid>>) {
     let lock = |dir: &&str| (PathBuf::from(dir), LockedDir::lock(Arc::clone(disk), Path::new(dir)));
     let locked = DIRS.iter().map(lock).collect();
     let known = |topic: &str, _| (topic == "t").then(small);
@@ -42,7 +42,7 @@ fn started(disk: &Arc<dyn Disk>, placed: Option<Uuid>) -> (LogDirs, Option<Optio
 }
 
 /// Two directories, the first of which has a log of six records, all stable.
-fn with_a_log(disk: &Arc<dyn Disk>) -> LogDirs {
+pub(super) fn with_a_log(disk: &Arc<dyn Disk>) -> LogDirs {
     let (dirs, _) = started(disk, None);
     dirs.create_all("t", &[(0, None)], &small(), 0).expect("made");
     (0..6).for_each(|_| append(&dirs, 0));
@@ -50,29 +50,29 @@ fn with_a_log(disk: &Arc<dyn Disk>) -> LogDirs {
     dirs
 }
 
-fn id_of(dirs: &LogDirs, dir: &str) -> Option<Uuid> {
+pub(super) fn id_of(dirs: &LogDirs, dir: &str) -> Option<Uuid> {
     dirs.here().find(|one| one.path() == Path::new(dir)).expect("here").directory_id()
 }
 
 fn moved_to(dirs: &LogDirs, dir: &str) {
     let mut moving = dirs.begin_move(&future(), Path::new(dir)).expect("begun");
-    moving.halt(u64::MAX, &nothing).expect("halted");
+    moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
     moving.switch(&small(), 0).expect("switched");
 }
 
-fn begun(dirs: &LogDirs) -> Moving {
+pub(super) fn begun(dirs: &LogDirs) -> Moving {
     dirs.begin_move(&future(), Path::new("/b")).expect("begun")
 }
 
-fn moved(dirs: &LogDirs) {
+pub(super) fn moved(dirs: &LogDirs) {
     let mut moving = begun(dirs);
     moving.catch_up(&nothing).expect("copied");
-    moving.halt(u64::MAX, &nothing).expect("halted");
+    moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
     moving.switch(&small(), 0).expect("switched");
 }
 
 /// The names in a directory that are about the partition.
-fn names(disk: &dyn Disk, dir: &str) -> Vec<String> {
+pub(super) fn names(disk: &dyn Disk, dir: &str) -> Vec<String> {
     let entries = disk.read_dir(Path::new(dir)).expect("listed");
     let about = |name: &str| match name.rsplit_once('-') {
         Some((_, suffix)) if name.starts_with("t-0.") => Some(format!("…-{suffix}")),
@@ -81,12 +81,12 @@ fn names(disk: &dyn Disk, dir: &str) -> Vec<String> {
     entries.iter().filter_map(|entry| about(&entry.name)).collect()
 }
 
-fn end(dirs: &LogDirs) -> i64 {
+pub(super) fn end(dirs: &LogDirs) -> i64 {
     dirs.get("t", 0).expect("served").marks().log_end
 }
 
 /// The headers of all batches that a reader gets.
-fn headers(dirs: &LogDirs) -> Vec<BatchHeader> {
+pub(super) fn headers(dirs: &LogDirs) -> Vec<BatchHeader> {
     let log = dirs.get("t", 0).expect("served");
     let (mut headers, mut offset) = (Vec::new(), log.marks().log_start);
     while offset < log.marks().log_end {
@@ -115,7 +115,7 @@ fn a_log_moves_while_it_is_appended_to_and_is_the_same_there() {
     moving.catch_up(&nothing).expect("copied");
     append(&dirs, 0);
     let before = headers(&dirs);
-    moving.halt(u64::MAX, &nothing).expect("halted");
+    moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
     let late = append_to(&old);
     assert!(matches!(late, Err(AppendError::Moving)), "{late:?}");
     assert_eq!(headers(&dirs), before, "reads go on");
@@ -136,7 +136,7 @@ fn a_log_moves_while_it_is_appended_to_and_is_the_same_there() {
     assert_eq!(names(&*disk, "/a"), Vec::<String>::new());
 }
 
-fn append_to(log: &crate::Log) -> Result<crate::Appended, AppendError> {
+pub(super) fn append_to(log: &crate::Log) -> Result<crate::Appended, AppendError> {
     let mut builder = BatchBuilder::new(Codec::None);
     builder.append(1, Some(b"key"), Some(b"value"), &[]).expect("record");
     let context = AppendContext { leader_epoch: 0, origin: Origin::Client, now_ms: 1 };
@@ -155,7 +155,7 @@ fn after_a_power_cut_at_any_step_the_log_is_in_one_directory_and_whole() {
         let (mut placed, mut done) = (None, false);
         if let Ok(mut moving) = dirs.begin_move(&future(), Path::new("/b"))
             && moving.catch_up(&nothing).is_ok()
-            && moving.halt(u64::MAX, &nothing).is_ok()
+            && moving.halt(&moving.last_round(), u64::MAX, &nothing).is_ok()
         {
             placed = target;
             done = moving.switch(&small(), 0).is_ok() && !forgetting.is_dead();
@@ -201,7 +201,7 @@ fn a_copy_that_is_behind_is_never_taken_for_the_log() {
     let disk: Arc<dyn Disk> = Arc::new(ForgettingDisk::new());
     let dirs = with_a_log(&disk);
     let mut moving = begun(&dirs);
-    moving.halt(u64::MAX, &nothing).expect("halted");
+    moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
     // The owner could not store it.
     moving.take_back().expect("taken back");
     append(&dirs, 0);
@@ -244,7 +244,7 @@ fn what_retention_does_meanwhile_is_done_in_the_copy() {
     log.apply_retention(0).expect("retained");
     assert_eq!(log.segments()[0].base_offset, second);
     moving.catch_up(&nothing).expect("copied");
-    moving.halt(u64::MAX, &nothing).expect("halted");
+    moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
     // Records may be deleted while nothing is appended.
     log.delete_records_before(5).expect("deleted");
     moving.switch(&small(), 0).expect("switched");
@@ -268,7 +268,7 @@ fn what_compaction_does_meanwhile_is_done_in_the_copy_and_known_there() {
     cleaned.expect("cleaned");
     let (left, cleaned_to) = (headers(&dirs), home.cleaned_to("t", 0));
     assert!(left.len() < 6 && cleaned_to.is_some(), "{cleaned_to:?}");
-    moving.halt(u64::MAX, &nothing).expect("halted");
+    moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
     moving.switch(&compacted, 0).expect("switched");
     assert_eq!(headers(&dirs), left);
     assert_eq!(home.cleaned_to("t", 0), None);
@@ -331,7 +331,8 @@ fn a_target_that_fails_leaves_the_log_where_it_is() {
         let dirs = with_a_log(&disk);
         let Ok(mut moving) = dirs.begin_move(&future(), Path::new("/b")) else { panic!("healthy") };
         failing.fail_on("/b", call, When::Always, Fault::Error(Errno::IO));
-        let copied = moving.catch_up(&nothing).and_then(|()| moving.halt(u64::MAX, &nothing));
+        let copied =
+            moving.catch_up(&nothing).and_then(|()| moving.halt(&moving.last_round(), u64::MAX, &nothing));
         assert!(copied.is_err(), "{call:?}");
         append(&dirs, 0);
         assert_eq!((end(&dirs), dirs.directory_of("t", 0)), (7, Some(None)), "{call:?}");
@@ -357,30 +358,13 @@ fn a_full_target_leaves_the_log_where_it_is_and_takes_it_when_there_is_room() {
 }
 
 #[test]
-fn a_source_that_does_not_lose_its_name_stays_the_log() {
-    let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
-    let disk: Arc<dyn Disk> = Arc::new(failing.clone());
-    let dirs = with_a_log(&disk);
-    let target = id_of(&dirs, "/b");
-    let mut moving = begun(&dirs);
-    moving.halt(u64::MAX, &nothing).expect("halted");
-    failing.fail_on("/a/t-0", Call::Rename, When::Always, Fault::Error(Errno::IO));
-    assert!(moving.switch(&small(), 0).is_err());
-    assert_eq!(dirs.directory_of("t", 0), None, "served from neither");
-    drop(dirs);
-    failing.heal();
-    let (dirs, found) = started(&disk, target);
-    assert_eq!((found, end(&dirs)), (Some(None), 6));
-}
-
-#[test]
 fn a_log_that_has_much_more_than_its_copy_is_not_kept_waiting_for_that() {
     let disk: Arc<dyn Disk> = Arc::new(ForgettingDisk::new());
     let dirs = with_a_log(&disk);
     let mut moving = begun(&dirs);
     let all = dirs.get("t", 0).expect("served").size_bytes();
     assert_eq!(moving.left_bytes(), all);
-    let refused = moving.halt(all - 1, &nothing);
+    let refused = moving.halt(&moving.last_round(), all - 1, &nothing);
     assert!(matches!(refused, Err(MoveError::Behind(left)) if left == all), "{refused:?}");
     append(&dirs, 0);
     moving.catch_up(&nothing).expect("copied");
@@ -388,7 +372,7 @@ fn a_log_that_has_much_more_than_its_copy_is_not_kept_waiting_for_that() {
     append(&dirs, 0);
     let left = moving.left_bytes();
     assert!(left > 0 && left < all, "{left}");
-    moving.halt(left, &nothing).expect("halted");
+    moving.halt(&moving.last_round(), left, &nothing).expect("halted");
     moving.switch(&small(), 0).expect("switched");
     assert_eq!(end(&dirs), 8);
 }
@@ -446,10 +430,10 @@ fn a_log_that_a_backup_has_noted_stays_until_it_is_copied() {
     let mut moving = begun(&dirs);
     let all: Vec<_> = dirs.here().collect();
     let noted = note(all.iter().map(|dir| &**dir), std::time::Duration::from_mins(1)).expect("noted");
-    assert!(matches!(moving.halt(u64::MAX, &nothing), Err(MoveError::Held)));
+    assert!(matches!(moving.halt(&moving.last_round(), u64::MAX, &nothing), Err(MoveError::Held)));
     append(&dirs, 0);
     drop(noted);
-    moving.halt(u64::MAX, &nothing).expect("halted");
+    moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
     let now = note(all.iter().map(|dir| &**dir), std::time::Duration::from_mins(1));
     assert!(now.is_err(), "one that may be elsewhere in a moment is not noted where it is");
     moving.switch(&small(), 0).expect("switched");
@@ -463,7 +447,7 @@ fn a_switch_that_is_neither_made_nor_taken_back_takes_the_log_offline_and_refuse
         let disk: Arc<dyn Disk> = Arc::new(failing.clone());
         let dirs = with_a_log(&disk);
         let mut moving = begun(&dirs);
-        moving.halt(u64::MAX, &nothing).expect("halted");
+        moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
         failing.fail_on("/b", Call::Rename, When::Always, Fault::Error(Errno::IO));
         // Or whoever was to store it panicked.
         if is_taken_back {
@@ -487,7 +471,7 @@ fn a_log_whose_last_round_panics_goes_on_where_it_is() {
     let dirs = with_a_log(&disk);
     let mut moving = begun(&dirs);
     let halted = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        moving.halt(u64::MAX, &|_| panic!("in the last round"))
+        moving.halt(&moving.last_round(), u64::MAX, &|_| panic!("in the last round"))
     }));
     assert!(halted.is_err());
     drop(moving);

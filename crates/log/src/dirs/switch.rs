@@ -1,0 +1,97 @@
+//! The copy of a log takes its place, or does not.
+//!
+//! ```text
+//!   halted, the owner has stored where it goes
+//!     ├─ take back: it could not be stored ─────────────────────────── the copy loses its name, then the log goes on
+//!     └─ switch ─┬─ the log keeps its name ── the owner stores that ── stay: the log goes on, whatever becomes of the copy
+//!                ├─ it has lost its name, perhaps not for good ─────── apart: until its directory is opened anew
+//!                └─ it has left ─┬─ the copy cannot be opened ──────── apart: until it can
+//!                                └─ switched
+//! ```
+
+use std::fmt::{self, Display, Formatter};
+use std::io;
+use std::sync::Arc;
+
+use super::moving::{MoveError, Moving};
+use crate::dir::Unleft;
+use crate::scrub::Noted;
+use crate::{CreateError, Log, LogDir, PartitionSettings};
+
+/// A copy that is not served.
+#[derive(Debug)]
+pub enum Unswitched {
+    /// The log has its name where it was. Once its owner has stored that it is there, it [stays](Moving::stay).
+    Stays(Box<Moving>, MoveError),
+    /// The log has left.
+    Apart(Apart),
+}
+
+/// The log has left its directory, and its copy, which is complete, is not open.
+#[derive(Debug)]
+pub struct Apart {
+    error: CreateError,
+    /// The command that ends this.
+    online: String,
+}
+
+impl Apart {
+    /// Until the directory is opened.
+    fn until(dir: &LogDir, error: CreateError) -> Unswitched {
+        Unswitched::Apart(Self { error, online: dir.online().to_string() })
+    }
+}
+
+impl Display for Apart {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}. When the cause is gone, {} serves it, or a restart", self.error, self.online)
+    }
+}
+
+impl Moving {
+    /// The log goes on where it is. Before that its copy loses its name, durably: it is behind from now on. Where that cannot be,
+    /// the log is offline, which is said.
+    pub fn take_back(mut self) -> Result<(), MoveError> {
+        self.to.drop_future(&self.future).map_err(MoveError::at(self.to.path()))?;
+        self.go_on()
+    }
+
+    /// The log goes on where it is, which its owner has stored: nobody takes the copy for it.
+    pub fn stay(mut self) -> Result<(), MoveError> {
+        self.go_on()
+    }
+
+    fn go_on(&mut self) -> Result<(), MoveError> {
+        if let Some(halted) = self.halted.take() {
+            halted.go_on();
+        }
+        // A name too many in a checkpoint is one that another directory has.
+        self.to.expect_no_more(&self.future).map_err(MoveError::at(self.to.path()))
+    }
+
+    /// The copy takes the place of the log, which the owner has stored.
+    pub fn switch(self, settings: &PartitionSettings, now_ms: i64) -> Result<Arc<Log>, Unswitched> {
+        match self.from.leave(&self.entry, now_ms) {
+            Ok(()) => self.to.await_copy(&self.future, None),
+            Err(Unleft::Stays(error)) => {
+                let error = self.of_source(error);
+                return Err(Unswitched::Stays(Box::new(self), error));
+            }
+            Err(Unleft::Unsure(error)) => {
+                self.to.await_copy(&self.future, Some(self.from.path()));
+                return Err(Apart::until(&self.from, CreateError::at(self.from.path())(error)));
+            }
+        }
+        self.adopted(settings, now_ms).map_err(|error| Apart::until(&self.to, error))
+    }
+
+    fn adopted(&self, settings: &PartitionSettings, now_ms: i64) -> Result<Arc<Log>, CreateError> {
+        let (topic, partition) = (self.future.topic.as_str(), self.future.partition);
+        self.to.adopt(&self.future, &Noted::of(self.damage.clone()), settings, now_ms)?;
+        let log = self.to.get(topic, partition);
+        let log = log.ok_or_else(|| CreateError::at(&self.dir)(io::ErrorKind::NotFound.into()))?;
+        // Somebody may have deleted records while it was copied.
+        log.begin_at(self.entry.log.marks().log_start);
+        Ok(log)
+    }
+}
