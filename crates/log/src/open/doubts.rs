@@ -13,8 +13,12 @@
 //! transaction: no marker decides on what lies on both sides of a loss. So an entry of an ABORT that came after a start
 //! in doubt says nothing of what lies before the loss. What could not be believed at one start is written anew by it, without
 //! what it could not know: that it was in doubt for good is [remembered](crate::txns::undecided).
+//!
+//! A COMMIT past what is stable settles, and a power cut may take it back when the snapshots of the producers know of no
+//! transaction any more: what is remembered stays so until a start finds it settled by what is stable.
 
 use std::collections::HashMap;
+use std::mem;
 use std::ops::Range;
 
 use pagewire_record::ControlType;
@@ -29,6 +33,8 @@ pub(crate) struct Doubts {
     /// Of producers without a marker since.
     pending: HashMap<i64, Vec<Doubt>>,
     lasting: Vec<Doubt>,
+    /// Remembered, and settled by what a power cut may take back.
+    unstably_settled: Vec<Doubt>,
 }
 
 impl Doubts {
@@ -61,9 +67,22 @@ impl Doubts {
             // Of a later time: what it decides is not known.
             _ => false,
         };
-        let stays = pending.into_iter().filter(|doubt| !(ends && doubt.all_known));
+        let (settled, stays): (Vec<_>, Vec<_>) =
+            pending.into_iter().partition(|doubt| ends && doubt.all_known);
+        if !files.is_stable(offset) {
+            // What was never written down is met again by the next start, from the same snapshot.
+            let known = files.remembered();
+            let is_remembered =
+                |doubt: &Doubt| known.iter().any(|part| part.offsets.contains(&doubt.offsets.start));
+            self.unstably_settled.extend(settled.into_iter().filter(is_remembered));
+        }
         // No later marker is the next one.
-        self.lasting.extend(stays.map(|doubt| Doubt { all_known: false, ..doubt }));
+        self.lasting.extend(stays.into_iter().map(|doubt| Doubt { all_known: false, ..doubt }));
+    }
+
+    /// Those that are settled for now: the next start has to look there again.
+    pub(crate) fn take_unstably_settled(&mut self) -> Vec<Doubt> {
+        mem::take(&mut self.unstably_settled)
     }
 
     /// Those that stay in doubt. `table`: as of the log's end. A producer that is forgotten is not waited for.

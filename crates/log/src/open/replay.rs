@@ -100,9 +100,11 @@ pub(crate) fn replay(
     }
     let (risen, rose) = rising.end();
     (epochs.inner, epochs.rebuilt) = (risen, epochs.rebuilt || rose);
-    let undecided = Undecided::of([known, doubts.end(&table)].concat());
+    let settled = doubts.take_unstably_settled();
+    let in_doubt = [known, doubts.end(&table)].concat();
+    let undecided = Undecided::of(in_doubt.clone());
     report.tell_undecided(&undecided, &place.home.dir);
-    txns.tell_doubts(place, &undecided)?;
+    txns.tell_doubts(place, &Undecided::of([in_doubt, settled].concat()))?;
     TxnFiles::drop_orphans(place, report)?;
     let last_aborted = txns.settle(place, began, options.config.cleanup_compact, report)?;
     Ok(Replayed { producers: table, snapshots, last_aborted, undecided })

@@ -256,13 +256,18 @@ impl TxnFiles {
         !self.mute && offsets.end <= self.stable_below && !was_in_doubt
     }
 
+    /// Whether no power cut takes what lies at `offset`.
+    pub(crate) fn is_stable(&self, offset: i64) -> bool {
+        offset < self.stable_below
+    }
+
     /// There is more in `segment` than could be replayed.
     pub(crate) fn unseen(&mut self, segment: &Segment) {
         let base = segment.base_offset;
         self.unseen = Some(self.unseen.map_or(base, |first| first.min(base)));
     }
 
-    /// Writes down where transactions are in doubt, or that none is any more.
+    /// Writes down where transactions are in doubt, or may be again, or that none is any more.
     pub(crate) fn tell_doubts(&self, place: &Place<'_>, found: &Undecided) -> Result<(), LogError> {
         if *found == Undecided::default() && self.remembered == Remembered::Nothing {
             return Ok(());

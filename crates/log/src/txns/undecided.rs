@@ -11,6 +11,9 @@
 //! back. Of those that nothing settles it replays no more than the part, as long as it comes to the same. Why a COMMIT does not settle them (an index that was missing or damaged, and is whole since it was written anew) is
 //! known to the start that was in doubt first, and to the later ones by this alone.
 //!
+//! Nobody else remembers: the producers' snapshots since then know of no transaction. So nothing leaves the file for what a power cut may
+//! take back, be it the COMMIT that settled it, or that the segment has lost its name.
+//!
 //! One that says nothing asks for a look at the whole log, and no COMMIT settles what that finds.
 
 use std::io;
@@ -122,8 +125,9 @@ impl Undecided {
         Ok(lines.map(|lines| lines.into_iter().map(doubt).collect()))
     }
 
-    /// Writes the file, durably; none if there is nothing to say.
+    /// Writes the file, durably; none if there is nothing to say. Segments that were not found in `dir` are gone for good before.
     pub(crate) fn write(&self, disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+        disk.sync_dir(dir)?;
         lines::write(disk, &dir.join(FILE), &self.lines())
     }
 

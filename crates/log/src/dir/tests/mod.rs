@@ -23,6 +23,7 @@ mod offline;
 mod onward;
 mod orphans;
 mod rounds;
+mod settled;
 mod strays;
 mod sums;
 mod survey;
