@@ -312,7 +312,7 @@ impl TxnFiles {
                 both(&before, replayed)
             } else {
                 let unseen = before.iter().filter(|entry| entry.last_offset < start);
-                unseen.copied().chain(replayed).collect()
+                rising(unseen.copied().chain(replayed).collect())
             };
             let (rewritten, looked) =
                 (damaged || entries != before, place.looks.iter().any(|look| look.base_offset == base));
@@ -360,6 +360,17 @@ fn replace(home: &Home, path: &Path, entries: &[AbortedTxn]) -> io::Result<()> {
         return home.disk.sync_dir(&home.dir);
     }
     write_atomically(&*home.disk, path, &txns::index::encode(entries))
+}
+
+/// What ended before the newest snapshot may have been replayed without what was open then: a last stable offset never goes back,
+/// so it lay no later than the ones behind say.
+fn rising(mut entries: Vec<AbortedTxn>) -> Vec<AbortedTxn> {
+    let mut stable = i64::MAX;
+    for entry in entries.iter_mut().rev() {
+        stable = stable.min(entry.last_stable_offset);
+        entry.last_stable_offset = stable;
+    }
+    entries
 }
 
 /// What two sources say, of which neither has everything: the file may lack what came last, the log what is damaged. Where

@@ -1,5 +1,6 @@
 //! Facts about a whole log directory, on disks that fail and forget.
 
+mod aborted;
 mod backup;
 mod backup_txns;
 mod beside;
