@@ -1,6 +1,7 @@
 //! Facts about a whole log directory, on disks that fail and forget.
 
 mod backup;
+mod backup_earlier;
 mod backup_txns;
 mod beside;
 mod checkpoints;
