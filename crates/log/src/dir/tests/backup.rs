@@ -503,6 +503,32 @@ fn a_segment_that_somebody_removed_is_named() {
     }
 }
 
+/// Seen before the first byte; of what is removed meanwhile no more than was copied by then.
+#[test]
+fn a_removed_segment_is_named_before_anything_is_copied_for_nothing() {
+    for before in [true, false] {
+        let world = World::new().knows("t", A);
+        let (dir, log) = of_segments(&world, 80);
+        let missing = names::path(&path("t-0"), log.segments()[70].base_offset, names::LOG);
+        let (calls, remove) = (Cell::new(0), || world.disk.remove_file(&missing).expect("removed"));
+        if before {
+            remove();
+        }
+        let pace = |_| {
+            calls.set(calls.get() + 1);
+            if !before && calls.get() == 1 {
+                remove();
+            }
+            Ok(())
+        };
+        let copied = copy_to(&dir, Path::new(COPY), &CopyOptions { links: false, ..options(&pace) });
+        let Err(BackupError::Missing(named)) = copied else { panic!("{copied:?}") };
+        assert_eq!(named, missing);
+        // A segment is read in one piece, its indexes in one each and once more.
+        assert!(calls.get() <= if before { 0 } else { 70 * 7 }, "{before}: {calls:?}");
+    }
+}
+
 #[test]
 fn an_index_that_never_comes_to_rest_ends_its_copy() {
     let world = World::new().knows("t", A);
