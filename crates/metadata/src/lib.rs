@@ -36,6 +36,6 @@ pub use copy::fill;
 pub use embedded::{EmbeddedStore, FILE_NAME, OpenError};
 pub use memory::MemoryStore;
 pub use store::{
-    Batch, Entry, Event, Expect, LeaseId, Listing, MAX_BATCH_BYTES, MAX_BATCH_OPS, MAX_KEY_BYTES,
-    MAX_VALUE_BYTES, Op, PutError, Revision, Store, StoreError, Versioned, Watch, WatchSource,
+    Batch, Entry, Event, Expect, FailedChange, LeaseId, Listing, MAX_BATCH_BYTES, MAX_BATCH_OPS,
+    MAX_KEY_BYTES, MAX_VALUE_BYTES, Op, PutError, Revision, Store, StoreError, Versioned, Watch, WatchSource,
 };

@@ -282,6 +282,15 @@ impl Watch {
     }
 }
 
+/// A change that a store could not make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedChange {
+    /// When it was tried, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    /// Why it could not be made.
+    pub reason: String,
+}
+
 /// A versioned key-value store with conditional writes. Keys are paths such as `/topics/orders`.
 #[async_trait]
 pub trait Store: Send + Sync + Debug {
@@ -306,8 +315,8 @@ pub trait Store: Send + Sync + Debug {
     /// Ends the lease and removes its keys. Ending a lease that is gone is not an error.
     async fn revoke(&self, lease: LeaseId) -> Result<(), StoreError>;
 
-    /// Why the last change was refused for the store's own sake, if it was. Waits for nothing.
-    fn trouble(&self) -> Option<String> {
+    /// The last change that was tried, if it was refused for the store's own sake. Waits for nothing.
+    fn trouble(&self) -> Option<FailedChange> {
         None
     }
 

@@ -51,6 +51,24 @@ async fn a_full_disk_refuses_a_change_and_takes_the_next_one_when_there_is_room(
     }
 }
 
+/// A request that changes nothing needs no room, and says nothing of it.
+#[tokio::test]
+async fn a_failed_change_is_told_with_its_time_until_one_is_made() {
+    let disk = failing();
+    let store = open(Arc::new(disk.clone()));
+    assert_eq!(store.trouble(), None);
+    disk.fail_on("", Call::SetLen, When::Always, Fault::Error(Errno::NOSPC));
+    let reason = put(&store, "meanwhile", 500_000).await.expect_err("full");
+    let told = store.trouble().expect("it failed");
+    assert!(told.reason == reason && told.at_ms > 1_600_000_000_000, "{told:?}");
+    let nothing = Batch::new().put("key", Bytes::new(), Expect::Version(77));
+    store.commit(nothing).await.expect_err("there is no such version");
+    assert_eq!(store.trouble(), Some(told));
+    disk.heal();
+    put(&store, "after", 10).await.expect("room again");
+    assert_eq!(store.trouble(), None);
+}
+
 /// Blocks of the file, in bytes, and its length.
 #[cfg(target_os = "linux")]
 fn blocks_and_len(disk: &dyn Disk) -> (u64, u64) {

@@ -12,7 +12,8 @@
 //! meanwhile (`watch.rs`).
 //!
 //! Invariant: what may wait for the disk of a directory waits on the threads of that directory, and never on those of
-//! another; cold reads are sent by threads of each device's own; appends never take the last worker.
+//! another; cold reads are sent by threads of each device's own (beyond 64 devices, and where the device is not known, by the
+//! first one's); appends never take the last worker.
 
 mod in_flight;
 mod stall;

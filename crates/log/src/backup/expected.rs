@@ -32,6 +32,16 @@ impl Expected {
         Self { known: known.into_iter().collect(), ..self }
     }
 
+    /// The same, and nothing of it damaged.
+    pub(super) fn whole(&self) -> Self {
+        Self { known: Vec::new(), ..*self }
+    }
+
+    /// Whether something of it is known to be damaged or lost.
+    pub(super) fn has_damage(&self) -> bool {
+        !self.known.is_empty()
+    }
+
     /// Of a segment of an open log, up to `bound`.
     pub(super) fn of(segment: &Segment, bound: i64) -> Self {
         let (gaps, known) = (segment.gaps.get(), segment.damage.all());

@@ -28,6 +28,7 @@
 mod batches;
 mod carry;
 mod damage;
+mod earlier;
 mod error;
 mod expected;
 mod follow;

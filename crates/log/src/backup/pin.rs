@@ -1,13 +1,13 @@
 //! Opening segments, if the log is still the one whose copy was begun.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pagewire_disk::{DiskFile, OpenMode};
 
-use super::BackupError;
 use super::moment::Moment;
+use super::{BackupError, PINNED_MAX};
 use crate::log::Log;
 use crate::patience::Patience;
 use crate::segment::{Segment, names};
@@ -83,6 +83,32 @@ fn bytes_below(active: &Segment, moment: &Moment) -> Result<u64, BackupError> {
     let found = active.locate(moment.end, Patience::Endless);
     let found = found.map_err(io::Error::other).map_err(BackupError::at(&active.path()))?;
     Ok(found.map_or(all.size, |batch| batch.position))
+}
+
+/// An error if the file of one of `seen` that the log counts as its own is not there.
+pub(super) fn look_at_all(log: &Log, seen: &[Arc<Segment>]) -> Result<(), BackupError> {
+    for some in seen.chunks(PINNED_MAX) {
+        // No name changes meanwhile.
+        let _placing = log.placing.lock();
+        let now = log.segments.load();
+        let is_listed = |one: &&Arc<Segment>| {
+            let found = now.binary_search_by_key(&one.base_offset, |listed| listed.base_offset);
+            found.ok().and_then(|at| now.get(at)).is_some_and(|listed| Arc::ptr_eq(listed, one))
+        };
+        for segment in some.iter().filter(is_listed) {
+            if !is_there(segment)? && !log.has_left() {
+                return Err(missing(segment));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_there(segment: &Segment) -> Result<bool, BackupError> {
+    let own = segment.path();
+    let now = segment.home.path(segment.base_offset, &segment.stage.get().file(names::LOG));
+    let exists = |path: &Path| segment.home.disk.exists(path).map_err(BackupError::at(path));
+    Ok(exists(&now)? || (now != own && exists(&own)?))
 }
 
 /// Opens `count` closed segments of `seen` from `copied` on. `None`: the log's segments are no longer those that were

@@ -9,8 +9,8 @@ use pagewire_disk::{Disk, DiskFile, OpenMode};
 
 use super::pin::{Named, Pinned};
 use super::{
-    BackupError, BatchCheck, CopiedFile, CopyOptions, Earlier, Expected, SegmentOf, SourceId, Way, carry,
-    damage_in, preserve_time,
+    BackupError, BatchCheck, CopiedFile, CopyOptions, Expected, SegmentOf, SourceId, Way, carry, damage_in,
+    preserve_time,
 };
 use crate::segment::Segment;
 
@@ -33,9 +33,9 @@ impl Placing<'_> {
         let expected = Expected::of(&one.segment, one.bound);
         let copied = match self.by_earlier(one, of, source, &expected)? {
             Some(copied) => copied,
-            None => self.by_log(one, &expected)?,
+            None => self.by_log(one, &expected)?.knowing(&expected),
         };
-        Ok(CopiedFile { source: Some(source), ..copied.knowing(&expected) })
+        Ok(CopiedFile { source: Some(source), ..copied })
     }
 
     /// The first `bytes` of a `.log` that grows, with the batches below `end`.
@@ -100,65 +100,6 @@ impl Placing<'_> {
             source: None,
             damage: Vec::new(),
         })
-    }
-
-    /// By a link to the same segment in an earlier backup, if it is the same and good.
-    fn by_earlier(
-        &self,
-        one: &Pinned,
-        of: SegmentOf,
-        source: SourceId,
-        expected: &Expected,
-    ) -> Result<Option<CopiedFile>, BackupError> {
-        let Some(earlier) = (self.options.earlier)(of) else { return Ok(None) };
-        let file = self.disk.open(&earlier.path, OpenMode::Read).ok();
-        let Some(file) = file.filter(|file| file.len().is_ok_and(|len| len == earlier.bytes)) else {
-            return Ok(None);
-        };
-        // What cannot be linked is copied.
-        if !self.is_unchanged(&one.log, source, &earlier, &*file)?
-            || file.hard_link(&self.to.join(&one.log.name)).is_err()
-        {
-            return Ok(None);
-        }
-        let was = Named { path: earlier.path, file, name: one.log.name.clone(), bytes: earlier.bytes };
-        let mut check = BatchCheck::new(expected);
-        match self.examined(&was, &*was.file, &mut check) {
-            Ok(None) => self.finish(&was, &*was.file, Way::Earlier, earlier.crc32c).map(Some),
-            Ok(found) if check.end().is_ok() && earlier.crc32c.is_none_or(|known| found == Some(known)) => {
-                self.finish(&was, &*was.file, Way::Earlier, found).map(Some)
-            }
-            Err(error) if error.is_stopped() => Err(error),
-            read => {
-                let (path, found) = (was.path.display(), check.end());
-                tracing::warn!(%path, ?read, ?found, "a file of the earlier backup is damaged; it is copied anew");
-                let target = self.to.join(&was.name);
-                self.disk.remove_file(&target).map_err(BackupError::at(&target))?;
-                Ok(None)
-            }
-        }
-    }
-
-    /// Whether a log's file is what the earlier copy, which is open, was made of. Whoever writes to a file can set its time of
-    /// writing back, and not that of its last change; but who gives it another name changes that too, and then its bytes tell.
-    fn is_unchanged(
-        &self,
-        log: &Named,
-        source: SourceId,
-        earlier: &Earlier,
-        copy: &dyn DiskFile,
-    ) -> Result<bool, BackupError> {
-        let was = earlier.source;
-        if earlier.bytes != log.bytes || (was.inode, was.modified_ns) != (source.inode, source.modified_ns) {
-            return Ok(false);
-        }
-        if was.changed_ns.is_some_and(|changed_ns| Some(changed_ns) == source.changed_ns)
-            || is_one_file(copy, &*log.file)
-        {
-            return Ok(true);
-        }
-        let Some(known) = earlier.crc32c else { return Ok(false) };
-        Ok(carry((&log.path, &*log.file), log.bytes, None, None, self.options.pace)? == known)
     }
 
     /// From the log's own file.
@@ -261,7 +202,7 @@ impl Placing<'_> {
     }
 
     /// What is in the backup survives a power cut.
-    fn finish(
+    pub(super) fn finish(
         &self,
         from: &Named,
         target: &dyn DiskFile,
@@ -276,7 +217,7 @@ impl Placing<'_> {
 
 impl CopiedFile {
     /// What was known of the log is known of its copy. Where more was found, that was among it.
-    fn knowing(self, expected: &Expected) -> Self {
+    pub(super) fn knowing(self, expected: &Expected) -> Self {
         if !self.damage.is_empty() {
             return self;
         }
@@ -289,10 +230,4 @@ fn source_id(file: &dyn DiskFile) -> io::Result<SourceId> {
     let modified_ns = metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
     let changed_ns = metadata.ctime().saturating_mul(1_000_000_000).saturating_add(metadata.ctime_nsec());
     Ok(SourceId { inode: metadata.ino(), modified_ns, changed_ns: Some(changed_ns) })
-}
-
-/// Whether both are open handles of the same file, by whatever names.
-fn is_one_file(one: &dyn DiskFile, other: &dyn DiskFile) -> bool {
-    let id = |file: &dyn DiskFile| file.file().metadata().map(|found| (found.dev(), found.ino())).ok();
-    id(one).is_some_and(|found| Some(found) == id(other))
 }

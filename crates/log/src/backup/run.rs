@@ -8,7 +8,7 @@ use pagewire_disk::checkpoint::{EPOCH_CHECKPOINT_FILE, PARTITION_METADATA_FILE};
 
 use super::moment::Moment;
 use super::note::NotedLog;
-use super::pin::{PinnedActive, pin, pin_active, taken_from_front};
+use super::pin::{PinnedActive, look_at_all, pin, pin_active, taken_from_front};
 use super::place::Placing;
 use super::{ATTEMPTS_MAX, BackupError, CopiedFile, CopiedLog, CopyOptions, PINNED, PINNED_MAX, SegmentOf};
 use crate::dir::Entry;
@@ -56,7 +56,8 @@ impl NotedLog {
                     last = None;
                     disk.remove_dir_all(to).map_err(BackupError::at(to))?;
                 }
-                Err(Broken::Failed(error @ BackupError::Missing(_))) => {
+                Err(Broken::Failed(error @ BackupError::Missing(_))) if last.is_none() => {
+                    // Somebody may put it back, or take the whole log: looked at once more, before anything is copied.
                     last = Some(error);
                     disk.remove_dir_all(to).map_err(BackupError::at(to))?;
                 }
@@ -67,7 +68,7 @@ impl NotedLog {
                 Err(Broken::Failed(error)) => return Err(error),
             }
         }
-        Err(last.unwrap_or_else(|| BackupError::Changing(self.entry.log.dir().to_path_buf())))
+        Err(BackupError::Changing(self.entry.log.dir().to_path_buf()))
     }
 
     /// Has no more than so many closed segments open at a time.
@@ -76,6 +77,7 @@ impl NotedLog {
         if !entry.round(|log| moment.renew(log)).ok_or(Broken::Deleted)? {
             return Err(Broken::Changed);
         }
+        entry.round(|log| look_at_all(log, &moment.segments)).transpose()?;
         let active = match entry.round(|log| pin_active(log, moment)).transpose()? {
             None => return Err(Broken::Deleted),
             Some(PinnedActive::Changed) => return Err(Broken::Changed),

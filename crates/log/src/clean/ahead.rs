@@ -23,8 +23,9 @@ use crate::patience::Patience;
 use crate::segment::Segment;
 use crate::txns::index::AbortedTxn;
 
-/// Entries of the segment walked that are known at once, besides those of transactions that are open around one place.
-const AT_ONCE: usize = if cfg!(test) { 3 } else { 1 << 16 };
+/// Entries of the segment walked that are known at once, besides those of transactions that are open around one place. They are in
+/// two lists that double, the one that is read and the heap of the walk: 32 bytes each, so no more than 4 MiB.
+const AT_ONCE: usize = if cfg!(test) { 3 } else { 1 << 15 };
 
 /// How far the walk knows of what was aborted.
 #[derive(Debug)]

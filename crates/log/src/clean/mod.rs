@@ -26,9 +26,9 @@
 //!   nothing is left out in silence.
 //! - Groups are put in place one by one, oldest first: a log cleaned half way is a log cleaned up to there.
 //! - Memory: the map up to its bound, as far as there are keys; two buffers; one batch and its decompressed records
-//!   (bounded by [`LogConfig::decompress`](crate::LogConfig::decompress)); what transactions are open around one place, and some
-//!   65,000 aborted ones before it: 2 MiB. Only while segments wait for retention below the log start, the producers that ended a
-//!   transaction behind them, 8 bytes each.
+//!   (bounded by [`LogConfig::decompress`](crate::LogConfig::decompress)); up to 4 MiB for some 32,000 aborted transactions before
+//!   the walk; what transactions are open around one place, some 200 bytes each. Only while segments wait for retention below the
+//!   log start, the producers that ended a transaction behind them, 8 bytes each.
 //! - Readers are never waited for, and never see a segment between old and new.
 //!
 //! Where we differ from Kafka 4.3.1: a transaction's marker gets its horizon, and an aborted one's entry goes, with the

@@ -26,6 +26,8 @@ pub(super) struct Target {
     sparse: Sparse,
     /// Bytes in the file.
     written: u64,
+    /// The newest time of a batch of which only the header stayed.
+    bare: Option<i64>,
     /// Bytes that are to follow.
     pub(super) buffer: Vec<u8>,
     /// Where in the buffer the last batch begins.
@@ -43,7 +45,7 @@ impl Target {
             work.log.discard(base_offset);
             CleanError::at(home.path(base_offset, &Stage::Cleaned.file(names::LOG)))(error)
         })?;
-        Ok(Self { segment, file, sparse: Sparse::default(), written: 0, buffer, begun: 0 })
+        Ok(Self { segment, file, sparse: Sparse::default(), written: 0, bare: None, buffer, begun: 0 })
     }
 
     /// Bytes so far.
@@ -62,6 +64,9 @@ impl Target {
         header: &BatchHeader,
         entry: Option<AbortedTxn>,
     ) -> Result<bool, CleanError> {
+        if header.records_count == 0 {
+            self.bare = self.bare.max(Some(header.max_timestamp));
+        }
         let position = self.written + self.begun as u64;
         self.begun = self.buffer.len();
         if self.size() > i32::MAX as u64 {
@@ -111,6 +116,7 @@ impl Target {
     ) -> Result<(), CleanError> {
         self.flush(work)?;
         self.segment.set_end(End { next_offset, size: self.written });
+        self.segment.ages.note_bare(self.bare);
         self.synced(modified).map_err(CleanError::at(self.path()))
     }
 

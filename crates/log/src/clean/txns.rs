@@ -51,7 +51,7 @@ pub(super) enum Marker {
 }
 
 impl Txns {
-    /// These were aborted. Some may be known already.
+    /// These were aborted. The walk is at none of them yet.
     pub(super) fn add(&mut self, aborted: &[AbortedTxn]) {
         let entry = |txn: &AbortedTxn| {
             Reverse((txn.first_offset, txn.last_offset, txn.producer_id, txn.last_stable_offset))
@@ -153,7 +153,6 @@ mod tests {
     #[test]
     fn data_is_aborted_between_the_first_offset_and_the_marker_of_its_producer() {
         let mut txns = Txns::default();
-        txns.add(&[txn(7, 10, 20)]);
         txns.add(&[txn(7, 10, 20)]);
         assert!(!txns.pass_data(&header(7, 5)));
         assert_eq!(txns.pass_marker(&header(7, 6), Some(ControlType::Commit)), Marker::Idle);

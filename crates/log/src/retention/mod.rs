@@ -115,19 +115,20 @@ fn going(
         if candidate.next_offset > limit(marks) || candidate.size == 0 && candidate.active {
             break;
         }
-        let newest = match segment.newest_ms() {
-            Ok(newest) => newest,
+        let is_old = |newest| is_expired(newest, config, now_ms);
+        let goes = match segment.is_all(is_old) {
+            Ok(goes) => goes,
             Err(error) if is_sick(&error) => {
                 looked = looked.and(Err(error));
                 match segment.modified_ms() {
                     // As old as the next one, as far as anybody can tell.
                     None if !candidate.active => continue,
-                    modified => modified,
+                    modified => modified.is_some_and(is_old),
                 }
             }
             Err(error) => return (going, Err(error)),
         };
-        if !newest.is_some_and(|newest| is_expired(newest, config, now_ms)) {
+        if !goes {
             break;
         }
         // What cannot be read keeps nothing newer from being forgotten, and goes with it.

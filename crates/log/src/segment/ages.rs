@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use crate::scan::{ScanError, Scanner, WINDOW_LOOKUP};
 use crate::segment::Segment;
+use crate::segment::gaps::Gaps;
 
 /// Nobody has looked yet.
 const UNKNOWN: i64 = i64::MIN;
@@ -19,7 +20,7 @@ const NONE: i64 = i64::MIN + 1;
 pub(crate) struct Ages {
     /// The largest of the first batch.
     first: AtomicI64,
-    /// The newest of bare headers, where there is nothing else.
+    /// The newest of bare headers.
     bare: AtomicI64,
     /// The newest that can be read of a damaged segment.
     readable: AtomicI64,
@@ -38,6 +39,11 @@ impl Default for Ages {
 }
 
 impl Ages {
+    /// These bare headers are the newest, if there are any: nobody has to look.
+    pub(crate) fn note_bare(&self, newest_ms: Option<i64>) {
+        keep(&self.bare, newest_ms.filter(|time| *time >= 0));
+    }
+
     /// Somebody has to look again.
     pub(crate) fn forget(&self) {
         self.first.store(UNKNOWN, Ordering::Relaxed);
@@ -102,8 +108,17 @@ impl Segment {
         Ok(newest)
     }
 
-    /// The newest time in bare headers, which have that of the records that they had, where compaction left nothing else. The
-    /// first batch with records ends the search.
+    /// Whether its newest record and its newest bare header are `old`: in Kafka its age is that of both. The headers are looked for
+    /// only where the records are old, and only in what was compacted before the start: all batches are passed by for it.
+    pub(crate) fn is_all(&self, old: impl Fn(i64) -> bool) -> io::Result<bool> {
+        if !self.newest_ms()?.is_some_and(&old) {
+            return Ok(false);
+        }
+        Ok(!self.damage.is_empty() || self.bare_ms()?.is_none_or(old))
+    }
+
+    /// The newest time in bare headers, which have that of the records that they had. Only compaction leaves such: where it did not
+    /// write the segment, the first batch with records ends the search.
     fn bare_ms(&self) -> io::Result<Option<i64>> {
         let kept = self.ages.bare.load(Ordering::Relaxed);
         if kept != UNKNOWN {
@@ -112,6 +127,7 @@ impl Segment {
         if !self.is_closed() {
             return Ok(None);
         }
+        let is_compacted = self.gaps.get() != Gaps::None;
         let (file, size) = (self.file()?, self.end().size);
         let mut scanner = Scanner::new(&*file, 0, size, self.base_offset, WINDOW_LOOKUP);
         let mut newest = None;
@@ -120,13 +136,14 @@ impl Segment {
                 Ok(Some(found)) if found.header.records_count == 0 => {
                     newest = newest.max(Some(found.header.max_timestamp));
                 }
-                Ok(None) => break newest.filter(|time| *time >= 0),
+                Ok(Some(_)) if is_compacted => {}
+                Ok(None) => break newest,
                 Err(ScanError::Io(error)) => return Err(error),
                 Ok(Some(_)) | Err(ScanError::Bad { .. }) => break None,
             }
         };
-        keep(&self.ages.bare, newest);
-        Ok(newest)
+        self.ages.note_bare(newest);
+        Ok(told(self.ages.bare.load(Ordering::Relaxed)))
     }
 
     /// Since when the active segment has been filling, found again at a start, for a log whose first record there is of

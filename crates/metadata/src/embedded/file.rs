@@ -24,7 +24,7 @@ use super::backend::{Backend, Trouble, is_full};
 use super::slots::{self, Slots};
 use super::{OpenError, forward, tables};
 use crate::feed::Feed;
-use crate::store::StoreError;
+use crate::store::{FailedChange, StoreError};
 
 /// Memory redb may keep pages in. The whole database is usually smaller.
 const CACHE_BYTES: usize = 1024 * 1024;
@@ -37,8 +37,8 @@ pub(super) struct StoreFile {
     feed: Arc<Feed>,
     /// Which file it is, where the disk can tell.
     identity: Option<Identity>,
-    /// Why the last change failed, if it did.
-    told: Mutex<Option<String>>,
+    /// The last change that was tried, if it failed.
+    failed: Mutex<Option<FailedChange>>,
     state: RwLock<State>,
 }
 
@@ -77,7 +77,7 @@ impl StoreFile {
         let identity = disk.identity(path).map_err(failed)?;
         let state = RwLock::new(State::Open(opened));
         Ok((
-            Self { disk, path: path.to_owned(), feed, identity, told: Mutex::default(), state },
+            Self { disk, path: path.to_owned(), feed, identity, failed: Mutex::default(), state },
             next_expiry_ms,
         ))
     }
@@ -101,14 +101,14 @@ impl StoreFile {
         Err(StoreError::Unavailable(what))
     }
 
-    /// A change failed, or did not.
-    pub(super) fn note(&self, error: Option<&StoreError>) {
-        *self.told.lock() = error.map(ToString::to_string);
+    /// A change failed, or was made.
+    pub(super) fn note(&self, failed: Option<FailedChange>) {
+        *self.failed.lock() = failed;
     }
 
-    /// Why the last change failed, if it did.
-    pub(super) fn trouble(&self) -> Option<String> {
-        self.told.lock().clone()
+    /// The last change that was tried, if it failed.
+    pub(super) fn trouble(&self) -> Option<FailedChange> {
+        self.failed.lock().clone()
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -30,7 +30,9 @@ use parking_lot::Mutex;
 use redb::ReadableDatabase;
 
 use crate::clock::Clock;
-use crate::store::{Batch, LeaseId, Listing, PutError, Revision, Store, StoreError, Versioned, Watch};
+use crate::store::{
+    Batch, FailedChange, LeaseId, Listing, PutError, Revision, Store, StoreError, Versioned, Watch,
+};
 use file::StoreFile;
 use worker::{Request, Worker};
 
@@ -172,7 +174,7 @@ impl Store for EmbeddedStore {
         self.worker.call(Request::Revoke(lease)).await.map_err(only_store).map(drop)
     }
 
-    fn trouble(&self) -> Option<String> {
+    fn trouble(&self) -> Option<FailedChange> {
         self.file.trouble()
     }
 }

@@ -14,7 +14,7 @@ use super::file::StoreFile;
 use super::tables::{Writing, failed};
 use crate::clock::Clock;
 use crate::engine::{self, Applied};
-use crate::store::{Batch, LeaseId, PutError, StoreError};
+use crate::store::{Batch, FailedChange, LeaseId, PutError, StoreError};
 
 /// Requests that may wait; a caller beyond waits for its turn to queue.
 const QUEUE_MAX: usize = 256;
@@ -80,6 +80,13 @@ impl Worker {
     }
 }
 
+/// A transaction that is over.
+struct Done {
+    answers: Vec<Answer>,
+    /// It changed something, and that is on the disk.
+    committed: bool,
+}
+
 struct Writer {
     file: Arc<StoreFile>,
     clock: Arc<dyn Clock>,
@@ -95,8 +102,11 @@ impl Writer {
                 jobs.into_iter().map(|job| (job.request, (job.reply, job.turn))).unzip();
             let count = requests.len();
             let done = self.group(requests);
-            self.tell(done.as_ref().err());
-            let answers = done.unwrap_or_else(|error| vec![Err(PutError::Store(error)); count]);
+            self.tell(&done);
+            let answers = match done {
+                Ok(done) => done.answers,
+                Err(error) => vec![Err(PutError::Store(error)); count],
+            };
             for (answer, (reply, turn)) in answers.into_iter().zip(replies) {
                 drop(turn);
                 // The caller may have gone; the write stands all the same.
@@ -105,10 +115,14 @@ impl Writer {
         }
     }
 
-    /// Says once that transactions fail, and once that they do not any more.
-    fn tell(&mut self, error: Option<&StoreError>) {
-        let fails = error.is_some();
-        match error {
+    /// Says once that transactions fail, and once that they do not any more. One in which nothing was written proves nothing.
+    fn tell(&mut self, done: &Result<Done, StoreError>) {
+        let failed = match done {
+            Ok(Done { committed: false, .. }) => return,
+            Ok(Done { committed: true, .. }) => None,
+            Err(error) => Some(error),
+        };
+        match failed {
             Some(error) if !self.fails => tracing::error!(
                 path = %self.file.path().display(),
                 %error,
@@ -117,8 +131,9 @@ impl Writer {
             None if self.fails => tracing::info!("the metadata can be changed again"),
             _ => {}
         }
-        self.fails = fails;
-        self.file.note(error);
+        self.fails = failed.is_some();
+        let at_ms = self.clock.now_ms();
+        self.file.note(failed.map(|error| FailedChange { at_ms, reason: error.to_string() }));
     }
 
     /// The next jobs; an empty group when a lease may have ended; none when the store closes.
@@ -144,14 +159,14 @@ impl Writer {
     }
 
     /// Runs the requests in one transaction.
-    fn group(&mut self, requests: Vec<Request>) -> Result<Vec<Answer>, StoreError> {
+    fn group(&mut self, requests: Vec<Request>) -> Result<Done, StoreError> {
         let file = Arc::clone(&self.file);
         file.is_still_there()?;
         file.with(|database| self.commit(database, requests))
     }
 
     /// Watchers hear of it after the commit.
-    fn commit(&mut self, database: &Database, requests: Vec<Request>) -> Result<Vec<Answer>, StoreError> {
+    fn commit(&mut self, database: &Database, requests: Vec<Request>) -> Result<Done, StoreError> {
         let now_ms = self.clock.now_ms();
         let mut transaction = database.begin_write().map_err(failed)?;
         transaction.set_durability(Durability::Immediate).map_err(failed)?;
@@ -160,7 +175,7 @@ impl Writer {
         transaction.set_two_phase_commit(true);
         let mut changes = Vec::new();
         let mut answers = Vec::with_capacity(requests.len());
-        let (dirty, next_expiry_ms) = {
+        let (committed, next_expiry_ms) = {
             let mut tables = Writing::open(&transaction)?;
             if self.next_expiry_ms.is_some_and(|due_ms| due_ms <= now_ms) {
                 for (id, expires_ms) in tables.expiries()? {
@@ -177,7 +192,7 @@ impl Writer {
             }
             (tables.dirty, tables.expiries()?.into_iter().map(|(_, expires_ms)| expires_ms).min())
         };
-        if dirty {
+        if committed {
             transaction.commit().map_err(failed)?;
         } else {
             transaction.abort().map_err(failed)?;
@@ -186,7 +201,7 @@ impl Writer {
         for change in changes {
             self.file.feed().publish(change);
         }
-        Ok(answers)
+        Ok(Done { answers, committed })
     }
 }
 

@@ -165,7 +165,8 @@ impl Rounds<'_> {
         let (time_ms, starts) = self.split()?;
         let retention_ms = (now_ms()? - time_ms).to_string();
         for side in &mut self.sides {
-            // One that compaction left without records is as old as its file, so it stays, and all behind it.
+            // One that compaction left nothing in is as old as its file, so it stays, and all behind it. Bare headers are as old
+            // as their batches were, and go with these.
             let starts = starts.iter().map(|(partition, start)| {
                 Ok((*partition, first_empty(&side.folder(*partition))?.unwrap_or(*start).min(*start)))
             });

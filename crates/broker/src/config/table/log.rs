@@ -87,7 +87,7 @@ pub(super) static LOG: &[S] = &[
     S::new("log.cleaner.backoff.ms", Long, Some("15000"), Min(0)).dynamic()
         .doc("Milliseconds until compaction looks again when it found nothing to do."),
     S::new("log.cleaner.dedupe.buffer.size", Long, Some("134217728"), Any).dynamic()
-        .doc("Most bytes of memory for the keys of all compactions under way, 24 for each key. It is taken as far as there are keys, and only while something is compacted. A log with more keys takes several rounds. Besides it each compaction takes its buffers, the batch it is at, and up to 4 MiB for aborted transactions that it is about to meet."),
+        .doc("Most bytes of memory for the keys of all compactions under way, 24 for each key. It is taken as far as there are keys, and only while something is compacted. A log with more keys takes several rounds. Besides it each compaction takes its buffers, the batch it is at, up to 4 MiB for aborted transactions that it is about to meet, and some 200 bytes for each that is open at the place where it is."),
     S::new("log.cleaner.io.max.bytes.per.second", Double, Some("1.7976931348623157E308"), Any).dynamic()
         .doc("Bytes a second that compaction may read and write, all threads together."),
     S::new("log.cleaner.io.buffer.size", Int, Some("524288"), Min(0)).dynamic()

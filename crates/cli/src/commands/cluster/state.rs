@@ -28,6 +28,8 @@ pub(super) struct State {
     missing_logs: OfflineLogs,
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata_trouble: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata_trouble_ms: Option<i64>,
     backing_up: bool,
     pub(super) metrics: serde_json::Map<String, serde_json::Value>,
 }
@@ -189,7 +191,10 @@ pub(super) fn print(states: &[State], out: &mut Out) -> anyhow::Result<()> {
 fn complaints(state: &State, out: &mut Out) -> anyhow::Result<()> {
     let node = state.node_id;
     if let Some(reason) = &state.metadata_trouble {
-        out.line(format_args!("node {node}: topics, settings and producer ids cannot be changed: {reason}"))?;
+        let at = state.metadata_trouble_ms.map(|at| format!(" at {},", time(at))).unwrap_or_default();
+        out.line(format_args!(
+            "node {node}: topics, settings and producer ids could not be changed{at} when it was last tried: {reason}"
+        ))?;
     }
     for OfflineLog { topic, partition, reason } in &state.offline_logs.some {
         out.line(format_args!("node {node}: {topic}-{partition} takes no writes: {reason}"))?;

@@ -77,9 +77,14 @@ impl Known {
             // Before the sums go that tell it.
             forget_compaction(disk, found, why, threads, notices);
         }
+        let take_mark = || CleanMark::take(disk, dir).map_err(LogDirError::at(dir));
+        if self.sums.damaged_mark().is_some() && self.sums.others_wrote().is_none() {
+            // First: beside sums that say nothing of a mark it would be another program's. Gone before them it is lost, as it is.
+            take_mark()?;
+            return self.sums.settle(disk, dir);
+        }
         self.sums.settle(disk, dir)?;
-        let is_marked = CleanMark::take(disk, dir).map_err(LogDirError::at(dir))?;
-        self.evidence.clean = is_marked && self.sums.damaged_mark().is_none();
+        self.evidence.clean = take_mark()? && self.sums.damaged_mark().is_none();
         Ok(())
     }
 

@@ -2,9 +2,7 @@
 //! happens in between happens at a known place.
 
 use std::cell::Cell;
-use std::fs;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,7 +10,7 @@ use std::time::Duration;
 use pagewire_disk::{Disk, OpenMode, OsDisk};
 
 use super::*;
-use crate::backup::{BackupError, CopiedLog, CopyOptions, Earlier, Refused, SegmentOf, Way, note};
+use crate::backup::{BackupError, CopiedLog, CopyOptions, Refused, Way, note};
 use crate::segment::names;
 use crate::share::Share;
 use crate::{Cleaner, CleanerLimits, ReadError, ReadUpTo, Stretch, Throttle};
@@ -42,7 +40,7 @@ pub(super) fn copy(dir: &LogDir, pace: &dyn Fn(u64) -> io::Result<()>) -> Copied
 }
 
 /// A world with one log of so many segments of two batches each.
-fn of_segments(world: &World, count: usize) -> (LogDir, Arc<Log>) {
+pub(super) fn of_segments(world: &World, count: usize) -> (LogDir, Arc<Log>) {
     let (dir, _) = world.open();
     let log = world.create(&dir, "t", 0);
     while log.segments().len() < count {
@@ -52,7 +50,7 @@ fn of_segments(world: &World, count: usize) -> (LogDir, Arc<Log>) {
 }
 
 /// The records of all segments in a directory, one after the other.
-fn bytes_in(disk: &dyn Disk, dir: &Path) -> Vec<u8> {
+pub(super) fn bytes_in(disk: &dyn Disk, dir: &Path) -> Vec<u8> {
     let names = disk.read_dir(dir).expect("listed").into_iter().map(|entry| entry.name);
     let logs = names.filter(|name| name.strip_suffix(".log").is_some());
     let read = |name: String| pagewire_disk::read_small(disk, &dir.join(name), 1 << 24).expect("read");
@@ -421,9 +419,14 @@ fn whoever_paces_can_end_it() {
 }
 
 /// On the machine's own disk: a place for copies beside a log of three segments.
-fn on_disk() -> (tempfile::TempDir, LogDir, Arc<Log>) {
+pub(super) fn on_disk() -> (tempfile::TempDir, LogDir, Arc<Log>) {
+    on(Arc::new(OsDisk::new()))
+}
+
+/// The same by way of another disk.
+pub(super) fn on(disk: Arc<dyn Disk>) -> (tempfile::TempDir, LogDir, Arc<Log>) {
     let place = tempfile::tempdir().expect("a directory");
-    let world = World::on(Arc::new(OsDisk::new())).knows("t", A);
+    let world = World::on(disk).knows("t", A);
     let settings = world.settings("t").expect("known");
     let known = |_: &str, _| Some(settings.clone());
     let data = place.path().join("data");
@@ -435,18 +438,8 @@ fn on_disk() -> (tempfile::TempDir, LogDir, Arc<Log>) {
     (place, dir, log)
 }
 
-fn ways(copy: &CopiedLog) -> Vec<Way> {
+pub(super) fn ways(copy: &CopiedLog) -> Vec<Way> {
     copy.files.iter().filter(|file| file.name.strip_suffix(".log").is_some()).map(|file| file.way).collect()
-}
-
-/// What an earlier copy had.
-fn earlier_in<'a>(to: &'a Path, copy: &'a CopiedLog) -> impl Fn(SegmentOf) -> Option<Earlier> + 'a {
-    |of| {
-        let name = format!("{:020}.log", of.base_offset);
-        let file = copy.files.iter().find(|file| file.name == name)?;
-        let (path, bytes, crc32c) = (to.join(&name), file.bytes, file.crc32c);
-        Some(Earlier { path, bytes, crc32c, source: file.source? })
-    }
 }
 
 #[test]
@@ -471,87 +464,6 @@ fn without_links_every_byte_is_copied() {
     let apart = CopyOptions { links: false, ..options(&nothing) };
     let copy = copy_to(&dir, &place.path().join("copy"), &apart).expect("copied").expect("there");
     assert_eq!(ways(&copy), [Way::Copied; 3]);
-}
-
-#[test]
-fn what_did_not_change_is_a_link_to_the_earlier_copy() {
-    let (place, dir, log) = on_disk();
-    let (one, two) = (place.path().join("one"), place.path().join("two"));
-    let apart = CopyOptions { links: false, ..options(&nothing) };
-    let first = copy_to(&dir, &one, &apart).expect("copied").expect("there");
-    append(&log, 3);
-    let earlier = earlier_in(&one, &first);
-    let second = CopyOptions { links: false, earlier: &earlier, ..options(&nothing) };
-    let second = copy_to(&dir, &two, &second).expect("copied").expect("there");
-    assert_eq!(ways(&second), [Way::Earlier, Way::Earlier, Way::Copied, Way::Copied]);
-    let data = bytes_in(&OsDisk::new(), &place.path().join("data/t-0"));
-    assert_eq!(bytes_in(&OsDisk::new(), &two), data);
-}
-
-#[test]
-fn a_file_of_the_earlier_copy_that_is_damaged_or_another_is_copied_anew() {
-    let (place, dir, _log) = on_disk();
-    let (one, two) = (place.path().join("one"), place.path().join("two"));
-    let apart = CopyOptions { links: false, ..options(&nothing) };
-    let mut first = copy_to(&dir, &one, &apart).expect("copied").expect("there");
-    let damaged = OsDisk::new().open(&one.join(&first.files[0].name), OpenMode::ReadWrite).expect("opened");
-    damaged.write_at(90, b"x").expect("written");
-    // The other segment was cleaned since, let us say: its file is not the one that was copied.
-    first.files[1].source.as_mut().expect("closed").inode += 1;
-    let earlier = earlier_in(&one, &first);
-    let second = CopyOptions { links: false, earlier: &earlier, ..options(&nothing) };
-    let second = copy_to(&dir, &two, &second).expect("copied").expect("there");
-    assert_eq!(ways(&second), [Way::Copied; 3]);
-    let data = bytes_in(&OsDisk::new(), &place.path().join("data/t-0"));
-    assert_eq!(bytes_in(&OsDisk::new(), &two), data);
-}
-
-/// Copies twice, with something done in between to the file of the first segment, which is at this path. The ways of the second.
-fn copied_twice(links: bool, between: impl Fn(&Path, &mut CopiedLog)) -> Vec<Way> {
-    let (place, dir, _log) = on_disk();
-    let (one, two) = (place.path().join("one"), place.path().join("two"));
-    let mut first = copy_to(&dir, &one, &CopyOptions { links, ..options(&nothing) });
-    let first = first.as_mut().expect("copied").as_mut().expect("there");
-    between(&place.path().join("data/t-0").join(&first.files[0].name), first);
-    let earlier = earlier_in(&one, first);
-    let second = CopyOptions { links, verify: false, earlier: &earlier, ..options(&nothing) };
-    let second = copy_to(&dir, &two, &second).expect("copied").expect("there");
-    let data = bytes_in(&OsDisk::new(), &place.path().join("data/t-0"));
-    assert_eq!(bytes_in(&OsDisk::new(), &two), data);
-    ways(&second)
-}
-
-/// Writes into a file and sets its time back.
-fn rewrite(path: &Path) {
-    let file = fs::File::options().write(true).open(path).expect("opened");
-    let modified = file.metadata().and_then(|found| found.modified()).expect("a time");
-    file.write_at(b"x", 90).expect("written");
-    file.set_modified(modified).expect("set back");
-}
-
-#[test]
-fn a_file_that_was_rewritten_in_place_and_its_time_set_back_is_copied_anew() {
-    let ways = copied_twice(false, |path, _| rewrite(path));
-    assert_eq!(ways, [Way::Copied, Way::Earlier, Way::Copied]);
-    let unknown = copied_twice(false, |path, first| {
-        rewrite(path);
-        for file in &mut first.files {
-            if let Some(source) = &mut file.source {
-                source.changed_ns = None;
-            }
-        }
-    });
-    assert_eq!(unknown, [Way::Copied, Way::Earlier, Way::Copied], "as of a backup that did not note it");
-}
-
-#[test]
-fn a_file_that_only_got_another_name_is_a_link_to_the_earlier_copy() {
-    let renamed = |path: &Path, _: &mut CopiedLog| {
-        fs::hard_link(path, path.with_extension("another")).expect("linked");
-        fs::remove_file(path.with_extension("another")).expect("removed");
-    };
-    assert_eq!(copied_twice(false, renamed)[..2], [Way::Earlier; 2]);
-    assert_eq!(copied_twice(true, renamed)[..2], [Way::Earlier; 2], "the copy may be the log's own file");
 }
 
 #[test]
@@ -588,6 +500,32 @@ fn a_segment_that_somebody_removed_is_named() {
         let copied = copy_to(&dir, Path::new(COPY), &options(&|_| Ok(())));
         let Err(BackupError::Missing(named)) = copied else { panic!("{lost}: {copied:?}") };
         assert_eq!(named, missing);
+    }
+}
+
+/// Seen before the first byte; of what is removed meanwhile no more than was copied by then.
+#[test]
+fn a_removed_segment_is_named_before_anything_is_copied_for_nothing() {
+    for before in [true, false] {
+        let world = World::new().knows("t", A);
+        let (dir, log) = of_segments(&world, 80);
+        let missing = names::path(&path("t-0"), log.segments()[70].base_offset, names::LOG);
+        let (calls, remove) = (Cell::new(0), || world.disk.remove_file(&missing).expect("removed"));
+        if before {
+            remove();
+        }
+        let pace = |_| {
+            calls.set(calls.get() + 1);
+            if !before && calls.get() == 1 {
+                remove();
+            }
+            Ok(())
+        };
+        let copied = copy_to(&dir, Path::new(COPY), &CopyOptions { links: false, ..options(&pace) });
+        let Err(BackupError::Missing(named)) = copied else { panic!("{copied:?}") };
+        assert_eq!(named, missing);
+        // A segment is read in one piece, its indexes in one each and once more.
+        assert!(calls.get() <= if before { 0 } else { 70 * 7 }, "{before}: {calls:?}");
     }
 }
 

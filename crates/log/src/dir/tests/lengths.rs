@@ -1,8 +1,11 @@
 //! Compacted segments that were cut between two batches, and logs of which nobody knows whether they were compacted.
 
-use pagewire_disk::CleanMark;
-use pagewire_disk::checkpoint::{CLEAN_MARK_FILE, CLEANER_FILE};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use pagewire_disk::checkpoint::{CLEAN_MARK_FILE, CLEANER_FILE};
+use pagewire_disk::{Call, CleanMark, Fault, When};
+
+use super::super::sums;
 use super::*;
 use crate::rewritten::FILE;
 use crate::verify::{Fate, KnownTopic, Severity, Topics};
@@ -303,6 +306,22 @@ fn a_mark_that_is_damaged_is_called_that_and_takes_no_evidence_with_it() {
         assert!(said.len() == 1 && said[0].contains("is damaged"), "{said:?}");
         assert!(said[0].contains("checked as after a kill"), "{said:?}");
         assert_eq!(knows_the_loss(&world).len(), 0, "once");
+    }
+}
+
+#[test]
+fn a_start_that_is_killed_as_it_takes_a_damaged_mark_takes_no_evidence_with_it() {
+    for bytes in DAMAGED_MARKS {
+        for (call, file) in [(Call::RemoveFile, CLEAN_MARK_FILE), (Call::Rename, sums::FILE)] {
+            let world = cut_between_two_batches();
+            world.put(CLEAN_MARK_FILE, bytes);
+            let failing = FailingDisk::new(Arc::clone(&world.disk));
+            failing.fail_on(file, call, When::Nth(1), Fault::Panic);
+            let killed = world.moved_to(Arc::new(failing));
+            catch_unwind(AssertUnwindSafe(|| drop(killed.try_open()))).expect_err("killed");
+            let said = knows_the_loss(&world);
+            assert!(said.len() == 1 && said[0].contains("checked as after a kill"), "{call:?}: {said:?}");
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod aborted;
 mod backup;
+mod backup_earlier;
 mod backup_txns;
 mod beside;
 mod checkpoints;

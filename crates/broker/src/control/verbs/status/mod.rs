@@ -49,6 +49,9 @@ struct Status {
     /// Why the metadata could not be changed when that was last wanted, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata_trouble: Option<String>,
+    /// When that was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata_trouble_ms: Option<i64>,
     /// A backup is under way.
     backing_up: bool,
     /// Everything that is counted, by its name.
@@ -74,6 +77,7 @@ fn status(broker: &Broker, described: Vec<(DirDescription, CleaningReport)>, bac
     let since = |path: &std::path::Path| broker.metrics().offline_since.of(path);
     let offline_partitions = image.offline_partitions();
     let hanging = |path: &std::path::Path| broker.cluster().lanes().of(path).hanging();
+    let trouble = broker.cluster().catalog().store().trouble();
     let hanging_dirs = broker.cluster().lanes().hanging_count();
     let (metrics, sent) = (broker.metrics(), &broker.transfer().stats().snapshot());
     let seen = Seen { metrics, sent, dirs: &dirs, cleaner: &gauges, offline_partitions, hanging_dirs };
@@ -94,7 +98,8 @@ fn status(broker: &Broker, described: Vec<(DirDescription, CleaningReport)>, bac
         offline_logs: OfflineLogs::of(&dirs),
         missing_logs: MissingLogs::of(&dirs),
         compaction: Compaction::of(gauges),
-        metadata_trouble: broker.cluster().catalog().store().trouble().map(shortened),
+        metadata_trouble_ms: trouble.as_ref().map(|failed| failed.at_ms),
+        metadata_trouble: trouble.map(|failed| shortened(failed.reason)),
         backing_up,
     }
 }
