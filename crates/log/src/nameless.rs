@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use pagewire_disk::{Disk, DiskFile, Pasted};
 
+use crate::home::Home;
 use crate::log::Log;
 use crate::segment::Segment;
 
@@ -35,7 +36,8 @@ impl Log {
         }
         // Where the log directory itself is another one, that is told of it.
         let is_away = led_to == LedTo::Elsewhere && disk.exists(&path).is_ok();
-        (is_away && self.misses(segment)).then(|| moved(disk, &path, whereabouts(file).as_deref()))
+        (is_away && self.misses(segment))
+            .then(|| moved(&self.home, &path, file, whereabouts(file).as_deref()))
     }
 
     /// What is told of a segment whose file has no name any more, unless one of the log's own took that away.
@@ -43,12 +45,12 @@ impl Log {
         if !self.misses(segment) {
             return None;
         }
-        let (path, process, number) = (segment.path(), std::process::id(), file.file().as_raw_fd());
+        let path = segment.path();
         let what = format!(
-            "{} was removed or replaced. Its records go when the log is opened again or this broker ends: before that, \
-             `install -D -m 644 /proc/{process}/fd/{number} {}` brings them back",
+            "{} was removed or replaced. Its records go when the log is opened again or this broker ends: before that, `{}` \
+             brings them back",
             path.display(),
-            Pasted(&path)
+            copied(file, &path)
         );
         Some(io::Error::new(ErrorKind::NotFound, what))
     }
@@ -86,16 +88,20 @@ fn whereabouts(file: &dyn DiskFile) -> Option<PathBuf> {
     std::fs::read_link(format!("/proc/self/fd/{}", file.file().as_raw_fd())).ok()
 }
 
-/// What is told of the file at `path` that is at `to` now. If it went with its directory, that is named.
-fn moved(disk: &dyn Disk, path: &Path, to: Option<&Path>) -> io::Error {
-    let is_there = |path: &Path| disk.exists(path).unwrap_or(true);
-    let (of, dir) = (to.and_then(Path::parent), path.parent());
-    let (path, to) = match (dir, of) {
-        (Some(dir), Some(of)) if !is_there(dir) => (dir, Some(of)),
-        _ => (path, to),
-    };
+/// What is told of the log's `file`, whose name is `path`, that is at `to` now. If it went with its directory, that is named.
+fn moved(home: &Home, path: &Path, file: &dyn DiskFile, to: Option<&Path>) -> io::Error {
+    let is_there = |path: &Path| home.disk.exists(path).unwrap_or(true);
+    let of = to.and_then(Path::parent).filter(|of| home.is_at(of));
+    let is_without_dir = !is_there(&home.dir);
+    let (path, to) = if is_without_dir && of.is_some() { (&*home.dir, of) } else { (path, to) };
     let whereto = to.map(|to| format!(" to {}", to.display())).unwrap_or_default();
     let back = match to {
+        // Its directory was another one, which is there no more.
+        Some(_) if is_without_dir && of.is_none() => format!(
+            "`{}` brings it back, and what else was in {} has to be put there as well",
+            copied(file, path),
+            home.dir.display()
+        ),
         Some(to) if !is_there(path) => format!("`mv {} {}` brings it back", Pasted(to), Pasted(path)),
         _ => "it has to be put back".to_owned(),
     };
@@ -104,4 +110,10 @@ fn moved(disk: &dyn Disk, path: &Path, to: Option<&Path>) -> io::Error {
         path.display()
     );
     io::Error::new(ErrorKind::NotFound, what)
+}
+
+/// The command that copies an open file to `path`, as long as this process lives.
+fn copied(file: &dyn DiskFile, path: &Path) -> String {
+    let (process, number) = (std::process::id(), file.file().as_raw_fd());
+    format!("install -D -m 644 /proc/{process}/fd/{number} {}", Pasted(path))
 }

@@ -319,6 +319,20 @@ fn a_partitions_directory_that_is_moved_away_is_named_and_not_each_of_its_files(
 }
 
 #[test]
+fn where_files_are_moved_to_is_not_taken_for_their_directory() {
+    let (place, dir, log) = on_os_disk();
+    let (own, others) = (place.path().join("data/a-0"), place.path().join("others"));
+    std::fs::create_dir(&others).expect("made");
+    std::fs::write(others.join("theirs"), "").expect("written");
+    for entry in std::fs::read_dir(&own).expect("listed").map(|entry| entry.expect("read")) {
+        std::fs::rename(entry.path(), others.join(entry.file_name())).expect("moved");
+    }
+    std::fs::remove_dir(&own).expect("removed");
+    moved_and_brought_back(&dir, &log, &own.join(format!("{:020}.log", 0)));
+    assert!(others.join("theirs").exists(), "it stays where it is");
+}
+
+#[test]
 fn another_file_in_a_segments_place_is_not_written_over() {
     let (place, dir, log) = on_os_disk();
     let file = place.path().join("data/a-0").join(format!("{:020}.log", 0));
