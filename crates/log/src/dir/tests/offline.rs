@@ -343,3 +343,45 @@ fn another_file_in_a_segments_place_is_not_written_over() {
     let why = log.offline().expect("offline").reason;
     assert!(why.contains("was moved away to") && !why.contains("`mv"), "{why}");
 }
+
+/// A log whose segment had a second name when it was synced, and has only that one now.
+fn with_the_second_name_alone() -> (tempfile::TempDir, LogDir, Arc<Log>, PathBuf) {
+    let (place, dir, log) = on_os_disk();
+    let file = place.path().join("data/a-0").join(format!("{:020}.log", 0));
+    std::fs::hard_link(&file, place.path().join("linked.log")).expect("linked");
+    log.sync().expect("synced");
+    append(&log, 1);
+    std::fs::remove_file(&file).expect("removed");
+    (place, dir, log, file)
+}
+
+#[test]
+fn a_segment_that_was_removed_and_has_a_name_elsewhere_is_told_as_removed() {
+    let (_place, dir, log, file) = with_the_second_name_alone();
+    dir.look();
+    let why = log.offline().expect("offline").reason;
+    assert!(why.contains("was removed") && !why.contains("moved away"), "{why}");
+    let command = why.split('`').nth(1).expect("a command");
+    let done = std::process::Command::new("sh").args(["-c", command]).status().expect("run");
+    assert!(done.success() && file.exists(), "{why}");
+}
+
+#[test]
+fn nothing_is_acknowledged_that_went_into_a_file_with_fewer_names_than_before() {
+    let (_place, _dir, log, _) = with_the_second_name_alone();
+    assert!(log.sync().is_err());
+    assert_eq!(log.marks().recovery_point, 1, "the second is not stable");
+    assert!(log.offline().is_some_and(|offline| offline.reason.contains("was removed")));
+}
+
+#[test]
+fn a_copy_of_links_that_goes_costs_a_log_nothing() {
+    let (place, _dir, log) = on_os_disk();
+    let (file, linked) =
+        (place.path().join("data/a-0").join(format!("{:020}.log", 0)), place.path().join("linked.log"));
+    std::fs::hard_link(&file, &linked).expect("linked");
+    log.sync().expect("synced");
+    append(&log, 1);
+    std::fs::remove_file(linked).expect("removed");
+    assert_eq!(log.sync().expect("synced"), 2);
+}
