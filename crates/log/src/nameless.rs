@@ -21,6 +21,7 @@ impl Log {
             && self.online().is_ok()
             && let Some(file) = active.open_file()
             && let Some(error) = self.told_away(&active, &*file)
+            && !self.is_given_up()
         {
             self.poison(&error, "the active segment");
         }
@@ -49,7 +50,7 @@ impl Log {
     /// Whether a segment's file is to have its name. Retention and whoever deletes the partition take it away too, and say so first.
     fn misses(&self, segment: &Arc<Segment>) -> bool {
         let is_listed = self.segments.load().iter().any(|listed| Arc::ptr_eq(listed, segment));
-        is_listed && !self.has_left() && !self.is_given_up()
+        is_listed && !self.has_left()
     }
 }
 

@@ -385,3 +385,27 @@ fn a_copy_of_links_that_goes_costs_a_log_nothing() {
     std::fs::remove_file(linked).expect("removed");
     assert_eq!(log.sync().expect("synced"), 2);
 }
+
+#[test]
+fn a_sync_under_way_when_its_log_is_opened_anew_acknowledges_no_file_that_was_removed() {
+    let failing = FailingDisk::new(Arc::new(ForgettingDisk::new()));
+    let world = World::on(Arc::new(failing.clone())).knows("a", A);
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    append(&log, 1);
+    let held = failing.hold("/a-0", Call::SyncData);
+    std::thread::scope(|scope| {
+        let syncing = scope.spawn(|| log.sync());
+        assert!(held.is_reached());
+        world.disk.remove_dir_all(&path("a-0")).expect("removed");
+        // Waits for the sync.
+        let giving_up = scope.spawn(|| dir.give_up());
+        while !log.is_given_up() {
+            std::thread::yield_now();
+        }
+        drop(held);
+        giving_up.join().expect("no panic");
+        assert!(syncing.join().expect("no panic").is_err());
+    });
+    assert_eq!(log.marks().recovery_point, 0);
+}
