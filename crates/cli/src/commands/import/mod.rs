@@ -42,7 +42,9 @@ pub(crate) async fn run(args: ImportArgs) -> anyhow::Result<()> {
             if is_rehearsal {
                 complain("stopped: nothing was made, as by any rehearsal");
             } else {
-                to.iter().for_each(|to| tell_left(&begun, to));
+                for to in &to {
+                    tell_left(&begun, to);
+                }
             }
             Err(Stopped.into())
         }
@@ -66,7 +68,7 @@ fn tell_left(begun: &Begun, to: &Path) {
             left.display()
         )),
         Unfinished::None => {
-            complain(format_args!("stopped: nothing unfinished is left beside {}", to.display()))
+            complain(format_args!("stopped: nothing unfinished is left beside {}", to.display()));
         }
     }
 }
