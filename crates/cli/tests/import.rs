@@ -282,6 +282,32 @@ fn an_import_that_is_stopped_at_any_time_leaves_nothing_to_serve_and_can_be_done
 }
 
 #[test]
+fn a_rehearsal_that_is_stopped_says_nothing_of_an_import_that_is_at_work() {
+    let left = Left::new();
+    let long: Vec<Vec<u8>> = (0..9000).map(|at| batch(at * 9, 9)).collect();
+    left.segment("orders-0", 0, &long);
+    std::fs::create_dir(left.staging()).unwrap();
+    let mark = std::fs::File::create(left.staging().join(".pagewire-import")).unwrap();
+    mark.lock().unwrap();
+    let mut command = left.command(&["--dry-run"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    // Until it hears signals.
+    while child.try_wait().unwrap().is_none() {
+        let said = std::fs::read_to_string(&status).unwrap_or_default();
+        let caught = said.lines().find_map(|line| line.strip_prefix("SigCgt:")).map(str::trim);
+        if caught.and_then(|mask| u64::from_str_radix(mask, 16).ok()).is_some_and(|mask| mask & 2 != 0) {
+            break;
+        }
+        thread::sleep(Duration::from_micros(200));
+    }
+    let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    let ended = Run::from(child.wait_with_output().unwrap());
+    assert!(ended.code == Some(130) && ended.err.contains("nothing was made"), "{ended:?}");
+    assert!(!ended.err.contains("remove"), "{ended:?}");
+}
+
+#[test]
 fn readers_of_committed_records_are_told_where_an_open_transaction_holds_them_up() {
     let left = Left::new();
     let mut open = BatchBuilder::new(Codec::None).base_offset(9).producer(7, 2, 0).transactional();

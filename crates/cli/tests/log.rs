@@ -193,6 +193,33 @@ fn what_cannot_be_read_is_told_and_the_others_are_checked() {
     assert!(both.out.contains("0 damage"), "{both:?}");
     assert!(both.failed(1).contains("circle cannot be checked"));
     assert!(run(&["log", "check", text(&circle)]).failed(1).contains("circle cannot be checked"));
+    let notes = dir.path().join("notes.txt");
+    fs::write(&notes, "nothing of a log's").unwrap();
+    let neither = run(&["log", "check", text(&circle), text(&notes)]).failed(1);
+    assert!(
+        neither.contains("circle cannot be checked") && neither.contains("notes.txt is no file"),
+        "{neither}"
+    );
+}
+
+#[test]
+fn a_check_of_which_nobody_reads_what_is_told_ends_at_a_signal() {
+    let dir = tempfile::tempdir().unwrap();
+    // More than a pipe holds is told of these.
+    for partition in 0..2000 {
+        let own = dir.path().join(format!("unread-{partition}"));
+        fs::create_dir(&own).unwrap();
+        fs::write(own.join("00000000000000000000.index"), [7; 8]).unwrap();
+    }
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pagewire"));
+    let command = command.args(["log", "check", "-o", "json", text(dir.path())]);
+    let (said, unread) = (std::process::Stdio::null(), std::process::Stdio::piped());
+    let mut child = command.stderr(said).stdout(unread).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert!(child.try_wait().unwrap().is_none(), "it waits for somebody to read");
+    let _ = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    eventually("it ends", || child.try_wait().unwrap().is_some());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::online::{anew, online};
+use crate::sick::is_shortage;
 
 /// Opening a log failed. The partition cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -231,6 +232,13 @@ pub enum ReadError {
     /// The disk said no: KAFKA_STORAGE_ERROR.
     #[error("read failed: {0}")]
     Io(#[from] io::Error),
+}
+
+impl ReadError {
+    /// No descriptor or memory was left: that says nothing of the disk, and passes.
+    pub fn is_shortage(&self) -> bool {
+        matches!(self, Self::Io(error) if is_shortage(error))
+    }
 }
 
 /// For those to whom all that keeps bytes from being read is the same.

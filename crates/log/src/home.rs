@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use pagewire_disk::{Disk, DiskFile, OpenMode};
+use pagewire_disk::{Disk, DiskFile, Identity, OpenMode};
 
 use crate::answers::Leftovers;
 use crate::handles::Handles;
@@ -29,6 +29,8 @@ pub(crate) struct Vouched {
 pub(crate) struct Home {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) dir: PathBuf,
+    /// What the directory is, whatever its name by now, if the disk knows that.
+    identity: OnceLock<Identity>,
     pub(crate) handles: Arc<Handles>,
     pub(crate) producers: Arc<ProducerBudget>,
     /// Whether the logs of the log directory take writes.
@@ -84,6 +86,7 @@ impl Home {
         Self {
             disk,
             dir,
+            identity: OnceLock::new(),
             handles,
             producers: Arc::default(),
             health: Arc::default(),
@@ -197,6 +200,18 @@ impl Home {
 
     pub(crate) fn high_watermark(&self) -> Option<i64> {
         self.high_watermark
+    }
+
+    /// The log was opened in the directory that has its name now.
+    pub(crate) fn note_identity(&self) {
+        if let Ok(Some(identity)) = self.disk.identity(&self.dir) {
+            let _ = self.identity.set(identity);
+        }
+    }
+
+    /// Whether its directory is at `path` now.
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
+        self.identity.get().is_some_and(|own| self.disk.identity(path).is_ok_and(|there| there == Some(*own)))
     }
 
     pub(crate) fn path(&self, offset: i64, suffix: &str) -> PathBuf {

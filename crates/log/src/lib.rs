@@ -118,7 +118,7 @@ pub use dir::{
     Flushed, FutureLog, KnownIdentity, LoadMeter, LoadReport, LoadedLog, Loading, LockedDir, LogDescription,
     LogDir, LogDirError, LogDirOptions, MEASURED_MAX, MissingLog, Notice, PartitionSettings, Progress,
     RetainedAll, SUMS_FILE, SettingsOf, Survey, Suspicion, Uncleanable, Unmarked, VOUCHED_FILE,
-    note_restored, note_start_stopped, survey, was_left_in_order,
+    is_marked_in_order, note_restored, note_start_stopped, survey, was_left_in_order,
 };
 pub use dirs::{
     Adopted, Apart, Coming, Homeless, Locked, LogDirs, MoveError, Moving, Placed, PlacedIn, Spread,

@@ -119,7 +119,9 @@ impl Log {
         noted: &Noted,
     ) -> Result<(Self, RecoveryReport), LogError> {
         home.set_index_interval(options.config.index_interval_bytes);
-        crate::open::open(Arc::new(home), topic, partition, options, noted)
+        let (log, report) = crate::open::open(Arc::new(home), topic, partition, options, noted)?;
+        log.home.note_identity();
+        Ok((log, report))
     }
 
     /// The topic's name.

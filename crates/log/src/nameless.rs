@@ -9,8 +9,10 @@ use std::sync::Arc;
 
 use pagewire_disk::{Disk, DiskFile, Pasted};
 
+use crate::home::Home;
 use crate::log::Log;
 use crate::segment::Segment;
+use crate::segment::named::LedTo;
 
 impl Log {
     /// Looks whether the active segment's file, if it is open, is still there. A log whose file is not takes no writes.
@@ -19,66 +21,42 @@ impl Log {
             && self.online().is_ok()
             && let Some(file) = active.open_file()
             && let Some(error) = self.told_away(&active, &*file)
+            && !self.is_given_up()
         {
             self.poison(&error, "the active segment");
         }
     }
 
-    fn told_away(&self, segment: &Arc<Segment>, file: &dyn DiskFile) -> Option<io::Error> {
+    /// What is told of a segment whose file is not where its name leads, unless the log itself took that away.
+    pub(crate) fn told_away(&self, segment: &Arc<Segment>, file: &dyn DiskFile) -> Option<io::Error> {
         let (disk, path) = (&*self.home.disk, segment.path());
-        let led_to = led_to(disk, &path, file);
-        if led_to == LedTo::It {
+        let led_to = segment.led_to(file);
+        if led_to == LedTo::It || !self.misses(segment) {
             return None;
         }
         if file.is_nameless().ok()? {
-            return self.told_removed(segment, file);
+            return Some(removed(&path, file));
         }
         // Where the log directory itself is another one, that is told of it.
-        let is_away = led_to == LedTo::Elsewhere && disk.exists(&path).is_ok();
-        (is_away && self.misses(segment)).then(|| moved(disk, &path, whereabouts(file).as_deref()))
-    }
-
-    /// What is told of a segment whose file has no name any more, unless one of the log's own took that away.
-    pub(crate) fn told_removed(&self, segment: &Arc<Segment>, file: &dyn DiskFile) -> Option<io::Error> {
-        if !self.misses(segment) {
+        if led_to != LedTo::Elsewhere || disk.exists(&path).is_err() {
             return None;
         }
-        let (path, process, number) = (segment.path(), std::process::id(), file.file().as_raw_fd());
-        let what = format!(
-            "{} was removed or replaced. Its records go when the log is opened again or this broker ends: before that, \
-             `install -D -m 644 /proc/{process}/fd/{number} {}` brings them back",
-            path.display(),
-            Pasted(&path)
-        );
-        Some(io::Error::new(ErrorKind::NotFound, what))
+        let to = whereabouts(file);
+        // What was removed and has another name, one that was linked, is said to be where it was.
+        let is_gone = to.as_deref().is_some_and(|to| !is_at(disk, to, file));
+        Some(if is_gone { removed(&path, file) } else { moved(&self.home, &path, file, to.as_deref()) })
     }
 
     /// Whether a segment's file is to have its name. Retention and whoever deletes the partition take it away too, and say so first.
     fn misses(&self, segment: &Arc<Segment>) -> bool {
         let is_listed = self.segments.load().iter().any(|listed| Arc::ptr_eq(listed, segment));
-        is_listed && !self.has_left() && !self.is_given_up()
+        is_listed && !self.has_left()
     }
 }
 
-/// Where a name leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LedTo {
-    It,
-    /// To another file, or to none.
-    Elsewhere,
-    Unknown,
-}
-
-/// Where the name of an open file leads by now.
-fn led_to(disk: &dyn Disk, path: &Path, file: &dyn DiskFile) -> LedTo {
-    match (disk.identity(path), file.identity()) {
-        (Ok(Some(named)), Ok(Some(open))) if named == open => LedTo::It,
-        (Ok(Some(_)), Ok(Some(_))) => LedTo::Elsewhere,
-        (Err(error), _) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            LedTo::Elsewhere
-        }
-        _ => LedTo::Unknown,
-    }
+fn is_at(disk: &dyn Disk, path: &Path, file: &dyn DiskFile) -> bool {
+    let (there, open) = (disk.identity(path).ok().flatten(), file.identity().ok().flatten());
+    there.is_some() && there == open
 }
 
 /// Where an open file is now, as far as the system says so.
@@ -86,16 +64,31 @@ fn whereabouts(file: &dyn DiskFile) -> Option<PathBuf> {
     std::fs::read_link(format!("/proc/self/fd/{}", file.file().as_raw_fd())).ok()
 }
 
-/// What is told of the file at `path` that is at `to` now. If it went with its directory, that is named.
-fn moved(disk: &dyn Disk, path: &Path, to: Option<&Path>) -> io::Error {
-    let is_there = |path: &Path| disk.exists(path).unwrap_or(true);
-    let (of, dir) = (to.and_then(Path::parent), path.parent());
-    let (path, to) = match (dir, of) {
-        (Some(dir), Some(of)) if !is_there(dir) => (dir, Some(of)),
-        _ => (path, to),
-    };
+/// What is told of an open file that has lost its name, which was `path`.
+fn removed(path: &Path, file: &dyn DiskFile) -> io::Error {
+    let what = format!(
+        "{} was removed or replaced. Its records go when the log is opened again or this broker ends: before that, `{}` brings \
+         them back",
+        path.display(),
+        copied(file, path)
+    );
+    io::Error::new(ErrorKind::NotFound, what)
+}
+
+/// What is told of the log's `file`, whose name is `path`, that is at `to` now. If it went with its directory, that is named.
+fn moved(home: &Home, path: &Path, file: &dyn DiskFile, to: Option<&Path>) -> io::Error {
+    let is_there = |path: &Path| home.disk.exists(path).unwrap_or(true);
+    let of = to.and_then(Path::parent).filter(|of| home.is_at(of));
+    let is_without_dir = !is_there(&home.dir);
+    let (path, to) = if is_without_dir && of.is_some() { (&*home.dir, of) } else { (path, to) };
     let whereto = to.map(|to| format!(" to {}", to.display())).unwrap_or_default();
     let back = match to {
+        // Its directory was another one, which is there no more.
+        Some(_) if is_without_dir && of.is_none() => format!(
+            "`{}` brings it back, and what else was in {} has to be put there as well",
+            copied(file, path),
+            home.dir.display()
+        ),
         Some(to) if !is_there(path) => format!("`mv {} {}` brings it back", Pasted(to), Pasted(path)),
         _ => "it has to be put back".to_owned(),
     };
@@ -104,4 +97,10 @@ fn moved(disk: &dyn Disk, path: &Path, to: Option<&Path>) -> io::Error {
         path.display()
     );
     io::Error::new(ErrorKind::NotFound, what)
+}
+
+/// The command that copies an open file to `path`, as long as this process lives.
+fn copied(file: &dyn DiskFile, path: &Path) -> String {
+    let (process, number) = (std::process::id(), file.file().as_raw_fd());
+    format!("install -D -m 644 /proc/{process}/fd/{number} {}", Pasted(path))
 }

@@ -94,8 +94,8 @@ impl Log {
 
     /// Nothing is stable in a file that somebody removed.
     fn sync_segment(&self, segment: &Arc<Segment>) -> Result<(), SyncError> {
-        let removed = segment.sync()?.and_then(|file| self.told_removed(segment, &*file));
-        removed.map_or(Ok(()), |error| Err(SyncError::Failed(error)))
+        let away = segment.sync()?.and_then(|file| self.told_away(segment, &*file));
+        away.map_or(Ok(()), |error| Err(SyncError::Failed(error)))
     }
 
     /// Writes down what was aborted in closed segments and in one that may take the place of others, and that something was in

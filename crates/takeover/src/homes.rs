@@ -14,7 +14,7 @@ use crate::options::{How, Options};
 use crate::place::Way;
 use crate::plan::{Plan, PlannedPartition};
 use crate::source::Source;
-use crate::staging::{self, Staging};
+use crate::staging::{self, Begun, Staging};
 
 /// All of them, as [`Options`] names them.
 #[derive(Debug)]
@@ -52,9 +52,9 @@ pub(crate) fn check(options: &Options) -> Result<(), ImportError> {
 
 impl Homes {
     /// Makes them, or clears what an earlier import left; where one of them cannot be, none is left.
-    pub(crate) fn begin(options: &Options, sources: &[Source]) -> Result<Self, ImportError> {
+    pub(crate) fn begin(options: &Options, sources: &[Source], begun: &Begun) -> Result<Self, ImportError> {
         let mut homes = Self(Vec::new());
-        match places(options).try_for_each(|place| homes.add(place, options.how, sources)) {
+        match places(options).try_for_each(|place| homes.add((place, begun), options.how, sources)) {
             Ok(()) => Ok(homes),
             Err(error) => {
                 homes.give_up();
@@ -63,8 +63,13 @@ impl Homes {
         }
     }
 
-    fn add(&mut self, place: &Path, how: How, sources: &[Source]) -> Result<(), ImportError> {
-        self.0.push(Home { staging: Staging::begin(place)?, ways: Vec::new() });
+    fn add(
+        &mut self,
+        (place, begun): (&Path, &Begun),
+        how: How,
+        sources: &[Source],
+    ) -> Result<(), ImportError> {
+        self.0.push(Home { staging: Staging::begin(place, begun)?, ways: Vec::new() });
         let Some(home) = self.0.last_mut() else { return Ok(()) };
         for source in sources {
             let way = Way::find(how, &source.dir.join(META_PROPERTIES_FILE), home.staging.path())?;

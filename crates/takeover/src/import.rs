@@ -17,7 +17,7 @@ use crate::plan::{Plan, plan};
 use crate::report::{Placed, Refusal, Report, TopicReport};
 use crate::settle::{Common, Done, settle};
 use crate::source::Source;
-use crate::staging;
+use crate::staging::{self, Begun};
 use crate::take::Taken;
 use crate::transactions::{self, Decisions, STATE_TOPIC};
 use crate::unserved::Unserved;
@@ -28,11 +28,12 @@ const METADATA_TOPIC: &str = "__cluster_metadata";
 
 /// Makes a data directory, or several, out of Kafka's. Blocks: for as long as reading and copying takes.
 ///
-/// `progress` is called from several threads. After an error there is no new directory; what a killed process leaves is
+/// `begun` says meanwhile what there would be of it if the process ended. `progress` is called from several threads. After an error there is no new directory; what a killed process leaves is
 /// cleared by the next import to the same places.
 pub fn import(
     options: &Options,
     settings: &dyn Settings,
+    begun: &Begun,
     progress: &(dyn Fn(Progress<'_>) + Sync),
 ) -> Result<Report, ImportError> {
     if options.how == How::Link && options.verify != Depth::Deep {
@@ -72,7 +73,7 @@ pub fn import(
         report.add_open(transactions::seen(&plan, &taken, &decisions, options.now_ms));
         return Ok(report);
     }
-    let homes = Homes::begin(options, &sources)?;
+    let homes = Homes::begin(options, &sources, begun)?;
     match task.build(&homes, &mut report) {
         Ok(()) => homes.finish().map(|()| report),
         Err(error) => {

@@ -66,6 +66,6 @@ pub use options::{Depth, Dynamic, How, Options, Progress, Settings};
 pub use pagewire_log::LogConfig;
 pub use policies::cleanup_policies;
 pub use report::{Left, Placed, Refusal, Report, SettingLeft, TopicReport};
-pub use staging::unfinished;
+pub use staging::{Begun, Unfinished};
 pub use transactions::{OpenTransaction, Outcome};
 pub use uncleanable::{BatchPlace, Uncleanable};

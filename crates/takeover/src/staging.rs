@@ -15,6 +15,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use pagewire_disk::{Disk, OsDisk, create_dir_durably};
 use rustix::fs::{FlockOperation, flock};
@@ -63,7 +64,7 @@ fn parent(path: &Path) -> &Path {
 
 impl Staging {
     /// Makes the directory, or clears what an earlier import left.
-    pub(crate) fn begin(to: &Path) -> Result<Self, ImportError> {
+    pub(crate) fn begin(to: &Path, begun: &Begun) -> Result<Self, ImportError> {
         check_target(to)?;
         let path = beside(to)?;
         let failed = ImportError::at(&path);
@@ -73,6 +74,7 @@ impl Staging {
         }
         create_dir_durably(&OsDisk::new(), &path).map_err(&failed)?;
         let mark = locked(&path, to, true)?;
+        begun.note(to);
         mark.set_len(0).map_err(&failed)?;
         clear(&path).map_err(&failed)?;
         Ok(Self { path, to: to.to_path_buf(), mark })
@@ -172,9 +174,40 @@ pub(crate) fn is_interrupted(places: &[&Path]) -> Result<bool, ImportError> {
     Ok(false)
 }
 
-/// What an import that was interrupted left beside `to`, which is to be served and is not there.
-pub fn unfinished(to: &Path) -> Option<PathBuf> {
-    beside(to).ok().filter(|dir| dir.join(MARK).exists())
+/// The places at which this process's import has begun.
+#[derive(Debug, Default)]
+pub struct Begun(Mutex<Vec<PathBuf>>);
+
+/// What there is of an import to a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unfinished {
+    /// Nothing, or a new directory that is in its place.
+    None,
+    /// All is whole: the next import to the same places gives it its name.
+    Whole(PathBuf),
+    /// A part: the next import clears it.
+    Partial(PathBuf),
+    /// Another process is at it.
+    AtWork(PathBuf),
+}
+
+impl Begun {
+    /// What there is beside `to` if this process's import goes no further.
+    pub fn unfinished(&self, to: &Path) -> Unfinished {
+        let Ok(dir) = beside(to) else { return Unfinished::None };
+        let dir = if !dir.join(MARK).exists() && says_whole(to) { to.to_path_buf() } else { dir };
+        let is_ours = self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|place| place == to);
+        match if is_ours { Ok(None) } else { locked(&dir, to, false).map(Some) } {
+            Err(ImportError::AtWork(_)) => Unfinished::AtWork(dir),
+            _ if says_whole(&dir) => Unfinished::Whole(dir),
+            _ if dir.join(MARK).exists() => Unfinished::Partial(dir),
+            _ => Unfinished::None,
+        }
+    }
+
+    fn note(&self, to: &Path) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(to.to_path_buf());
+    }
 }
 
 /// Removes everything but the mark.
@@ -201,7 +234,7 @@ mod tests {
     /// Two directories that are whole, the second of which may have its name.
     fn killed(dir: &Path, whole: usize, named: usize) -> [PathBuf; 2] {
         let places = ["one", "two"].map(|name| dir.join(name));
-        let stagings = places.each_ref().map(|to| Staging::begin(to).expect("begun"));
+        let stagings = places.each_ref().map(|to| Staging::begin(to, &Begun::default()).expect("begun"));
         for staging in &stagings {
             fs::write(staging.path().join("file"), staging.to.to_str().expect("text")).expect("written");
         }
@@ -233,19 +266,39 @@ mod tests {
         let places = killed(dir.path(), 0, 0);
         let places = places.each_ref().map(PathBuf::as_path);
         assert!(!is_interrupted(&places).expect("looked"));
-        assert!(unfinished(places[0]).is_some());
-        in_place(Staging::begin(places[0]).expect("begun anew"));
-        assert!(unfinished(places[0]).is_none());
+        let unfinished = || Begun::default().unfinished(places[0]);
+        assert!(matches!(unfinished(), Unfinished::Partial(_)));
+        in_place(Staging::begin(places[0], &Begun::default()).expect("begun anew"));
+        assert_eq!(unfinished(), Unfinished::None);
+    }
+
+    #[test]
+    fn what_another_import_is_at_is_told_from_what_was_left() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (to, ours, others) = (dir.path().join("data"), Begun::default(), Begun::default());
+        let staging = Staging::begin(&to, &ours).expect("begun");
+        let path = staging.path().to_path_buf();
+        assert_eq!(ours.unfinished(&to), Unfinished::Partial(path.clone()));
+        assert_eq!(others.unfinished(&to), Unfinished::AtWork(path.clone()));
+        staging.is_whole().expect("said");
+        assert_eq!(ours.unfinished(&to), Unfinished::Whole(path.clone()));
+        assert_eq!(others.unfinished(&to), Unfinished::AtWork(path.clone()));
+        staging.name().expect("named");
+        assert_eq!(ours.unfinished(&to), Unfinished::Whole(to.clone()));
+        drop(staging);
+        assert_eq!(others.unfinished(&to), Unfinished::Whole(to.clone()));
+        unmark(&to).expect("unmarked");
+        assert_eq!(others.unfinished(&to), Unfinished::None);
     }
 
     #[test]
     fn what_an_interrupted_import_left_is_cleared() {
         let dir = tempfile::tempdir().expect("a directory");
         let to = dir.path().join("data");
-        let first = Staging::begin(&to).expect("begun");
+        let first = Staging::begin(&to, &Begun::default()).expect("begun");
         fs::create_dir(first.path().join("orders-0")).expect("made");
         drop(first);
-        let second = Staging::begin(&to).expect("begun anew");
+        let second = Staging::begin(&to, &Begun::default()).expect("begun anew");
         assert_eq!(fs::read_dir(second.path()).expect("listed").count(), 1, "the mark");
         fs::write(second.path().join("file"), "").expect("written");
         in_place(second);
@@ -260,9 +313,9 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let to = dir.path().join("data");
         fs::create_dir(&to).expect("made");
-        in_place(Staging::begin(&to).expect("begun"));
+        in_place(Staging::begin(&to, &Begun::default()).expect("begun"));
         fs::write(to.join("file"), "").expect("written");
-        assert!(matches!(Staging::begin(&to), Err(ImportError::NotEmpty(_))));
+        assert!(matches!(Staging::begin(&to, &Begun::default()), Err(ImportError::NotEmpty(_))));
     }
 
     #[test]
@@ -271,7 +324,10 @@ mod tests {
         let others = dir.path().join("data.importing");
         fs::create_dir(&others).expect("made");
         fs::write(others.join("precious"), "").expect("written");
-        assert!(matches!(Staging::begin(&dir.path().join("data")), Err(ImportError::InTheWay(_))));
+        assert!(matches!(
+            Staging::begin(&dir.path().join("data"), &Begun::default()),
+            Err(ImportError::InTheWay(_))
+        ));
         assert!(others.join("precious").exists());
     }
 
@@ -279,7 +335,7 @@ mod tests {
     fn two_imports_to_one_place_do_not_clear_each_other() {
         let dir = tempfile::tempdir().expect("a directory");
         let to = dir.path().join("data");
-        let _first = Staging::begin(&to).expect("begun");
-        assert!(matches!(Staging::begin(&to), Err(ImportError::AtWork(_))));
+        let _first = Staging::begin(&to, &Begun::default()).expect("begun");
+        assert!(matches!(Staging::begin(&to, &Begun::default()), Err(ImportError::AtWork(_))));
     }
 }

@@ -49,6 +49,28 @@ pub(super) fn moment(try_note: TryNote<'_>, pacer: &Pacer<'_>) -> Result<AtOnce,
     }))
 }
 
+/// How often a moment is tried at which a partition is in no directory, and what is waited between two tries: one that changes its
+/// directory has left the one and is not in the other yet. One that is not served is nowhere at each of them.
+const NOWHERE_TRIES: usize = 6;
+const NOWHERE_PAUSE: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 200 });
+
+/// A moment at which nothing is `lacking`, if there is one soon, and else the last one.
+pub(super) fn moment_of_all(
+    try_note: TryNote<'_>,
+    pacer: &Pacer<'_>,
+    lacking: impl Fn(&AtOnce) -> Result<bool, BackupFailed>,
+) -> Result<AtOnce, BackupFailed> {
+    for _ in 1..NOWHERE_TRIES {
+        let at_once = moment(try_note, pacer)?;
+        if !lacking(&at_once)? {
+            return Ok(at_once);
+        }
+        drop(at_once);
+        std::thread::sleep(NOWHERE_PAUSE);
+    }
+    moment(try_note, pacer)
+}
+
 fn patiences() -> impl Iterator<Item = Duration> {
     let longest = PATIENCE_MS.last().copied().unwrap_or_default();
     let all = PATIENCE_MS.into_iter().chain(std::iter::repeat(longest));
@@ -101,6 +123,30 @@ mod tests {
             [0, 1].map(|partition| at_once.noted.take(ids, partition).expect("noted").end())
         });
         assert_eq!(ends.expect("nobody appends"), [1, TRIES_MAX as i64 + 1]);
+    }
+
+    #[tokio::test]
+    async fn a_partition_that_is_nowhere_for_a_moment_is_waited_for_and_one_that_stays_so_is_not() {
+        let bench = Bench::on(Arc::new(MemoryDisk::new()));
+        let topic = bench.topic("t", 1, &[]).await;
+        append(&bench, &topic[0]);
+        let (limits, home, tries) = (Limits::default(), bench.home(), RefCell::new(0));
+        let id = home.topic_id("t", 0).expect("served");
+        let pacer = Pacer::new(&limits, &|_| {});
+        let of_all = |there_at: usize| {
+            tries.replace(0);
+            let try_note = |patience| {
+                *tries.borrow_mut() += 1;
+                let dirs = (*tries.borrow() >= there_at).then_some(&*home);
+                let metadata = Listing { revision: 1, entries: Vec::new() };
+                Ok(note(dirs, patience).map(|noted| AtOnce { noted, metadata }))
+            };
+            let lacking = |at_once: &AtOnce| Ok(!at_once.noted.has(id, 0));
+            let at_once = moment_of_all(&try_note, &pacer, lacking).expect("a moment");
+            (at_once.noted.has(id, 0), *tries.borrow())
+        };
+        assert_eq!((of_all(1), of_all(3)), ((true, 1), (true, 3)));
+        assert_eq!(of_all(usize::MAX), (false, NOWHERE_TRIES));
     }
 
     #[test]

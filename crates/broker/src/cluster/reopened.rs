@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use pagewire_log::{FailedLog, LoadReport};
+use pagewire_log::{FailedLog, LoadReport, LogError};
 use pagewire_wire::ErrorCode;
 
 use super::online::Online;
@@ -67,6 +67,10 @@ fn nothing_came(path: &Path, failed: &[FailedLog], gone: &[FailedLog], trouble: 
              with --empty",
             some_of(gone, name).join(", ")
         ));
+        // What lies beside them under another name may be what is missed.
+        let with_stray: Vec<&FailedLog> =
+            gone.iter().filter(|log| matches!(log.error, LogError::Gone { stray: Some(_), .. })).collect();
+        why.extend(with_stray.iter().take(TOLD_MAX).map(|log| format!("{}: {}", name(log), log.error)));
     }
     let why = match why.as_slice() {
         [] => format!("{} is served already, and nothing of it is missing", path.display()),

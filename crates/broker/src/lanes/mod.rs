@@ -18,6 +18,7 @@
 mod in_flight;
 mod stall;
 mod told;
+mod unread;
 mod watch;
 
 use std::{
@@ -40,6 +41,7 @@ pub(crate) use stall::ASIDE_MAX;
 pub(crate) use stall::PATIENCE;
 use stall::{ALL_ASIDE_MAX, Aside, Kind, Stall};
 use told::News;
+use unread::Unread;
 use watch::{Seated, Seating, Watch};
 
 use crate::aside::aside;
@@ -65,6 +67,8 @@ pub(crate) struct Lane {
     watch: Arc<Watch>,
     /// It was said that its disk does not answer.
     is_told: AtomicBool,
+    /// What was said of records that it did not give out.
+    unread: Unread,
 }
 
 /// Where an append may run.
@@ -191,6 +195,11 @@ impl Lane {
         }
     }
 
+    /// Records of one of its partitions could not be read, for want of descriptors or memory if that `is_shortage`.
+    pub(crate) fn note_unread(&self, partition: (&str, i32), error: (&io::Error, bool), now_ms: i64) {
+        self.unread.note(&self.path, partition, error, now_ms);
+    }
+
     /// The directory.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -218,7 +227,8 @@ impl Lanes {
         let watch = Watch::new(1 + others.len());
         let lane = |number: usize, path: &Path, io: IoPool| {
             let (path, stall, watch) = (path.to_path_buf(), watch.directory(number), Arc::clone(&watch));
-            Arc::new(Lane { path, number, io, stall, watch, is_told: AtomicBool::new(false) })
+            let (is_told, unread) = (AtomicBool::new(false), Unread::default());
+            Arc::new(Lane { path, number, io, stall, watch, is_told, unread })
         };
         let others = (1..).zip(others).map(|(number, path)| lane(number, path, io.another())).collect();
         Self { home: lane(0, home, io.clone()), others }

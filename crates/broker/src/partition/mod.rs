@@ -77,10 +77,11 @@ impl Partition {
 
     /// A read of it failed, which is said unless that was done.
     pub(crate) fn note_unreadable(&self, error: &ReadError, now_ms: i64) {
-        let words = self.unreadable.lock().words(error, now_ms);
-        if let Some(words) = words {
+        if let ReadError::Io(io) = error {
+            self.lane.note_unread((&self.topic, self.index), (io, error.is_shortage()), now_ms);
+        } else if self.unreadable.lock().is_news(error) {
             let dir = self.log.dir();
-            tracing::error!(topic = %self.topic, partition = self.index, dir = %dir.display(), %error, "{words}");
+            tracing::error!(topic = %self.topic, partition = self.index, dir = %dir.display(), %error, "{}", unreadable::DAMAGED);
         }
     }
 

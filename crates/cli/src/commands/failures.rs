@@ -28,6 +28,11 @@ impl Failures {
         self.last = Some(anyhow::anyhow!("{error:#}{hint}"));
     }
 
+    /// Whether nothing did.
+    pub(super) fn is_none(&self) -> bool {
+        self.last.is_none()
+    }
+
     /// How it went on the whole.
     pub(super) fn end(self) -> anyhow::Result<()> {
         match self.last {

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::Path;
 
-use pagewire_disk::{CheckpointError, CleanMark, LockLook, OsDisk, look_at_lock};
-use pagewire_log::survey;
+use pagewire_disk::{LockLook, OsDisk, look_at_lock};
+use pagewire_log::{is_marked_in_order, survey};
 
 use crate::Plan;
 use crate::finding::Finding;
@@ -35,11 +35,8 @@ fn probe(dir: &Path) -> io::Result<Facts> {
         return Ok(Facts::InUse);
     }
     let disk = OsDisk::new();
-    match CleanMark::read(&disk, dir) {
-        Ok(Some(_)) => return Ok(Facts::Clean),
-        Err(CheckpointError::Io { error, .. }) => return Err(error),
-        // One that is damaged is none.
-        Ok(None) | Err(CheckpointError::Damaged { .. }) => {}
+    if is_marked_in_order(&disk, dir)? {
+        return Ok(Facts::Clean);
     }
     Ok(Facts::Unclean { partitions: survey(&disk, dir)?.partitions })
 }
@@ -62,6 +59,9 @@ fn judge(facts: Facts) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use pagewire_disk::CleanMark;
+    use pagewire_disk::checkpoint::CLEAN_MARK_FILE;
+
     use super::*;
     use crate::State;
 
@@ -75,6 +75,16 @@ mod tests {
         CleanMark::write(&OsDisk::new(), dir.path()).expect("written");
         assert_eq!(probe(dir.path()).expect("looked"), Facts::Clean);
         assert!(CleanMark::exists(&OsDisk::new(), dir.path()).expect("looked"), "the mark is still there");
+    }
+
+    #[test]
+    fn an_empty_mark_is_that_of_an_older_kafka() {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir(dir.path().join("orders-0")).expect("made");
+        std::fs::write(dir.path().join(CLEAN_MARK_FILE), "").expect("written");
+        assert_eq!(probe(dir.path()).expect("looked"), Facts::Clean);
+        std::fs::write(dir.path().join(CLEAN_MARK_FILE), "nobody's").expect("written");
+        assert_eq!(probe(dir.path()).expect("looked"), Facts::Unclean { partitions: 1 });
     }
 
     #[test]

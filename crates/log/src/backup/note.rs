@@ -45,6 +45,11 @@ pub struct NotedLog {
 pub struct Busy(Arc<Entry>);
 
 impl Noted {
+    /// Whether there is a log of this partition.
+    pub fn has(&self, topic_id: Uuid, partition: i32) -> bool {
+        self.0.contains_key(&(topic_id, partition))
+    }
+
     /// The log of a partition of the topic with this id, once.
     pub fn take(&mut self, topic_id: Uuid, partition: i32) -> Option<NotedLog> {
         self.0.remove(&(topic_id, partition))

@@ -98,7 +98,7 @@ pub use options::{LogDirOptions, PartitionSettings, SettingsOf};
 pub use restored::{Unmarked, note_restored, note_start_stopped, was_left_in_order};
 pub use rounds::{Flushed, RetainedAll};
 pub(crate) use stray::stray_in;
-pub use sums::FILE as SUMS_FILE;
+pub use sums::{FILE as SUMS_FILE, is_marked_in_order};
 pub(crate) use sums::{Read, Sums};
 pub use survey::{MEASURED_MAX, Survey, survey};
 pub use suspicion::Suspicion;

@@ -57,6 +57,15 @@ pub(crate) struct Sums {
     damaged_mark: Option<Damage>,
 }
 
+/// Whether the log directory has a mark of an orderly stop that vouches for one, as a start would see it. Nothing is changed.
+pub fn is_marked_in_order(disk: &dyn Disk, dir: &Path) -> io::Result<bool> {
+    match Sums::read(disk, dir, &mut Vec::new()) {
+        Ok(sums) => Ok(sums.damaged_mark.is_none() && CleanMark::exists(disk, dir)?),
+        Err(LogDirError::Io { error, .. }) => Err(error),
+        Err(error) => Err(io::Error::other(error)),
+    }
+}
+
 /// The mark of an orderly stop, as it is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Mark {

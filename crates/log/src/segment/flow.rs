@@ -31,6 +31,8 @@ pub(crate) struct Flow {
     pub(crate) cut_back: AtomicBool,
     /// Blocks are reserved up to here.
     pub(crate) reserved: AtomicU64,
+    /// As many names had the file at the last sync.
+    pub(crate) names: AtomicU64,
     /// Closed, indexes synced, reservation released.
     pub(crate) settled: AtomicBool,
     /// The `.index`.
@@ -89,7 +91,7 @@ impl Segment {
     }
 
     /// fdatasync of the records that are not stable, and of the index without which they would be misread. A file that is
-    /// returned was removed: nothing in it is stable. Whoever removes segments knows whether it was he.
+    /// returned has lost its name: nothing in it is stable. Whoever removes segments knows whether it was he.
     pub(crate) fn sync(&self) -> Result<Option<Arc<dyn DiskFile>>, SyncError> {
         let aborted = self.sync_aborted()?;
         let size = self.end().size;
@@ -101,7 +103,7 @@ impl Segment {
             self.flow.cut_back.store(false, Ordering::Release);
             let writes = self.log_slot.writes();
             file.sync_data().map_err(SyncError::Failed)?;
-            if file.is_nameless().map_err(SyncError::Failed)? {
+            if self.has_lost_its_name(&*file).map_err(SyncError::Failed)? {
                 return Ok(Some(file));
             }
             self.log_slot.note_sync(writes);

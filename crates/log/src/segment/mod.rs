@@ -8,6 +8,7 @@ pub(crate) mod ages;
 pub(crate) mod beside;
 pub(crate) mod flow;
 pub(crate) mod gaps;
+pub(crate) mod named;
 pub(crate) mod names;
 pub(crate) mod packed;
 pub(crate) mod stage;

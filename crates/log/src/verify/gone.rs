@@ -4,6 +4,7 @@
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use pagewire_disk::MetaProperties;
 use pagewire_disk::checkpoint::{META_PROPERTIES_FILE, PARTITION_METADATA_FILE};
@@ -100,7 +101,7 @@ struct Beside<'b, 'j> {
     here: &'b Here,
     dir: &'b Path,
     /// The metadata as it is by now.
-    again: OnceCell<Topics>,
+    again: OnceCell<Arc<Topics>>,
 }
 
 impl Beside<'_, '_> {

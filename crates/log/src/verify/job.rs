@@ -33,7 +33,7 @@ pub struct KnownTopic {
 
 /// Reads the metadata once more, as it is by then; nothing where it cannot be read.
 #[derive(Clone, Copy)]
-pub struct Again<'t>(pub &'t dyn Fn() -> Topics);
+pub struct Again<'t>(pub &'t dyn Fn() -> Arc<Topics>);
 
 impl fmt::Debug for Again<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pagewire_takeover::{Dynamic, How, Options, Owner, Settings, import};
+use pagewire_takeover::{Begun, Dynamic, How, Options, Owner, Settings, import};
 
 use crate::kafka::Kafka;
 use crate::support::{Known, opened, options, refused, run};
@@ -89,8 +89,9 @@ impl Settings for Dies {
 #[test]
 fn an_import_that_was_killed_leaves_nothing_to_serve_and_the_next_one_begins_anew() {
     let (kafka, end) = filled();
-    let killed =
-        std::panic::catch_unwind(|| import(&options(&kafka), &Dies(AtomicBool::new(false)), &|_| ()));
+    let killed = std::panic::catch_unwind(|| {
+        import(&options(&kafka), &Dies(AtomicBool::new(false)), &Begun::default(), &|_| ())
+    });
     assert!(killed.is_err() && !kafka.to().exists());
     let staging = kafka.to().with_extension("importing");
     assert!(staging.join("orders-0").exists() && !staging.join("metadata.redb").exists());

@@ -11,7 +11,7 @@ use pagewire_metadata::model::{
     decode, keys,
 };
 use pagewire_metadata::{Catalog, EmbeddedStore, FILE_NAME, Store, SystemClock, Versioned};
-use pagewire_takeover::{Depth, Dynamic, How, ImportError, Options, Owner, Report, Settings, import};
+use pagewire_takeover::{Begun, Depth, Dynamic, How, ImportError, Options, Owner, Report, Settings, import};
 
 use crate::kafka::Kafka;
 
@@ -62,7 +62,7 @@ pub(crate) fn options(kafka: &Kafka) -> Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<Report, ImportError> {
-    import(options, &Known, &|progress| assert!(progress.done <= progress.total))
+    import(options, &Known, &Begun::default(), &|progress| assert!(progress.done <= progress.total))
 }
 
 /// The sentence with which an import is refused; nothing is left of it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use pagewire_record::{BatchBuilder, Codec, DecompressLimits};
-use pagewire_takeover::{Depth, Dynamic, LogConfig, Options, Owner, Report, Settings, import};
+use pagewire_takeover::{Begun, Depth, Dynamic, LogConfig, Options, Owner, Report, Settings, import};
 
 use crate::kafka::{Kafka, batch};
 use crate::support::{Known, options};
@@ -40,7 +40,7 @@ fn taken(policy: &str, verify: Depth) -> Report {
     let small = |number| batch(Codec::Gzip, number);
     kafka.write("orders", orders, 0, [small(0), large(5000), small(1), large(6000)]);
     kafka.stop();
-    import(&Options { verify, ..options(&kafka) }, &Little(4000), &|_| ()).unwrap()
+    import(&Options { verify, ..options(&kafka) }, &Little(4000), &Begun::default(), &|_| ()).unwrap()
 }
 
 #[test]

@@ -33,7 +33,13 @@ fn a_partition_whose_directory_was_removed_is_offline_until_it_is_put_back() {
         assert!(answer.contains("the directories of t-0 are not there, as before"), "{answer}");
         broker.restart();
     }
-    fs::rename(aside.path().join("t-0"), broker.dir().join("t-0")).unwrap();
+    let stray = broker.dir().join("t-0-stray");
+    fs::rename(aside.path().join("t-0"), &stray).unwrap();
+    for _ in 0..2 {
+        let answer = online(broker.dir(), broker.dir(), false);
+        assert!(answer.contains("t-0-stray lies there"), "{answer}");
+    }
+    fs::rename(stray, broker.dir().join("t-0")).unwrap();
     let answer = online(broker.dir(), broker.dir(), false);
     assert!(answer.contains("\"partitions\":1"), "{answer}");
     let mut client = broker.client();

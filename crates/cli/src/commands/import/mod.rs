@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use pagewire_disk::Pasted;
-use pagewire_takeover::{Depth, How, ImportError, Options, Report, import, unfinished};
+use pagewire_takeover::{Begun, Depth, How, ImportError, Options, Report, Unfinished, import};
 
 use super::backup::resumed;
 use super::stop;
@@ -29,16 +29,22 @@ const THREADS_MAX: usize = 8;
 
 /// Does it. A signal ends the process as a kill would: nothing that was begun is ever served.
 pub(crate) async fn run(args: ImportArgs) -> anyhow::Result<()> {
-    let (stop, to) = (stop::on_signal()?, args.to.clone());
+    let (stop, is_rehearsal, to) = (stop::on_signal()?, args.dry_run, args.to.clone());
+    let begun = Arc::new(Begun::default());
+    let noted = Arc::clone(&begun);
     let shown = Arc::new(Progress::new(true, Some(0)));
     let line = Arc::clone(&shown);
-    let work = tokio::task::spawn_blocking(move || work(&args, &line));
+    let work = tokio::task::spawn_blocking(move || work(&args, &noted, &line));
     tokio::select! {
         done = work => done.unwrap_or_else(resumed),
         () = stop.cancelled() => {
             shown.clear();
-            for to in &to {
-                tell_left(to);
+            if is_rehearsal {
+                complain("stopped: nothing was made, as by any rehearsal");
+            } else {
+                for to in &to {
+                    tell_left(&begun, to);
+                }
             }
             Err(Stopped.into())
         }
@@ -46,21 +52,31 @@ pub(crate) async fn run(args: ImportArgs) -> anyhow::Result<()> {
 }
 
 /// What an import that is stopped leaves beside `to`.
-fn tell_left(to: &Path) {
-    match unfinished(to) {
-        Some(left) => complain(format_args!(
+fn tell_left(begun: &Begun, to: &Path) {
+    match begun.unfinished(to) {
+        Unfinished::Partial(left) => complain(format_args!(
             "stopped: {} is unfinished and not served. The next import to {} clears it first; without one, remove it",
             left.display(),
             Pasted(to)
         )),
-        None => complain(format_args!("stopped: nothing unfinished is left beside {}", to.display())),
+        Unfinished::Whole(left) => complain(format_args!(
+            "stopped: {} is whole, and was about to get its name. The next import to the same places gives it to it",
+            left.display()
+        )),
+        Unfinished::AtWork(left) => complain(format_args!(
+            "stopped before anything was made: {} is another import's, which is at work",
+            left.display()
+        )),
+        Unfinished::None => {
+            complain(format_args!("stopped: nothing unfinished is left beside {}", to.display()));
+        }
     }
 }
 
-fn work(args: &ImportArgs, shown: &Progress) -> anyhow::Result<()> {
+fn work(args: &ImportArgs, begun: &Begun, shown: &Progress) -> anyhow::Result<()> {
     let files = args.config.iter().map(|file| Properties::read(file)).collect::<anyhow::Result<Vec<_>>>()?;
     let options = options(args, &files)?;
-    let report = import(&options, &Tables::under(files.first()), &|progress| {
+    let report = import(&options, &Tables::under(files.first()), begun, &|progress| {
         shown.set_of(progress.done, progress.total, progress.what);
     });
     shown.clear();

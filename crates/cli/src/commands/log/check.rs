@@ -41,7 +41,8 @@ pub(super) async fn run(args: &CheckArgs, format: Format) -> anyhow::Result<()> 
     let disk: Arc<dyn Disk> = Arc::new(OsDisk::new());
     let Named { paths, strangers, mut failures } = Named::of(&*disk, &args.paths)?;
     let Beside { topics, findings } = topics::beside(&paths).await;
-    let again = || topics::again(&paths);
+    let again = topics::Again::of(&paths);
+    let again = || again.topics();
     let mut sum = Tally::default();
     let total = paths.iter().map(|path| size_of(&*disk, path, 0)).sum();
     let telling = Telling::new(format, total);

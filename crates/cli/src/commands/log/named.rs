@@ -39,13 +39,13 @@ impl Named {
             }
         }
         let strangers = (!strangers.is_empty()).then(|| format!("{}. {TAKEN}", strangers.join("; ")));
+        // Somebody waits for the others meanwhile, or hears at the end of what cannot be looked at.
+        if let Some(named) = strangers.as_ref().filter(|_| !paths.is_empty() || !failures.is_none()) {
+            complain(format_args!("not checked: {named}"));
+        }
         if paths.is_empty() {
             failures.end()?;
             return Err(Usage(strangers.unwrap_or_default()).into());
-        }
-        if let Some(named) = &strangers {
-            // Somebody waits for the others meanwhile.
-            complain(format_args!("not checked: {named}"));
         }
         let strangers = strangers.map(|_| Usage("not all of it was checked".to_owned()).into());
         Ok(Self { paths, strangers, failures })

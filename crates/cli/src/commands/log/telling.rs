@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use pagewire_log::verify::{Fate, Finding, Onward};
 use parking_lot::Mutex;
@@ -81,6 +83,7 @@ impl Telling {
             (Arc::clone(&self.progress), Arc::clone(&self.page), Arc::clone(&self.done));
         tokio::spawn(async move {
             stop.cancelled().await;
+            end_soon();
             let Some(page) = page.lock().take() else { return };
             progress.clear();
             // Where nobody reads any more, nothing is to be said.
@@ -126,6 +129,20 @@ impl Telling {
         let page = self.page.lock().take();
         // Whoever has it ends the process.
         page.map_or_else(|| Err(crate::Stopped.into()), Page::end)
+    }
+}
+
+/// Who hears is waited for no longer than this: one that does not read keeps nobody from ending.
+const ENDS_WITHIN: Duration = Duration::from_secs(2);
+
+/// Ends the process, if nothing else does.
+fn end_soon() {
+    let ending = thread::Builder::new().spawn(|| {
+        thread::sleep(ENDS_WITHIN);
+        std::process::exit(i32::from(crate::STOPPED));
+    });
+    if ending.is_err() {
+        std::process::exit(i32::from(crate::STOPPED));
     }
 }
 

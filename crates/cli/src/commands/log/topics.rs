@@ -4,9 +4,12 @@
 //! it says nothing, like metadata that lies elsewhere, and what is missing in a log is a doubt. Metadata that no start takes is a
 //! finding of its own, and so is a log directory that it knows and that is [away].
 
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashSet};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use pagewire_disk::checkpoint::META_PROPERTIES_FILE;
@@ -38,8 +41,7 @@ pub(super) struct Beside {
 pub(super) async fn beside(paths: &[PathBuf]) -> Beside {
     let mut beside = Beside { topics: Topics::new(), findings: Vec::new() };
     let mut is_anywhere = false;
-    let dirs: BTreeSet<&Path> = paths.iter().flat_map(|path| path.ancestors().take(ABOVE)).collect();
-    for dir in dirs {
+    for dir in around(paths) {
         match of(dir).await {
             Ok(found) => {
                 is_anywhere |= found.is_some();
@@ -65,10 +67,54 @@ pub(super) async fn beside(paths: &[PathBuf]) -> Beside {
     beside
 }
 
-/// The topics as they are by now, beside a broker that may be writing them: a copy that is of no one moment is taken anew. Blocks.
-pub(super) fn again(paths: &[PathBuf]) -> Topics {
-    let look = || tokio::task::block_in_place(|| Handle::current().block_on(beside(paths))).topics;
-    (0..LOOKS_MAX).map(|_| look()).find(|topics| !topics.is_empty()).unwrap_or_default()
+/// The topics once more, for whoever asks beside a broker, and asks often: read anew only if that may say something else.
+pub(super) struct Again<'p> {
+    paths: &'p [PathBuf],
+    last: RefCell<Option<(Stamp, Arc<Topics>)>>,
+}
+
+/// Which files of metadata there were before they were read, and when each was written last.
+type Stamp = Vec<(u64, u64, SystemTime)>;
+
+impl<'p> Again<'p> {
+    pub(super) fn of(paths: &'p [PathBuf]) -> Self {
+        Self { paths, last: RefCell::default() }
+    }
+
+    /// The topics as they are by now, beside a broker that may be writing them: a copy that is of no one moment is taken anew. Blocks.
+    pub(super) fn topics(&self) -> Arc<Topics> {
+        let look = || tokio::task::block_in_place(|| Handle::current().block_on(beside(self.paths))).topics;
+        self.unless_known(|| (0..LOOKS_MAX).map(|_| look()).find(|topics| !topics.is_empty()))
+    }
+
+    fn unless_known(&self, read: impl FnOnce() -> Option<Topics>) -> Arc<Topics> {
+        let (now, begun) = (stamp(self.paths), SystemTime::now());
+        if let Some((_, topics)) = self.last.borrow().as_ref().filter(|(stamp, _)| *stamp == now) {
+            return Arc::clone(topics);
+        }
+        let topics = read();
+        // What is written so soon after what was read may have the same time.
+        let is_settled = now
+            .iter()
+            .all(|(.., written)| begun.duration_since(*written).is_ok_and(|ago| ago > WRITTEN_APART));
+        let is_known = is_settled && topics.is_some();
+        let topics = Arc::new(topics.unwrap_or_default());
+        self.last.replace(is_known.then(|| (now, Arc::clone(&topics))));
+        topics
+    }
+}
+
+/// No clock of a file system counts in longer steps.
+const WRITTEN_APART: Duration = Duration::from_secs(2);
+
+fn stamp(paths: &[PathBuf]) -> Stamp {
+    let stores = around(paths).into_iter().filter_map(|dir| std::fs::metadata(dir.join(FILE_NAME)).ok());
+    stores.filter_map(|found| Some((found.dev(), found.ino(), found.modified().ok()?))).collect()
+}
+
+/// Where the metadata of what lies at `paths` may be: in them and above.
+fn around(paths: &[PathBuf]) -> BTreeSet<&Path> {
+    paths.iter().flat_map(|path| path.ancestors().take(ABOVE)).collect()
 }
 
 const NOWHERE: &str = "it is not here, nor is Kafka's, nor beside it: right in all log directories of a broker but the first, which is \
@@ -169,4 +215,30 @@ async fn ours(catalog: &Catalog) -> anyhow::Result<Topics> {
 
 fn is_compacted(policy: &str) -> bool {
     policy.split(',').any(|one| one.trim() == "compact")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_that_were_not_written_since_are_not_read_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = std::fs::File::create(dir.path().join(FILE_NAME)).expect("made");
+        let (paths, readings) = ([dir.path().join("t-0")], std::cell::Cell::new(0));
+        let again = Again::of(&paths);
+        let asked = || {
+            again.unless_known(|| {
+                readings.set(readings.get() + 1);
+                Some(Topics::from([(readings.get().to_string(), KnownTopic::default())]))
+            });
+            readings.get()
+        };
+        assert_eq!((asked(), asked()), (1, 2), "it was written a moment ago");
+        let ago = |seconds| SystemTime::now() - Duration::from_secs(seconds);
+        file.set_modified(ago(100)).expect("set");
+        assert_eq!((asked(), asked(), asked()), (3, 3, 3));
+        file.set_modified(ago(50)).expect("set");
+        assert_eq!((asked(), asked()), (4, 4));
+    }
 }

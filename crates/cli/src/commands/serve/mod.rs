@@ -9,6 +9,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use pagewire_broker::config::BrokerConfig;
 use pagewire_broker::{Loggers, Node, StartError};
+use pagewire_takeover::{Begun, Unfinished};
 use tracing::{info, warn};
 
 use super::stop;
@@ -51,15 +52,22 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
 
 /// A directory that an import has not given its name yet is not to be made as a new one.
 fn refuse_half_imported(dir: &Path) -> anyhow::Result<()> {
-    match pagewire_takeover::unfinished(dir) {
-        Some(left) if !dir.join(pagewire_metadata::FILE_NAME).exists() => bail!(
-            "{} is not whole yet: an import to it is at work, or was interrupted and left {}. The same `pagewire import` again \
-             finishes it or begins anew",
-            dir.display(),
-            left.display()
-        ),
-        _ => Ok(()),
+    if dir.join(pagewire_metadata::FILE_NAME).exists() {
+        return Ok(());
     }
+    let (left, what) = match Begun::default().unfinished(dir) {
+        Unfinished::None => return Ok(()),
+        Unfinished::AtWork(left) => (left, "an import to it is at work in"),
+        Unfinished::Whole(left) => (
+            left,
+            "an import to it was interrupted before it had its name, and the same `pagewire import` again gives it that: it left",
+        ),
+        Unfinished::Partial(left) => (
+            left,
+            "an import to it was interrupted, and the same `pagewire import` again begins it anew: it left",
+        ),
+    };
+    bail!("{} is not whole yet: {what} {}", dir.display(), left.display())
 }
 
 async fn serve(config: BrokerConfig, loggers: Loggers) -> anyhow::Result<()> {

@@ -354,7 +354,7 @@ fn a_partition_that_moves_here_is_not_missed_before_it_has_its_name() {
     world.put("metadata.redb", b"");
     let known = KnownTopic { id: Some(A), homes: vec![None], ..KnownTopic::default() };
     let placed = Topics::from([("a".to_owned(), known)]);
-    let again = || placed.clone();
+    let again = || Arc::new(placed.clone());
     let missed = || {
         let options =
             VerifyOptions { topics: Some(&placed), again: Some(Again(&again)), ..VerifyOptions::default() };
@@ -400,7 +400,7 @@ fn a_topic_that_was_made_again_during_the_check_has_another_id_and_no_damage() {
         Topics::from([("a".to_owned(), known)])
     };
     let damage = |then: Uuid, now: Uuid| {
-        let (topics, again) = (of(then), || of(now));
+        let (topics, again) = (of(then), || Arc::new(of(now)));
         let options =
             VerifyOptions { topics: Some(&topics), again: Some(Again(&again)), ..VerifyOptions::default() };
         verify_beside(&world.disk, root(), options, &mut |_| {}).expect("checked").damage

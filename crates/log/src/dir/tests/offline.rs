@@ -319,6 +319,20 @@ fn a_partitions_directory_that_is_moved_away_is_named_and_not_each_of_its_files(
 }
 
 #[test]
+fn where_files_are_moved_to_is_not_taken_for_their_directory() {
+    let (place, dir, log) = on_os_disk();
+    let (own, others) = (place.path().join("data/a-0"), place.path().join("others"));
+    std::fs::create_dir(&others).expect("made");
+    std::fs::write(others.join("theirs"), "").expect("written");
+    for entry in std::fs::read_dir(&own).expect("listed").map(|entry| entry.expect("read")) {
+        std::fs::rename(entry.path(), others.join(entry.file_name())).expect("moved");
+    }
+    std::fs::remove_dir(&own).expect("removed");
+    moved_and_brought_back(&dir, &log, &own.join(format!("{:020}.log", 0)));
+    assert!(others.join("theirs").exists(), "it stays where it is");
+}
+
+#[test]
 fn another_file_in_a_segments_place_is_not_written_over() {
     let (place, dir, log) = on_os_disk();
     let file = place.path().join("data/a-0").join(format!("{:020}.log", 0));
@@ -328,4 +342,70 @@ fn another_file_in_a_segments_place_is_not_written_over() {
     dir.look();
     let why = log.offline().expect("offline").reason;
     assert!(why.contains("was moved away to") && !why.contains("`mv"), "{why}");
+}
+
+/// A log whose segment had a second name when it was synced, and has only that one now.
+fn with_the_second_name_alone() -> (tempfile::TempDir, LogDir, Arc<Log>, PathBuf) {
+    let (place, dir, log) = on_os_disk();
+    let file = place.path().join("data/a-0").join(format!("{:020}.log", 0));
+    std::fs::hard_link(&file, place.path().join("linked.log")).expect("linked");
+    log.sync().expect("synced");
+    append(&log, 1);
+    std::fs::remove_file(&file).expect("removed");
+    (place, dir, log, file)
+}
+
+#[test]
+fn a_segment_that_was_removed_and_has_a_name_elsewhere_is_told_as_removed() {
+    let (_place, dir, log, file) = with_the_second_name_alone();
+    dir.look();
+    let why = log.offline().expect("offline").reason;
+    assert!(why.contains("was removed") && !why.contains("moved away"), "{why}");
+    let command = why.split('`').nth(1).expect("a command");
+    let done = std::process::Command::new("sh").args(["-c", command]).status().expect("run");
+    assert!(done.success() && file.exists(), "{why}");
+}
+
+#[test]
+fn nothing_is_acknowledged_that_went_into_a_file_with_fewer_names_than_before() {
+    let (_place, _dir, log, _) = with_the_second_name_alone();
+    assert!(log.sync().is_err());
+    assert_eq!(log.marks().recovery_point, 1, "the second is not stable");
+    assert!(log.offline().is_some_and(|offline| offline.reason.contains("was removed")));
+}
+
+#[test]
+fn a_copy_of_links_that_goes_costs_a_log_nothing() {
+    let (place, _dir, log) = on_os_disk();
+    let (file, linked) =
+        (place.path().join("data/a-0").join(format!("{:020}.log", 0)), place.path().join("linked.log"));
+    std::fs::hard_link(&file, &linked).expect("linked");
+    log.sync().expect("synced");
+    append(&log, 1);
+    std::fs::remove_file(linked).expect("removed");
+    assert_eq!(log.sync().expect("synced"), 2);
+}
+
+#[test]
+fn a_sync_under_way_when_its_log_is_opened_anew_acknowledges_no_file_that_was_removed() {
+    let failing = FailingDisk::new(Arc::new(ForgettingDisk::new()));
+    let world = World::on(Arc::new(failing.clone())).knows("a", A);
+    let (dir, _) = world.open();
+    let log = world.create(&dir, "a", 0);
+    append(&log, 1);
+    let held = failing.hold("/a-0", Call::SyncData);
+    std::thread::scope(|scope| {
+        let syncing = scope.spawn(|| log.sync());
+        assert!(held.is_reached());
+        world.disk.remove_dir_all(&path("a-0")).expect("removed");
+        // Waits for the sync.
+        let giving_up = scope.spawn(|| dir.give_up());
+        while !log.is_given_up() {
+            std::thread::yield_now();
+        }
+        drop(held);
+        giving_up.join().expect("no panic");
+        assert!(syncing.join().expect("no panic").is_err());
+    });
+    assert_eq!(log.marks().recovery_point, 0);
 }
