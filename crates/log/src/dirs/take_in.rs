@@ -211,7 +211,10 @@ impl LogDirs {
         let twice = Twice::find(&holders, &contested);
         let closed = |topic: &str, partition| twice.closes(&path.join(partition_dir(topic, partition)));
         let free = |topic: &str, partition| {
-            settings(topic, partition).filter(|_| !elsewhere(topic, partition) && !closed(topic, partition))
+        let id = locked.directory_id();
+            settings(topic, partition).filter(|known| {
+                known.is_behind(id) || !elsewhere(topic, partition) && !closed(topic, partition)
+            })
         };
         let (dir, mut report) = locked.load(options, &free, &|_| {})?;
         report
