@@ -83,7 +83,7 @@ impl Change {
         let (mut moving, halted) = halted.ok_or_else(|| Refused::broken_off("moving it"))?;
         match halted {
             Ok(()) if moving.end_round() => watched.abort(),
-            Ok(()) => {
+            Ok(()) | Err(MoveError::CalledOff) => {
                 let late = to_its_end(move || {
                     let called_off = moving.give_way();
                     (moving, Err(called_off))
