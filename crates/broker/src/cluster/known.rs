@@ -19,7 +19,10 @@ use crate::config::BrokerConfig;
 const LINKS_MAX: usize = 40;
 
 /// For each topic: how many partitions it has, how their logs are opened, and where something may be behind some of them.
-pub(crate) struct Known(HashMap<String, (i32, PartitionSettings, HashMap<i32, Vec<Uuid>>)>);
+pub(crate) struct Known(HashMap<String, (i32, PartitionSettings, Behind)>);
+
+/// Log directories by partitions.
+type Behind = HashMap<i32, Vec<Uuid>>;
 
 impl Known {
     pub(crate) fn of(topics: &[TopicRecord], config: &BrokerConfig) -> Self {
