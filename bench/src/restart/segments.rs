@@ -92,8 +92,13 @@ pub(super) fn open(words: &[String]) -> Result<()> {
         handles: Handles::new(OPEN_FILES),
         now_ms: 0,
     };
-    let settings =
-        PartitionSettings { topic_id: TOPIC_ID, leader_epoch: 0, log: LogConfig::default(), flush_ms: None };
+    let settings = PartitionSettings {
+        topic_id: TOPIC_ID,
+        leader_epoch: 0,
+        log: LogConfig::default(),
+        flush_ms: None,
+        behind: Vec::new(),
+    };
     let known = |_: &str, _| Some(settings.clone());
     let (dir, report) = LogDir::open(Arc::new(OsDisk::new()), Path::new(dir), &options, &known, &|_| ())?;
     ensure!(report.loaded.len() == usize::try_from(partitions)?, "not all were loaded");

@@ -7,7 +7,7 @@
 )]
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     fmt::Debug,
     path::Path,
     sync::{Arc, atomic::AtomicU64, atomic::Ordering::Relaxed, mpsc},
@@ -125,7 +125,7 @@ impl Bench {
             advertised: BTreeMap::new(),
         };
         let cluster = Cluster::new(identity, Catalog::new(store), Arc::new(log_dirs), &io);
-        let _ = cluster.load(topics, &report.failed, &config);
+        let _ = cluster.load(topics, (&report.failed, &HashSet::new()), &config);
         let buffers = BufferPool::new(PoolOptions::default());
         let transfer = Transfer::new(TransferOptions::default(), buffers.clone(), io.clone());
         let coordinators = Coordinators::new(&config);

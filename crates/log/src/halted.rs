@@ -66,7 +66,8 @@ impl LastRound {
         self.under_way() | 1
     }
 
-    /// The log goes on where it is, whatever becomes of the round. `false`: the round is complete, and its end near.
+    /// The log goes on where it is, whatever becomes of the round. `false`: the round has ended, and its owner stores where the log
+    /// goes.
     pub fn call_off(&self) -> bool {
         // One that has not begun does not begin any more.
         self.is_called_off.store(true, Ordering::SeqCst);
@@ -101,6 +102,11 @@ impl Halted {
     /// the round was called off, and the log goes on.
     pub(crate) fn completed(&self) -> bool {
         self.0.log.halted.change(self.0.under_way(), self.0.complete())
+    }
+
+    /// It was not called off.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.0.log.halted.0.load(Ordering::SeqCst) == self.0.under_way()
     }
 
     /// The copy is not the log, and will not be.

@@ -64,7 +64,13 @@ pub(crate) fn settle(dir: &Path, common: Common<'_>, done: &[Done<'_>]) -> Resul
         .iter()
         .map(|topic| {
             let log = settings.log(&topic.configs, &plan.dynamic);
-            let settings = PartitionSettings { topic_id: topic.id, leader_epoch: 0, log, flush_ms: None };
+            let settings = PartitionSettings {
+                topic_id: topic.id,
+                leader_epoch: 0,
+                log,
+                flush_ms: None,
+                behind: Vec::new(),
+            };
             (topic.name.as_str(), settings)
         })
         .collect();

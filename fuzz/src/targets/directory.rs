@@ -130,7 +130,13 @@ fn open(disk: &Arc<MemoryDisk>) -> Result<LogDir, pagewire_log::LogDirError> {
     };
     let settings = |_: &str, _: i32| {
         let topic_id = uuid::Uuid::from_u128(7 << 64);
-        Some(PartitionSettings { topic_id, leader_epoch: 3, log: log.clone(), flush_ms: None })
+        Some(PartitionSettings {
+            topic_id,
+            leader_epoch: 3,
+            log: log.clone(),
+            flush_ms: None,
+            behind: Vec::new(),
+        })
     };
     let disk = Arc::clone(disk) as Arc<dyn Disk>;
     LogDir::open(disk, Path::new(ROOT), &options, &settings, &|_| ()).map(|(dir, _)| dir)

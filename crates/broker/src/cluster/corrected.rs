@@ -6,22 +6,48 @@ use std::collections::HashSet;
 
 use pagewire_log::LogDirs;
 use pagewire_metadata::{Revision, model::TopicRecord};
+use uuid::Uuid;
 
 use super::{Change, Refused};
 
-/// Corrects a topic's record; the partitions that this is about.
+/// Corrects a topic's record; the partitions that this is about. One that is served from where it moved to, while the directory
+/// that it was to leave is away, may have its name there still: what is there is behind it from now on.
 pub(crate) fn correct(topic: &mut TopicRecord, log_dirs: &LogDirs) -> HashSet<i32> {
-    let mut found_elsewhere = HashSet::new();
+    let mut corrected = HashSet::new();
     for (placed, index) in topic.partitions.iter_mut().zip(0..) {
-        if log_dirs.topic_id(&topic.name, index) == Some(topic.topic_id)
-            && let Some(found) = log_dirs.directory_of(&topic.name, index)
-            && found != placed.directory
-        {
+        if log_dirs.topic_id(&topic.name, index) != Some(topic.topic_id) {
+            continue;
+        }
+        let Some(found) = log_dirs.directory_of(&topic.name, index) else { continue };
+        let left = placed.left.filter(|left| found != Some(*left));
+        let behind = left.filter(|left| !is_here(log_dirs, *left) && !placed.behind.contains(left));
+        if found != placed.directory || behind.is_some() {
             placed.directory = found;
-            found_elsewhere.insert(index);
+            placed.behind.extend(behind);
+            placed.behind.retain(|id| found != Some(*id));
+            placed.left = None;
+            corrected.insert(index);
         }
     }
-    found_elsewhere
+    corrected
+}
+
+/// Directories that are here and have nothing of a partition's name any more have nothing of it. Whether the record did not say
+/// so. Looks for each of these.
+pub(crate) fn forget_behind(topic: &mut TopicRecord, log_dirs: &LogDirs) -> bool {
+    let mut forgotten = false;
+    for (placed, index) in topic.partitions.iter_mut().zip(0..) {
+        let before = (placed.left, placed.behind.len());
+        let may_have = |id: &Uuid| !log_dirs.has_none_in(*id, &topic.name, index);
+        placed.left = placed.left.filter(may_have);
+        placed.behind.retain(may_have);
+        forgotten |= before != (placed.left, placed.behind.len());
+    }
+    forgotten
+}
+
+fn is_here(log_dirs: &LogDirs, id: Uuid) -> bool {
+    log_dirs.here().any(|dir| dir.directory_id() == Some(id))
 }
 
 impl Change {
@@ -42,5 +68,55 @@ impl Change {
         );
         let stored = self.store(&topic, version).await;
         (topic, stored.map_err(|refused| (found_elsewhere, refused)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use pagewire_disk::MemoryDisk;
+    use pagewire_zcopy::IoPool;
+
+    use super::*;
+    use crate::cluster::Known;
+    use crate::testing::{Bench, ROOT, SECOND};
+
+    const AWAY: Uuid = Uuid::from_u128(77);
+
+    #[tokio::test]
+    async fn what_a_partition_left_in_a_directory_that_is_away_is_behind_once_it_is_served() {
+        let bench = Bench::on_all(&[ROOT, SECOND], Arc::new(MemoryDisk::new()), IoPool::new(1, 64));
+        bench.topic("t", 2, &[]).await;
+        let (broker, dirs) = (&bench.broker, bench.broker.cluster().log_dirs());
+        let mut record = broker.cluster().catalog().topic("t").await.expect("a store").expect("stored").0;
+        let second = dirs.here().nth(1).expect("two").directory_id();
+        record.partitions[1].directory = second;
+        let before = record.clone();
+        for placed in &mut record.partitions {
+            placed.left = second;
+        }
+        let found: Vec<_> = (0..2).map(|index| dirs.directory_of("t", index).expect("served")).collect();
+        assert!(
+            correct(&mut record, dirs)
+                .iter()
+                .all(|index| found[*index as usize] != before.partitions[*index as usize].directory)
+        );
+        assert!(
+            record.partitions.iter().all(|placed| placed.behind.is_empty()),
+            "it is here, and so open where it is"
+        );
+        record.partitions[0].left = Some(AWAY);
+        assert_eq!(correct(&mut record, dirs), HashSet::from([0]), "not shown before that is stored");
+        assert_eq!((record.partitions[0].left, &record.partitions[0].behind), (None, &vec![AWAY]));
+        assert!(correct(&mut record, dirs).is_empty());
+        let known = Known::of(&[record.clone()], &broker.config());
+        let behind = |index| known.settings("t", index).expect("known").behind;
+        assert_eq!((behind(0), behind(1)), (vec![AWAY], vec![]));
+        assert!(!forget_behind(&mut record, dirs) || record.partitions[0].behind == [AWAY]);
+        let elsewhere = if found[0].is_none() { second } else { None };
+        record.partitions[0].behind.extend(elsewhere);
+        assert_eq!(forget_behind(&mut record, dirs), elsewhere.is_some(), "it has come, and has nothing");
+        assert_eq!(record.partitions[0].behind, [AWAY]);
     }
 }

@@ -18,22 +18,28 @@ use crate::config::BrokerConfig;
 /// As many links in a row lead somewhere, as in Linux (`path_resolution(7)`).
 const LINKS_MAX: usize = 40;
 
-/// For each topic: how many partitions it has, and how their logs are opened.
-pub(crate) struct Known(HashMap<String, (i32, PartitionSettings)>);
+/// For each topic: how many partitions it has, how their logs are opened, and where something may be behind some of them.
+pub(crate) struct Known(HashMap<String, (i32, PartitionSettings, Behind)>);
+
+/// Log directories by partitions.
+type Behind = HashMap<i32, Vec<Uuid>>;
 
 impl Known {
     pub(crate) fn of(topics: &[TopicRecord], config: &BrokerConfig) -> Self {
         let settings = |topic: &TopicRecord| {
             let partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
-            (topic.name.clone(), (partitions, Cluster::partition_settings(topic, config)))
+            let behind = (0..).zip(&topic.partitions).filter(|(_, placed)| !placed.behind.is_empty());
+            let behind = behind.map(|(index, placed)| (index, placed.behind.clone())).collect();
+            (topic.name.clone(), (partitions, Cluster::partition_settings(topic, config), behind))
         };
         Self(topics.iter().map(settings).collect())
     }
 
     /// How the log of a partition is opened; none if there is no such partition.
     pub(crate) fn settings(&self, topic: &str, partition: i32) -> Option<PartitionSettings> {
-        let known = self.0.get(topic).filter(|(partitions, _)| partition < *partitions);
-        known.map(|(_, settings)| settings.clone())
+        let (_, settings, behind) = self.0.get(topic).filter(|(partitions, ..)| partition < *partitions)?;
+        let behind = behind.get(&partition).cloned().unwrap_or_default();
+        Some(PartitionSettings { behind, ..settings.clone() })
     }
 }
 

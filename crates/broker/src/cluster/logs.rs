@@ -27,6 +27,7 @@ pub(super) fn settings(topic_id: Uuid, resolved: &TopicConfig) -> PartitionSetti
         leader_epoch: 0,
         log: resolved.log_config(),
         flush_ms: resolved.flush_every_ms(),
+        behind: Vec::new(),
     }
 }
 

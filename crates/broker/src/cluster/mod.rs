@@ -46,7 +46,7 @@ use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use change::{Change, change};
-pub(crate) use corrected::correct;
+pub(crate) use corrected::{correct, forget_behind};
 pub(crate) use features::{Direction, FEATURES, Feature, LevelWish, Levels};
 pub(crate) use image::{Image, PartitionEntry, TopicEntry};
 pub(crate) use known::{Known, disk, known_id};

@@ -8,7 +8,7 @@
 //!
 //! Whoever appends meanwhile is told NOT_LEADER_OR_FOLLOWER, and finds the partition with the next attempt; reads go on. The
 //! record is what counts: until it is stored the log goes on where it is. A disk that does not answer does not keep the log from
-//! its clients: before the record is stored, the last round is called off.
+//! its clients: before the round has ended, in the turn in which the record is stored, it is called off.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use pagewire_log::{Apart, FutureLog, Log, MoveError, Moving, Unswitched};
 use pagewire_metadata::{Revision, model::TopicRecord};
-use tokio::time::timeout;
-use tracing::error;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, error};
 
 use super::change::to_its_end;
 use super::image::NO_LEADER;
@@ -69,14 +69,27 @@ impl Change {
             let halted = moving.halt(&on_thread, LAST_MAX_BYTES, &|_| Ok(()));
             (moving, halted)
         }));
-        let halted = match self.aside(timeout(LAST_ROUND_MAX, &mut halting)).await {
-            Ok(halted) => halted,
-            Err(_) if round.call_off() => return Ok(Switch::Late(halting)),
-            Err(_) => self.aside(halting).await,
+        // Also while somebody else has the turn.
+        let on_time = round.clone();
+        let watched = tokio::spawn(async move {
+            sleep(LAST_ROUND_MAX).await;
+            on_time.call_off();
+        });
+        let halted = self.aside(timeout(LAST_ROUND_MAX, &mut halting)).await;
+        let Ok(halted) = halted else {
+            round.call_off();
+            return Ok(Switch::Late(halting));
         };
-        let (moving, halted) = halted.ok_or_else(|| Refused::broken_off("moving it"))?;
+        let (mut moving, halted) = halted.ok_or_else(|| Refused::broken_off("moving it"))?;
         match halted {
-            Ok(()) => {}
+            Ok(()) if moving.end_round() => watched.abort(),
+            Ok(()) | Err(MoveError::CalledOff) => {
+                let late = to_its_end(move || {
+                    let called_off = moving.give_way();
+                    (moving, Err(called_off))
+                });
+                return Ok(Switch::Late(Box::pin(late)));
+            }
             Err(MoveError::Held | MoveError::Behind(_)) => return Ok(Switch::Later(Box::new(moving))),
             Err(error) => return Ok(Switch::Failed(error)),
         }
@@ -88,15 +101,38 @@ impl Change {
             return Err(refused);
         }
         let settings = Cluster::partition_settings(&record, &self.config());
+        let to = moving.target().path().to_path_buf();
         let switched = self.aside(to_its_end(move || moving.switch(&settings, now_ms()))).await;
         match switched {
             Some(Ok(log)) => {
                 self.show_moved(&future, Some(log));
+                self.has_left(record, future.partition).await;
                 Ok(Switch::Done)
             }
             Some(Err(Unswitched::Stays(moving, error))) => Ok(self.stays(&before, *moving, error).await),
             Some(Err(Unswitched::Apart(why))) => Ok(self.left(&future, Some(&why))),
-            None => Ok(self.left(&future, None)),
+            None => {
+                // Perhaps not even from where it was.
+                self.broker.moves().put_off(to, future.clone());
+                Ok(self.left(&future, None))
+            }
+        }
+    }
+
+    /// The name is gone for good where the partition was. Where that cannot be stored, the next start that finds it so says it.
+    async fn has_left(&self, mut record: TopicRecord, partition: i32) {
+        let Some(placed) = usize::try_from(partition).ok().and_then(|at| record.partitions.get_mut(at))
+        else {
+            return;
+        };
+        if placed.left.take().is_none() {
+            return;
+        }
+        if let Ok(Some((stored, version))) = self.cluster().catalog.topic(&record.name).await
+            && stored.topic_id == record.topic_id
+            && let Err(refused) = self.store(&record, version).await
+        {
+            debug!(topic = record.name, partition, error = refused.message, "that it has left is not stored");
         }
     }
 
@@ -111,6 +147,8 @@ impl Change {
         };
         if let Err(refused) = corrected.await {
             error!(topic, partition, error = refused.message, "where it is cannot be stored");
+            // It is served, and goes on moving, when its directory is opened anew.
+            self.broker.moves().put_off(moving.target().path().to_path_buf(), moving.future().clone());
             let _ = self.aside(to_its_end(move || drop(moving))).await;
             return Switch::Apart;
         }
@@ -129,12 +167,15 @@ impl Change {
         Switch::Apart
     }
 
-    /// The topic's record with the partition where it goes.
+    /// The topic's record with the partition where it goes, and what it leaves.
     fn placed_in(&self, mut record: TopicRecord, moving: &Moving) -> Option<TopicRecord> {
         let (target, future) = (moving.target(), moving.future());
         let is_home = self.cluster().log_dirs.paths().next() == Some(target.path());
         let at = usize::try_from(future.partition).ok()?;
-        record.partitions.get_mut(at)?.directory = if is_home { None } else { target.directory_id() };
+        let placed = record.partitions.get_mut(at)?;
+        placed.left = placed.directory;
+        placed.directory = if is_home { None } else { target.directory_id() };
+        placed.behind.retain(|id| target.directory_id() != Some(*id));
         Some(record)
     }
 

@@ -10,8 +10,8 @@ use std::{
 };
 
 use pagewire_log::{
-    Coming, FutureLog, LoadMeter, LoadReport, LoadedLog, LogDir, LogDirOptions, LogDirs, Offline, SettingsOf,
-    TakeInError, TakenIn,
+    Adopted, Coming, FutureLog, LoadMeter, LoadReport, LoadedLog, LogDir, LogDirOptions, LogDirs, Offline,
+    SettingsOf, TakeInError, TakenIn,
 };
 use pagewire_metadata::{
     CatalogError,
@@ -198,12 +198,22 @@ impl Change {
         topics: &Arc<Vec<TopicRecord>>,
         report: &mut LoadReport,
     ) -> Vec<(PathBuf, FutureLog)> {
-        let (log_dirs, topics) = (Arc::clone(&self.cluster().log_dirs), Arc::clone(topics));
-        let (known, path) = (Known::of(&topics, &self.config()), dir.path().to_path_buf());
-        let taken_up = to_its_end(move || {
-            log_dirs.adopt_futures(Some(&path), &|future| known.placed(&topics, future), now_ms())
-        });
-        let Some((adopted, mut moving)) = taken_up.await else { return Vec::new() };
+        let (log_dirs, path) = (Arc::clone(&self.cluster().log_dirs), dir.path().to_path_buf());
+        let listing = to_its_end(move || log_dirs.futures_due(Some(&path)));
+        let Some(futures) = self.aside(listing).await else { return Vec::new() };
+        let known = Known::of(topics, &self.config());
+        let (mut adopted, mut moving) = (Vec::new(), Vec::new());
+        for (to, future) in futures {
+            let one = if known.placed(topics, &future).is_some() {
+                self.take_up(&to, &future, dir.path()).await
+            } else {
+                None
+            };
+            match one {
+                Some(one) => adopted.push(one),
+                None => moving.push((to, future)),
+            }
+        }
         for one in adopted {
             let name = (one.future.topic, one.future.partition);
             report.failed.retain(|log| (&log.topic, log.partition) != (&name.0, name.1));
@@ -214,6 +224,22 @@ impl Change {
         }
         moving.retain(|(to, future)| to == dir.path() || !self.broker.moves().is_under_way(to, future));
         moving
+    }
+
+    /// The copy becomes the log, if nothing else is. Nothing of its topic changes meanwhile, nor does a switch make it that; all
+    /// else may.
+    async fn take_up(&self, to: &Path, future: &FutureLog, back: &Path) -> Option<Adopted> {
+        let cluster = self.cluster();
+        let _claim = self.claim_at_last(&future.topic).await;
+        let (record, _) = cluster.catalog.topic(&future.topic).await.ok()??;
+        let (log_dirs, records) = (Arc::clone(&cluster.log_dirs), [record]);
+        let known = Known::of(&records, &self.config());
+        let (to, future, back) = (to.to_path_buf(), future.clone(), back.to_path_buf());
+        let taken_up = to_its_end(move || {
+            let placed = |future: &FutureLog| known.placed(&records, future);
+            log_dirs.adopt_future(&to, future, Some(&back), &placed, now_ms())
+        });
+        self.aside(taken_up).await?.ok()
     }
 
     /// Moves go on whose logs may be served by now.

@@ -57,6 +57,7 @@ impl Change {
                         "where it is now cannot be stored: not served"
                     );
                     let path = cluster.log_dirs.paths().next().unwrap_or(Path::new("")).to_path_buf();
+                    all.wants = true;
                     all.error
                         .get_or_insert(CreateError::Io { path, error: io::Error::other(refused.message) });
                     hidden

@@ -13,7 +13,7 @@
 //! image is finished by the next creation of that name, one that is in the image and not stored by the next deletion.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     ops::Range,
     path::Path,
     sync::Arc,
@@ -29,6 +29,7 @@ use pagewire_wire::ErrorCode;
 use super::{
     Change, Cluster, Image, PartitionEntry, Refused, TopicEntry,
     change::refuse_claimed,
+    image::NO_LEADER,
     logs::{Unnamed, host, settings},
     names,
     placement::Placed,
@@ -56,9 +57,15 @@ impl Cluster {
     /// Shows the topics of the store, whose logs are loaded; makes the logs that a stop kept from being made. Blocks.
     ///
     /// Partitions in `failed`, whose logs could not be opened, are shown as offline; so are those whose logs cannot be
-    /// made. Everything else is served. Whether some of these only wanted room or file handles.
-    pub(crate) fn load(&self, topics: &[TopicRecord], failed: &[FailedLog], config: &BrokerConfig) -> bool {
-        let mut wants = failed.iter().any(|log| log.error.is_for_want());
+    /// made, and those that are to be `hidden` until it can be stored where they are. Everything else is served. Whether some of
+    /// these only wanted room or file handles, or that.
+    pub(crate) fn load(
+        &self,
+        topics: &[TopicRecord],
+        (failed, hidden): (&[FailedLog], &HashSet<(String, i32)>),
+        config: &BrokerConfig,
+    ) -> bool {
+        let mut wants = !hidden.is_empty() || failed.iter().any(|log| log.error.is_for_want());
         let mut failed_of: HashMap<&str, Vec<i32>> = HashMap::new();
         for log in failed {
             failed_of.entry(&log.topic).or_default().push(log.partition);
@@ -68,7 +75,7 @@ impl Cluster {
             let resolved = Arc::new(TopicConfig::resolve(&record.configs, config));
             let least_epoch = self.identity.leader_epoch;
             let failed = failed_of.get(record.name.as_str()).map_or(&[][..], Vec::as_slice);
-            let (partitions, error) = host(
+            let (mut partitions, error) = host(
                 (&self.log_dirs, &self.lanes),
                 record,
                 &resolved,
@@ -80,6 +87,11 @@ impl Cluster {
             // Directories that are not here are told of once, not once a topic.
             if let Some(error) = error.filter(|error| !matches!(error, CreateError::Away { .. })) {
                 tracing::error!(topic = record.name, %error, "logs cannot be made and are not served");
+            }
+            for (one, index) in partitions.iter_mut().zip(0..).filter(|_| !hidden.is_empty()) {
+                if hidden.contains(&(record.name.clone(), index)) {
+                    (one.hosted, one.leader) = (None, NO_LEADER);
+                }
             }
             image.add(entry(record, resolved, partitions));
         }

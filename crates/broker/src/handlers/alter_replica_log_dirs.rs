@@ -53,7 +53,8 @@ async fn alter(ctx: &Context, topic: Str, partition: i32, path: Str) -> ErrorCod
     if lane.is_silent() {
         return ErrorCode::RequestTimedOut;
     }
-    let asked = move || moves::alter(&broker, &topic, partition, &path);
+    let wish = broker.moves().ask();
+    let asked = move || moves::alter(&broker, &topic, partition, &path, &wish);
     match timeout(NOTED_WITHIN, lane.run(asked)).await {
         Ok(Ok(Ok(()))) => ErrorCode::None,
         Ok(Ok(Err(code))) => code,

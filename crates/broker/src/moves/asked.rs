@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use pagewire_log::{FutureLog, LogDirs};
 use pagewire_wire::ErrorCode;
-use tracing::info;
+use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::Moves;
+use super::wishes::Wish;
 use crate::broker::Broker;
 
 /// A partition is wanted in the directory of this name. When this returns without an error it is there, or on its way, of which
@@ -18,6 +19,7 @@ pub(crate) fn alter(
     topic: &str,
     partition: i32,
     wanted: &str,
+    wish: &Wish,
 ) -> Result<(), ErrorCode> {
     let (log_dirs, moves) = (broker.cluster().log_dirs(), broker.moves());
     let of = |topic_id| FutureLog { topic: topic.to_owned(), topic_id, partition };
@@ -41,6 +43,10 @@ pub(crate) fn alter(
             ErrorCode::ReplicaNotAvailable
         });
     };
+    // A later one was quicker.
+    if !moves.wishes.counts(wish, topic_id, partition) {
+        return Err(ErrorCode::RequestTimedOut);
+    }
     match moves.target(topic_id, partition) {
         Some(before) if before == to => return Ok(()),
         // It stays, or goes elsewhere.
@@ -55,8 +61,19 @@ pub(crate) fn alter(
     }
     let future = of(topic_id);
     target.note_future(&future).map_err(|_| ErrorCode::KafkaStorageError)?;
+    let begun =
+        moves.wishes.while_it_counts(wish, topic_id, partition, || moves.want(future.clone(), to.clone()));
+    let Some(begun) = begun else {
+        // Unless that one wants the same.
+        if moves.target(topic_id, partition).is_none_or(|target| target != to)
+            && let Err(error) = target.drop_future(&future)
+        {
+            warn!(topic, partition, to = %to.display(), %error, "a note of a move that is not wanted any more is left there");
+        }
+        return Err(ErrorCode::RequestTimedOut);
+    };
     info!(topic, partition, to = %to.display(), "begins to move to another log directory");
-    moves.begin(broker, future, to);
+    moves.lines.join(broker, begun);
     Ok(())
 }
 

@@ -17,6 +17,7 @@ mod run;
 mod switch_tests;
 #[cfg(test)]
 mod tests;
+mod wishes;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ use uuid::Uuid;
 
 pub(crate) use asked::alter;
 pub(crate) use resumed::resume;
+pub(crate) use wishes::Wish;
 
 /// A move that broke off for no reason of its own, or whose last round took too long, is tried so often.
 const TRIES_MAX: u32 = 10;
@@ -47,6 +49,7 @@ pub(crate) struct Moves {
     wanted: Mutex<HashMap<Key, Arc<Move>>>,
     /// Those whose logs are not served now, no more than there are notes of moves.
     put_off: Mutex<Vec<(PathBuf, FutureLog)>>,
+    wishes: wishes::Wishes,
     lines: line::Lines,
     running: OnceLock<Running>,
 }
@@ -87,6 +90,11 @@ impl Moves {
     pub(crate) fn start(&self, tasks: &TaskTracker, stop: &CancellationToken) {
         let running = Running { runtime: Handle::current(), tasks: tasks.clone(), stop: stop.clone() };
         let _ = self.running.set(running);
+    }
+
+    /// Somebody asks for a move now, of which a thread hears later.
+    pub(crate) fn ask(&self) -> Wish {
+        self.wishes.ask()
     }
 
     /// Those that go to the directory at `to`.

@@ -27,7 +27,10 @@ impl Place {
         let entry = topic.and_then(|topic| topic.partition(future.partition));
         match entry.map(|entry| &entry.hosted) {
             Some(None) => Self::NotServed,
-            Some(Some(hosted)) if hosted.log.dir().parent() != Some(to) => Self::Elsewhere,
+            Some(Some(hosted)) if hosted.log.dir().parent() == Some(to) => Self::ThereOrDeleted,
+            // It is to be opened anew first.
+            Some(Some(hosted)) if hosted.log.offline().is_some() => Self::NotServed,
+            Some(Some(_)) => Self::Elsewhere,
             _ => Self::ThereOrDeleted,
         }
     }
@@ -43,14 +46,24 @@ pub(super) fn is_unserved(broker: &Broker, future: &FutureLog) -> bool {
 
 /// Begins them anew, or drops the notes of what cannot move any more. Blocks.
 pub(crate) fn resume(broker: &Arc<Broker>, noted: Vec<(PathBuf, FutureLog)>) {
-    for (to, future) in noted {
+    let mut noted = noted;
+    while let Some((to, future)) = noted.pop() {
         let (name, partition) = (future.topic.clone(), future.partition);
         match Place::of(broker, &to, &future) {
             Place::Elsewhere => {
                 info!(topic = name, partition, to = %to.display(), "goes on moving to another log directory, from the beginning");
                 broker.moves().begin(broker, future, to);
             }
-            Place::NotServed => broker.moves().put_off(to, future),
+            Place::NotServed => {
+                let moves = broker.moves();
+                moves.put_off(to.clone(), future.clone());
+                // Who has shown it meanwhile has looked for it in vain.
+                if !matches!(Place::of(broker, &to, &future), Place::NotServed)
+                    && moves.take_one_put_off(&to, &future)
+                {
+                    noted.push((to, future));
+                }
+            }
             Place::ThereOrDeleted => {
                 let dir = broker.cluster().log_dirs().here().find(|dir| dir.path() == to);
                 if let Some(Err(error)) = dir.map(|dir| dir.drop_future(&future)) {
@@ -63,11 +76,18 @@ pub(crate) fn resume(broker: &Arc<Broker>, noted: Vec<(PathBuf, FutureLog)>) {
 
 impl Moves {
     /// It goes on [when its log is served](Self::take_put_off).
-    pub(super) fn put_off(&self, to: PathBuf, future: FutureLog) {
+    pub(crate) fn put_off(&self, to: PathBuf, future: FutureLog) {
         let mut put_off = self.put_off.lock();
         if !put_off.contains(&(to.clone(), future.clone())) {
             put_off.push((to, future));
         }
+    }
+
+    /// Whether this one has waited until now.
+    fn take_one_put_off(&self, to: &Path, future: &FutureLog) -> bool {
+        let mut put_off = self.put_off.lock();
+        let at = put_off.iter().position(|(place, one)| place == to && one == future);
+        at.map(|at| put_off.swap_remove(at)).is_some()
     }
 
     /// Those that wait until their logs are served, for who may have shown some of these to [resume] them.

@@ -77,10 +77,7 @@ fn end(
             if !going.ending.is_cancelled() && is_unserved(broker, &going.future) =>
         {
             info!(topic, partition, %to, "is not served, and goes on moving when it is");
-            broker.moves().put_off(going.to.clone(), going.future.clone());
-            if !is_unserved(broker, &going.future) {
-                resume(broker, broker.moves().take_put_off());
-            }
+            resume(broker, vec![(going.to.clone(), going.future.clone())]);
             return;
         }
         Err(_) if going.ending.is_cancelled() => info!(topic, partition, %to, "does not move any more"),
@@ -146,8 +143,9 @@ fn wait_for(round: Late, going: &Move, lates: u32, runtime: &Handle) -> Result<M
     warn!(topic, partition, %to, lates, "a disk does not answer in the last round: the partition is served from where it is, and \
         moves when the disk answers");
     let broken_off = || Refused::new(ErrorCode::UnknownServerError, "its last round broke off");
-    let (moving, ended) = runtime.block_on(round).ok_or_else(|| Ended::Refused(broken_off()))?;
-    match ended {
+    let (mut moving, ended) = runtime.block_on(round).ok_or_else(|| Ended::Refused(broken_off()))?;
+    // It may have been complete a moment too late.
+    match ended.and_then(|()| Err(moving.give_way())) {
         Err(MoveError::CalledOff) if lates >= TRIES_MAX => return Err(MoveError::CalledOff.into()),
         Ok(()) | Err(MoveError::CalledOff | MoveError::Held | MoveError::Behind(_)) => {}
         Err(error) => return Err(error.into()),

@@ -83,6 +83,10 @@ impl World {
         Arc::clone(image.topic("t").expect("there").hosted(0).expect("served"))
     }
 
+    pub(super) fn hosted(&self) -> Option<Arc<Partition>> {
+        self.bench.broker.image().topic("t")?.hosted(0).cloned()
+    }
+
     pub(super) fn is_in(&self, dir: &str) -> bool {
         self.partition().log.dir().parent().is_some_and(|parent| parent.as_os_str() == dir)
     }
@@ -218,7 +222,7 @@ async fn a_move_that_a_stop_breaks_off_is_noted_for_the_next_start() {
     world.stop.cancel();
     world.until_nothing_moves().await;
     let dirs = world.bench.broker.cluster().log_dirs();
-    let (adopted, noted) = dirs.adopt_futures(None, &|_| None, 0);
+    let (adopted, noted) = dirs.adopt_futures(&|_| None, 0);
     assert_eq!((adopted.len(), noted.len()), (0, 1));
     assert_eq!(noted[0].0.as_os_str(), second);
 }

@@ -2,33 +2,43 @@
 //! the broker was stopped, as one may. What is found counts, and is remembered, so that none of them is made anew where
 //! it was when its new directory is away.
 
+use std::collections::HashSet;
+
 use pagewire_disk::checkpoint::format_id;
 use pagewire_log::LogDirs;
 use pagewire_metadata::{
     Catalog, Revision,
     model::{LogDirsRecord, TopicRecord, known_path},
 };
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use crate::cluster::correct;
+use crate::cluster::{correct, forget_behind};
 
-/// Corrects the records of topics, in memory and in the store.
+/// Corrects the records of topics, in memory and in the store. Answers the partitions of which that could not be stored: they are
+/// not to be served until it is.
 pub(super) async fn remember(
     catalog: &Catalog,
     log_dirs: &LogDirs,
     topics: &mut [TopicRecord],
     versions: &[Revision],
-) {
+) -> HashSet<(String, i32)> {
+    let mut hidden = HashSet::new();
     for (topic, version) in topics.iter_mut().zip(versions) {
-        let moved = correct(topic, log_dirs).len();
-        if moved == 0 {
+        let moved = correct(topic, log_dirs);
+        if !forget_behind(topic, log_dirs) && moved.is_empty() {
             continue;
         }
-        info!(topic = topic.name, partitions = moved, "found in other log directories than before");
-        if let Err(error) = catalog.replace_topic(topic, *version).await {
-            warn!(topic = topic.name, %error, "where its partitions are now could not be remembered");
+        if !moved.is_empty() {
+            info!(topic = topic.name, partitions = moved.len(), "found in other log directories than before");
+        }
+        if let Err(error) = catalog.replace_topic(topic, *version).await
+            && !moved.is_empty()
+        {
+            error!(topic = topic.name, %error, "where its partitions are now cannot be stored: not served until it can");
+            hidden.extend(moved.into_iter().map(|index| (topic.name.clone(), index)));
         }
     }
+    hidden
 }
 
 /// Adds the directories that are served, by their paths, so that an empty one is missed there.

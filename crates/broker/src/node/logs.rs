@@ -155,7 +155,7 @@ fn take_up_moves(
     known: &Known,
     topics: &[TopicRecord],
 ) -> Vec<(PathBuf, FutureLog)> {
-    let (adopted, moving) = log_dirs.adopt_futures(None, &|future| known.placed(topics, future), now_ms());
+    let (adopted, moving) = log_dirs.adopt_futures(&|future| known.placed(topics, future), now_ms());
     for one in adopted {
         let (topic, partition) = (one.future.topic, one.future.partition);
         report.failed.retain(|log| {

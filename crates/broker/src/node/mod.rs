@@ -129,6 +129,7 @@ impl Node {
             report,
             moving,
             unmade,
+            hidden,
             epoch_is_owed,
         } = opened;
         let cluster = Cluster::new(identity, catalog, Arc::new(log_dirs), &io);
@@ -136,7 +137,7 @@ impl Node {
         if epoch_is_owed {
             owed::hold(cluster.log_dirs());
         }
-        let wants = cluster.load(&topics, &report.failed, &config);
+        let wants = cluster.load(&topics, (&report.failed, &hidden), &config);
         cluster.note_all_made(unmade);
         let removed = cluster.clean_up(deleted);
         loaded::report(&report, &removed);

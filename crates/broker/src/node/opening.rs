@@ -63,6 +63,8 @@ pub(super) struct Opened {
     pub(super) moving: Vec<(PathBuf, FutureLog)>,
     /// Topics whose logs a stop may have kept from being made.
     pub(super) unmade: HashSet<Uuid>,
+    /// Partitions that are found elsewhere than before, which could not be stored.
+    pub(super) hidden: HashSet<(String, i32)>,
     /// The leader epoch is to be raised to the identity's, and there was no room for that.
     pub(super) epoch_is_owed: bool,
 }
@@ -134,7 +136,7 @@ impl Opening {
         let began = Instant::now();
         let (log_dirs, mut report, moving) = logs::load(locked, &config, &identity, &topics, io).await?;
         let took = began.elapsed();
-        found::remember(&catalog, &log_dirs, &mut topics, &versions).await;
+        let hidden = found::remember(&catalog, &log_dirs, &mut topics, &versions).await;
         found::remember_dirs(&catalog, config.node_id, &log_dirs, &mut served, served_version).await;
         pass_over_away(&log_dirs, &topics, &mut report.failed);
         let missing = look_for_missing(&log_dirs, &topics, &unmade);
@@ -176,6 +178,7 @@ impl Opening {
             report,
             moving,
             unmade,
+            hidden,
             epoch_is_owed,
         })
     }

@@ -79,10 +79,8 @@ mod tests {
 
     fn topic(directories: &[Option<Uuid>]) -> TopicRecord {
         let placed = |directory: &Option<Uuid>| PartitionRecord {
-            directory: *directory,
-            leader: 1,
-            leader_epoch: 0,
             replicas: vec![1],
+            ..PartitionRecord::on(1, *directory)
         };
         TopicRecord {
             name: "t".to_owned(),

@@ -30,6 +30,7 @@ pub(crate) enum Claim {
 pub(crate) struct Holder<'d> {
     disk: &'d dyn Disk,
     path: &'d Path,
+    id: Option<Uuid>,
 }
 
 impl Holder<'_> {
@@ -41,6 +42,11 @@ impl Holder<'_> {
             _ => None,
         };
         Ok(entries.iter().filter(|entry| entry.is_dir).filter_map(|entry| named(&entry.name)).collect())
+    }
+
+    /// Its id.
+    pub(crate) const fn id(&self) -> Option<Uuid> {
+        self.id
     }
 
     /// The directory of a partition.
@@ -64,12 +70,12 @@ impl Holder<'_> {
 
 impl LockedDir {
     pub(crate) fn holder(&self) -> Holder<'_> {
-        Holder { disk: self.disk.as_ref(), path: &self.path }
+        Holder { disk: self.disk.as_ref(), path: &self.path, id: self.directory_id() }
     }
 }
 
 impl LogDir {
     pub(crate) fn holder(&self) -> Holder<'_> {
-        Holder { disk: self.disk.as_ref(), path: &self.path }
+        Holder { disk: self.disk.as_ref(), path: &self.path, id: self.directory_id() }
     }
 }

@@ -15,7 +15,7 @@ use crate::LogError;
 pub(super) type Copies = BTreeMap<(String, i32), Awaited>;
 
 /// One of them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Awaited {
     topic_id: Uuid,
     /// The log may have its name again there, once this directory is opened anew.
@@ -29,8 +29,15 @@ impl LogDir {
         self.copies.lock().insert((future.topic.clone(), future.partition), copy);
     }
 
+    /// The log has left: nothing but its own name keeps the copy from being the log.
+    pub(crate) fn be_sure_of(&self, future: &FutureLog) {
+        if let Some(copy) = self.copies.lock().get_mut(&(future.topic.clone(), future.partition)) {
+            copy.unsure_of = None;
+        }
+    }
+
     /// It has the name of the log, or is nothing any more.
-    pub(super) fn await_copy_no_more(&self, future: &FutureLog) {
+    pub(crate) fn await_copy_no_more(&self, future: &FutureLog) {
         self.copies.lock().remove(&(future.topic.clone(), future.partition));
     }
 
@@ -49,6 +56,18 @@ impl LogDir {
     /// Whether there is one of which the directory at `path` has to say whether it is the log.
     pub(crate) fn awaits(&self, path: &Path) -> bool {
         self.copies.lock().values().any(|copy| copy.unsure_of.as_deref() == Some(path))
+    }
+
+    /// Whether another directory than the one at `back` has to say that this one is the log.
+    pub(crate) fn is_unsure_of(&self, future: &FutureLog, back: Option<&Path>) -> bool {
+        let copies = self.copies.lock();
+        let copy = copies.get(&(future.topic.clone(), future.partition));
+        copy.and_then(|copy| copy.unsure_of.as_deref()).is_some_and(|unsure_of| Some(unsure_of) != back)
+    }
+
+    /// Those of a directory that is opened anew as this one.
+    pub(crate) fn await_as(&self, before: &Self) {
+        *self.copies.lock() = before.copies.lock().clone();
     }
 
     /// Whether there is one of a partition of this name.

@@ -150,13 +150,16 @@ impl LogDir {
         let (topic, partition) = (future.topic.as_str(), future.partition);
         let from = self.future_dir(future).map_err(CreateError::at(&self.path))?;
         let to = self.path.join(partition_dir(topic, partition));
-        let is_there = self.clear_the_way(topic, partition, &to, future.topic_id)?;
-        // An earlier attempt may have come as far as that.
-        let has_name = is_there && !self.disk.exists(&from).map_err(CreateError::at(&from))?;
-        let renamed = if has_name { Ok(()) } else { self.disk.rename(&from, &to) };
-        let renamed = renamed.and_then(|()| self.disk.sync_dir(&self.path));
-        renamed.inspect_err(|error| self.note(&self.path, error)).map_err(CreateError::at(&to))?;
-        self.await_copy_no_more(future);
+        {
+            let _change = self.changing.of(topic, &[partition]);
+            let is_there = self.clear_the_way(topic, partition, &to, future.topic_id)?;
+            // An earlier attempt may have come as far as that.
+            let has_name = is_there && !self.disk.exists(&from).map_err(CreateError::at(&from))?;
+            let renamed = if has_name { Ok(()) } else { self.disk.rename(&from, &to) };
+            let renamed = renamed.and_then(|()| self.disk.sync_dir(&self.path));
+            renamed.inspect_err(|error| self.note(&self.path, error)).map_err(CreateError::at(&to))?;
+            self.await_copy_no_more(future);
+        }
         let opened = self.open_damaged(topic, partition, settings, now_ms, damage);
         // Whatever keeps it closed, it is here: the next attempt is that of `log online`, or of a start.
         let opened = opened.inspect_err(|_| self.unopened.lock().add(topic, partition, future.topic_id))?;

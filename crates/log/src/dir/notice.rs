@@ -53,6 +53,11 @@ pub enum Notice {
         /// The topic's id.
         expected: Uuid,
     },
+    /// What a partition's log left behind in a log directory that was away when it was served from another one: renamed, kept.
+    Behind {
+        /// Where it is now.
+        path: PathBuf,
+    },
     /// A partition that did not name its topic's id: it does now.
     Named {
         /// The directory.
@@ -129,6 +134,12 @@ impl std::fmt::Display for Notice {
                 "data of topic id {} stood where topic id {} belongs; kept in {}",
                 format_id(*found),
                 format_id(*expected),
+                path.display()
+            ),
+            Self::Behind { path } => write!(
+                f,
+                "the partition was served from another log directory while this one was away, and what was here is behind it; \
+                 kept in {}",
                 path.display()
             ),
             Self::Named { path, topic_id } => {

@@ -26,6 +26,8 @@ use crate::{Handles, Log, LogError, OpenOptions, RecoveryReport, rewritten};
 /// What opening one log needs.
 pub(super) struct Opening<'a> {
     pub(super) disk: &'a Arc<dyn Disk>,
+    /// The id of the log directory.
+    pub(super) directory: Option<Uuid>,
     pub(super) handles: &'a Arc<Handles>,
     pub(super) health: &'a Arc<Health>,
     pub(super) unnoted: &'a Arc<Unnoted>,
@@ -41,7 +43,7 @@ pub(super) struct Opening<'a> {
 /// What became of a directory.
 pub(super) enum Opened {
     Log(Arc<Entry>, Box<RecoveryReport>),
-    /// Another topic's, of this id. It has to be [set aside](super::stray).
+    /// Another topic's, of this id, or behind its log. It has to be [set aside](super::stray).
     Stray(Uuid),
 }
 
@@ -71,6 +73,8 @@ impl Opening<'_> {
             }
         };
         match judge(named, settings.topic_id) {
+            Judgement::Stray { found } => return Ok(Opened::Stray(found)),
+            _ if settings.is_behind(self.directory) => return Ok(Opened::Stray(settings.topic_id)),
             Judgement::Open => {}
             Judgement::NameAndOpen => {
                 name(disk, &file, settings.topic_id)?;
@@ -80,7 +84,6 @@ impl Opening<'_> {
                 name(disk, &file, settings.topic_id)?;
                 notices.push(Notice::Misnamed { path: file, found, topic_id: settings.topic_id });
             }
-            Judgement::Stray { found } => return Ok(Opened::Stray(found)),
         }
         let (entry, report) = self.recover(path, topic, partition, settings, notices)?;
         Ok(Opened::Log(entry, Box::new(report)))

@@ -43,6 +43,16 @@ pub struct PartitionSettings {
     /// `flush.ms`: unsynced records are synced at least this often. `None` (Kafka's default of 2^63-1): never for
     /// time's sake.
     pub flush_ms: Option<i64>,
+    /// Log directories, by their ids, that the log left while they were away: what has its name there is behind it, and becomes
+    /// `-stray`.
+    pub behind: Vec<Uuid>,
+}
+
+impl PartitionSettings {
+    /// Whether what has the log's name in the log directory of this id is behind it.
+    pub(crate) fn is_behind(&self, directory: Option<Uuid>) -> bool {
+        directory.is_some_and(|id| self.behind.contains(&id))
+    }
 }
 
 /// What the owner knows of a topic's partition; `None`: no such topic.

@@ -54,6 +54,7 @@ impl LogDir {
     ) -> Result<R, LogError> {
         let opening = Opening {
             disk: &self.disk,
+            directory: self.directory_id(),
             handles: &self.handles,
             health: &self.health,
             unnoted: &self.unnoted,

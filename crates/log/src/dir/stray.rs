@@ -11,7 +11,8 @@ use super::notice::Notice;
 use super::{FailedLog, LoadReport, LogDir};
 use crate::LogError;
 
-/// A partition's directory that is of another topic than the one that has the name now.
+/// A partition's directory that is of another topic than the one that has the name now, or is behind the partition's log, which is
+/// in another log directory.
 #[derive(Debug)]
 pub(super) struct Stray {
     pub(super) topic: String,
@@ -34,6 +35,7 @@ impl LogDir {
         for Stray { topic, partition, found, expected } in strays {
             let from = self.path.join(partition_dir(topic, *partition));
             match set_aside(&*self.disk, &from, (topic, *partition), Some(*found)) {
+                Ok(path) if found == expected => report.notices.push(Notice::Behind { path }),
                 Ok(path) => {
                     report.notices.push(Notice::Stray { path, found: *found, expected: *expected });
                 }

@@ -50,13 +50,22 @@ impl Entry {
         self.wait_for_all();
     }
 
-    /// Gives its directory another name by `rename`, with all work on the log ended. Where that fails, the log is what it was.
+    /// Gives its directory another name by `rename`, with all work on the log ended. Where that fails, the log is what it was: what
+    /// would be passed over in the directory of one that has left waits until it is known whether it has.
     pub(super) fn leave(&self, rename: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let log = &self.log;
         let mut deleted = self.deleted.lock();
-        self.log.home.leave();
-        self.wait_for_all();
-        rename().inspect_err(|_| self.log.home.come_back())?;
-        self.log.retire();
+        let _waiting = (log.placing.lock(), log.pacing.lock(), log.syncs.lock());
+        log.home.leave();
+        // Whoever has these now has ended then. They are not kept: some who take them are to wait for no disk.
+        drop(log.writer.lock());
+        drop(log.epoch_file.lock());
+        rename().inspect_err(|_| {
+            log.home.come_back();
+            // Who wanted to write them meanwhile has not.
+            log.epochs_behind.store(true, Ordering::Release);
+        })?;
+        log.retire();
         *deleted = true;
         Ok(())
     }

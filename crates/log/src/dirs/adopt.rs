@@ -22,36 +22,60 @@ pub struct Adopted {
 
 impl LogDirs {
     /// Logs that are wished to be in other directories than they are, with the paths of these. Those of which the owner `placed`
-    /// the partition in that very directory, and that no directory has, are complete: they are opened.
-    ///
-    /// All directories are looked at, or where the one at `back` has come back, this one and those with copies of which it was
-    /// not certain whether they are the logs while it was away.
+    /// the partition in that very directory, and that no directory has, are complete: they are opened. For a start, when nothing
+    /// else changes.
     pub fn adopt_futures(
         &self,
-        back: Option<&Path>,
         placed: &PlacedIn<'_>,
         now_ms: i64,
     ) -> (Vec<Adopted>, Vec<(PathBuf, FutureLog)>) {
         let (mut adopted, mut wished) = (Vec::new(), Vec::new());
+        for (to, future) in self.futures_due(None) {
+            match self.adopt_future(&to, future, None, placed, now_ms) {
+                Ok(one) => adopted.push(one),
+                Err(future) => wished.push((to, future)),
+            }
+        }
+        (adopted, wished)
+    }
+
+    /// All that are wished, by the directories that they are wished in; or where the directory at `back` has come back, those in
+    /// this one and in those with copies of which it was not certain whether they are the logs while it was away. Blocks.
+    pub fn futures_due(&self, back: Option<&Path>) -> Vec<(PathBuf, FutureLog)> {
         let is_due = |dir: &LogDir| back.is_none_or(|back| dir.path() == back || dir.awaits(back));
-        for (at, dir) in self.here().enumerate().filter(|(_, dir)| is_due(dir)) {
-            let own = if at == 0 { None } else { dir.directory_id() };
+        let mut due = Vec::new();
+        for dir in self.here().filter(|dir| is_due(dir)) {
             let futures = dir.futures().unwrap_or_else(|error| {
                 tracing::warn!(dir = %dir.path().display(), %error, "it is not known what is to move there");
                 Vec::new()
             });
-            for future in futures {
-                let is_served = self.topic_id(&future.topic, future.partition).is_some();
-                let settings = placed(&future).filter(|(_, directory)| *directory == own && !is_served);
-                match settings {
-                    Some((settings, _)) if dir.is_complete(&future).unwrap_or(false) => {
-                        let opened = dir.adopt(&future, &Noted::default(), &settings, now_ms);
-                        adopted.push(Adopted { future, opened });
-                    }
-                    _ => wished.push((dir.path().to_path_buf(), future)),
-                }
-            }
+            due.extend(futures.into_iter().map(|future| (dir.path().to_path_buf(), future)));
         }
-        (adopted, wished)
+        due
+    }
+
+    /// One of them becomes the log, if it is complete and nothing else is the log. One of which another directory than that at
+    /// `back` has to say that waits for this. The owner sees to it that nothing of its topic changes meanwhile.
+    pub fn adopt_future(
+        &self,
+        to: &Path,
+        future: FutureLog,
+        back: Option<&Path>,
+        placed: &PlacedIn<'_>,
+        now_ms: i64,
+    ) -> Result<Adopted, FutureLog> {
+        let Some((at, dir)) = self.here().enumerate().find(|(_, dir)| dir.path() == to) else {
+            return Err(future);
+        };
+        let own = if at == 0 { None } else { dir.directory_id() };
+        let is_served = self.topic_id(&future.topic, future.partition).is_some();
+        let settings = placed(&future).filter(|(_, directory)| *directory == own);
+        match settings.filter(|_| !is_served && !dir.is_unsure_of(&future, back)) {
+            Some((settings, _)) if dir.is_complete(&future).unwrap_or(false) => {
+                let opened = dir.adopt(&future, &Noted::default(), &settings, now_ms);
+                Ok(Adopted { future, opened })
+            }
+            _ => Err(future),
+        }
     }
 }

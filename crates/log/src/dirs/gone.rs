@@ -55,6 +55,11 @@ impl LogDirs {
         partitions.filter(is_missing).collect()
     }
 
+    /// Whether the directory of this id is here and has nothing of the partition's name. Looks for that.
+    pub fn has_none_in(&self, directory: Uuid, topic: &str, partition: i32) -> bool {
+        self.here().any(|dir| dir.directory_id() == Some(directory) && dir.is_absent(topic, partition))
+    }
+
     /// These were made once: they are gone, and are not made anew. Answers those of which that was not known.
     pub fn miss(&self, partitions: &[Placed<'_>]) -> Vec<FailedLog> {
         let missed = |&(topic, partition, directory): &Placed<'_>| {

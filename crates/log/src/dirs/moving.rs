@@ -161,7 +161,8 @@ impl Moving {
     }
 
     /// Nothing is appended to the log any more; the copy becomes complete, if it lacks no more than `left_max_bytes`, and its
-    /// directory knows how much of it is stable. An error: nothing came of it, and the log goes on, or does so already.
+    /// directory knows how much of it is stable. An error: nothing came of it, and the log goes on, or does so already. Until the
+    /// round [ends](Self::end_round) it can be called off.
     pub fn halt(&mut self, round: &LastRound, left_max_bytes: u64, pace: Pace<'_>) -> Result<(), MoveError> {
         if self.entry.log.held.is_held() {
             return Err(MoveError::Held);
@@ -172,17 +173,12 @@ impl Moving {
         let complete = match left {
             _ if self.entry.log.held.is_held() => Err(MoveError::Held),
             _ if left > left_max_bytes => Err(MoveError::Behind(left)),
-            _ => self.complete(pace),
+            _ => self.complete(&halted, pace),
         };
         match complete {
-            Ok(()) if halted.completed() => {
+            Ok(()) => {
                 self.halted = Some(halted);
                 Ok(())
-            }
-            Ok(()) => {
-                // A name too many in a checkpoint is one that another directory has.
-                let _ = self.to.expect_no_more(&self.future);
-                Err(MoveError::CalledOff)
             }
             Err(error) => {
                 drop(halted);
@@ -191,7 +187,21 @@ impl Moving {
         }
     }
 
-    fn complete(&mut self, pace: Pace<'_>) -> Result<(), MoveError> {
+    /// The last round is over in time: nobody calls it off from now on, and its owner stores where the log goes. `false`: it was
+    /// called off, and [comes to nothing](Self::give_way).
+    pub fn end_round(&self) -> bool {
+        self.halted.as_ref().is_some_and(Halted::completed)
+    }
+
+    /// The round was called off after the copy was complete: the log goes on where it is, and the copy is to catch up once more.
+    pub fn give_way(&mut self) -> MoveError {
+        self.halted = None;
+        // A name too many in a checkpoint is one that another directory has. That of a topic that was deleted is another's.
+        let _ = self.entry.round(|_| self.to.expect_no_more(&self.future));
+        MoveError::CalledOff
+    }
+
+    fn complete(&mut self, halted: &Halted, pace: Pace<'_>) -> Result<(), MoveError> {
         let log = &self.entry.log;
         // Whoever waits for what was appended so far hears of it.
         log.sync().map_err(|error| self.of_source(error))?;
@@ -201,7 +211,11 @@ impl Moving {
         let copy = self.follow.complete(&self.entry, (&*disk, &self.dir), pace)?;
         self.end = copy.end;
         self.damage = log.notes();
-        let expected = self.to.expect(&self.future, copy, cleaned_to);
+        // One that was called off may be of a topic that was deleted since, and another one of its name be there.
+        let expected = self
+            .entry
+            .round(|_| halted.is_under_way().then(|| self.to.expect(&self.future, copy, cleaned_to)));
+        let expected = expected.ok_or(MoveError::Nothing)?.ok_or(MoveError::CalledOff)?;
         expected.map_err(MoveError::at(self.to.path()))
     }
 

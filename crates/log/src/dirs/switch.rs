@@ -71,18 +71,23 @@ impl Moving {
 
     /// The copy takes the place of the log, which the owner has stored.
     pub fn switch(self, settings: &PartitionSettings, now_ms: i64) -> Result<Arc<Log>, Unswitched> {
+        // Nobody else takes the copy for the log meanwhile, nor for lost.
+        self.to.await_copy(&self.future, Some(self.from.path()));
         match self.from.leave(&self.entry, now_ms) {
-            Ok(()) => self.to.await_copy(&self.future, None),
+            Ok(()) => {}
             Err(Unleft::Stays(error)) => {
+                self.to.await_copy_no_more(&self.future);
                 let error = self.of_source(error);
                 return Err(Unswitched::Stays(Box::new(self), error));
             }
             Err(Unleft::Unsure(error)) => {
-                self.to.await_copy(&self.future, Some(self.from.path()));
                 return Err(Apart::until(&self.from, CreateError::at(self.from.path())(error)));
             }
         }
-        self.adopted(settings, now_ms).map_err(|error| Apart::until(&self.to, error))
+        self.adopted(settings, now_ms).map_err(|error| {
+            self.to.be_sure_of(&self.future);
+            Apart::until(&self.to, error)
+        })
     }
 
     fn adopted(&self, settings: &PartitionSettings, now_ms: i64) -> Result<Arc<Log>, CreateError> {

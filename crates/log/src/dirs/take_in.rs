@@ -181,6 +181,7 @@ impl LogDirs {
         let (dir, report, torn) = self.load_beside(locked, before.as_deref(), &options, settings)?;
         if let Some(before) = &before {
             dir.count_on_from(before.scrub_counts());
+            dir.await_as(before);
         }
         Ok(TakenIn { dir, report, torn, _turn: turn })
     }
@@ -210,8 +211,11 @@ impl LogDirs {
         holders.insert(at.count().min(holders.len()), locked.holder());
         let twice = Twice::find(&holders, &contested);
         let closed = |topic: &str, partition| twice.closes(&path.join(partition_dir(topic, partition)));
+        let id = locked.directory_id();
         let free = |topic: &str, partition| {
-            settings(topic, partition).filter(|_| !elsewhere(topic, partition) && !closed(topic, partition))
+            settings(topic, partition).filter(|known| {
+                known.is_behind(id) || !elsewhere(topic, partition) && !closed(topic, partition)
+            })
         };
         let (dir, mut report) = locked.load(options, &free, &|_| {})?;
         report

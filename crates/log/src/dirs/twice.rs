@@ -55,10 +55,10 @@ impl Twice {
         twice
     }
 
-    /// One that names another topic's id is set aside when its directory is loaded.
+    /// One that names another topic's id is set aside when its directory is loaded, and so is one that is behind.
     fn sort_out(&mut self, name: Name, dirs: &[Holder<'_>], settings: &PartitionSettings) {
         let (topic, partition) = (name.0.as_str(), name.1);
-        let claims = dirs.iter().map(|dir| {
+        let claims = dirs.iter().filter(|dir| !settings.is_behind(dir.id())).map(|dir| {
             (dir.partition_path(topic, partition), dir.claim(topic, partition, settings.topic_id))
         });
         let claims: Vec<(PathBuf, Claim)> = claims.collect();

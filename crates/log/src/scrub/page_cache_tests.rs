@@ -22,7 +22,13 @@ const HOT: u64 = 20 << 20;
 fn settings() -> PartitionSettings {
     let log =
         LogConfig { segment_bytes: SEGMENT, retention_ms: -1, preallocate: false, ..LogConfig::default() };
-    PartitionSettings { topic_id: Uuid::from_u128(7), leader_epoch: 0, log, flush_ms: None }
+    PartitionSettings {
+        topic_id: Uuid::from_u128(7),
+        leader_epoch: 0,
+        log,
+        flush_ms: None,
+        behind: Vec::new(),
+    }
 }
 
 /// A log with a closed segment, and that one's file.

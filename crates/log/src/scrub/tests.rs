@@ -26,7 +26,13 @@ fn settings() -> PartitionSettings {
         retention_ms: -1,
         ..LogConfig::default()
     };
-    PartitionSettings { topic_id: Uuid::from_u128(7), leader_epoch: 0, log, flush_ms: None }
+    PartitionSettings {
+        topic_id: Uuid::from_u128(7),
+        leader_epoch: 0,
+        log,
+        flush_ms: None,
+        behind: Vec::new(),
+    }
 }
 
 struct World {

@@ -106,7 +106,7 @@ impl World {
 
     pub(crate) fn settings(&self, id: Uuid) -> PartitionSettings {
         let (log, leader_epoch) = (self.config.clone(), self.leader_epoch);
-        PartitionSettings { topic_id: id, leader_epoch, log, flush_ms: Some(100) }
+        PartitionSettings { topic_id: id, leader_epoch, log, flush_ms: Some(100), behind: Vec::new() }
     }
 
     /// Opens the directories as a broker would that knows these topics, and which directories it has served.

@@ -202,7 +202,7 @@ pub(crate) fn settings(topic: &str) -> PartitionSettings {
         ..LogConfig::default()
     };
     let topic_id = Uuid::from_u128(if compacted { 2 } else { 1 } << 64);
-    PartitionSettings { topic_id, leader_epoch: 0, log, flush_ms: None }
+    PartitionSettings { topic_id, leader_epoch: 0, log, flush_ms: None, behind: Vec::new() }
 }
 
 /// What is written under one leader epoch: every codec, a producer, two transactions, keys that come again.

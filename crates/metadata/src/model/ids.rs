@@ -66,6 +66,25 @@ pub(super) mod text_or_none {
     }
 }
 
+/// For `#[serde(default, skip_serializing_if = "Vec::is_empty", with = "ids::texts")]`.
+pub(super) mod texts {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use uuid::Uuid;
+
+    #[derive(Deserialize)]
+    struct One(#[serde(with = "super::text")] Uuid);
+
+    pub(in super::super) fn serialize<S: Serializer>(ids: &[Uuid], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(ids.iter().map(|id| super::to_text(*id)))
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<Uuid>, D::Error> {
+        Ok(Vec::<One>::deserialize(deserializer)?.into_iter().map(|One(id)| id).collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -75,6 +75,8 @@ mod tests {
         let directory = Some(uuid::Uuid::from_u128(7));
         topic.partitions[2].directory = directory;
         topic.partitions[3].directory = directory;
+        topic.partitions[1].left = directory;
+        topic.partitions[1].behind = vec![uuid::Uuid::from_u128(8), uuid::Uuid::from_u128(9)];
         let bytes = encode(&topic).expect("a record");
         assert_eq!(decode::<TopicRecord>(&bytes).expect("a record"), topic);
         let text = String::from_utf8(bytes.to_vec()).expect("text");

@@ -21,12 +21,25 @@ pub struct PartitionRecord {
     /// the metadata is too.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "ids::text_or_none")]
     pub directory: Option<Uuid>,
+    /// The log directory, other than the first one, that it leaves for that one: until its name is gone there, it may have it.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "ids::text_or_none")]
+    pub left: Option<Uuid>,
+    /// Log directories that were away when it was served from that one: what may have its name there is behind it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "ids::texts")]
+    pub behind: Vec<Uuid>,
 }
 
 impl PartitionRecord {
     /// A partition that lives on `node`, at leader epoch 0.
     pub fn on(node: i32, directory: Option<Uuid>) -> Self {
-        Self { replicas: vec![node], leader: node, leader_epoch: 0, directory }
+        Self {
+            replicas: vec![node],
+            leader: node,
+            leader_epoch: 0,
+            directory,
+            left: None,
+            behind: Vec::new(),
+        }
     }
 }
 

@@ -45,7 +45,13 @@ fn opened(dirs: &[PathBuf], made: &Made) -> LogDirs {
     };
     let settings = |_: &str, _| {
         let log = Known.log(&std::collections::BTreeMap::new(), &Dynamic::default());
-        Some(PartitionSettings { topic_id: made.topics[0].topic_id, leader_epoch: 0, log, flush_ms: None })
+        Some(PartitionSettings {
+            topic_id: made.topics[0].topic_id,
+            leader_epoch: 0,
+            log,
+            flush_ms: None,
+            behind: Vec::new(),
+        })
     };
     let lock = |dir: &PathBuf| (dir.clone(), LockedDir::lock(Arc::new(OsDisk::new()), dir));
     let (dirs, report) =

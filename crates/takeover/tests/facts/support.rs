@@ -124,7 +124,13 @@ pub(crate) fn opened(dir: &Path, node_id: i32) -> (LogDir, LoadReport) {
     let settings = |name: &str, _: i32| {
         let topic = made.topics.iter().find(|topic| topic.name == name)?;
         let log = Known.log(&BTreeMap::new(), &Dynamic::default());
-        Some(PartitionSettings { topic_id: topic.topic_id, leader_epoch: 0, log, flush_ms: None })
+        Some(PartitionSettings {
+            topic_id: topic.topic_id,
+            leader_epoch: 0,
+            log,
+            flush_ms: None,
+            behind: Vec::new(),
+        })
     };
     LogDir::open(Arc::new(OsDisk::new()), dir, &options, &settings, &|_| ()).unwrap()
 }

@@ -79,6 +79,7 @@ impl LockedDir {
         let producers = ProducerBudget::new(PRODUCERS_MAX);
         let opening = Opening {
             disk: &disk,
+            directory: meta.directory_id,
             handles: &options.handles,
             health: &health,
             unnoted: &unnoted,

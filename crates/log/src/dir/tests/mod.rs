@@ -123,7 +123,13 @@ impl World {
     fn settings(&self, topic: &str) -> Option<PartitionSettings> {
         let topic_id = *self.topics.lock().get(topic)?;
         let leader_epoch = self.leader_epoch.load(Ordering::Relaxed);
-        Some(PartitionSettings { topic_id, leader_epoch, log: self.config.clone(), flush_ms: None })
+        Some(PartitionSettings {
+            topic_id,
+            leader_epoch,
+            log: self.config.clone(),
+            flush_ms: None,
+            behind: Vec::new(),
+        })
     }
 
     fn try_open(&self) -> Result<(LogDir, LoadReport), LogDirError> {

@@ -107,7 +107,13 @@ fn known(topic: &str, _: i32) -> Option<PartitionSettings> {
 }
 
 fn settings() -> PartitionSettings {
-    PartitionSettings { topic_id: TOPIC, leader_epoch: 0, log: LogConfig::default(), flush_ms: None }
+    PartitionSettings {
+        topic_id: TOPIC,
+        leader_epoch: 0,
+        log: LogConfig::default(),
+        flush_ms: None,
+        behind: Vec::new(),
+    }
 }
 
 fn numbered(placed: &[Option<Uuid>]) -> Vec<(i32, Option<Uuid>)> {

@@ -33,7 +33,7 @@ pub(super) fn started(disk: &Arc<dyn Disk>, placed: Option<Uuid>) -> (LogDirs, O
     let locked = DIRS.iter().map(lock).collect();
     let known = |topic: &str, _| (topic == "t").then(small);
     let (dirs, _) = LogDirs::load(locked, &options(), &known, &|_| {}).expect("opens");
-    let (adopted, _) = dirs.adopt_futures(None, &|_| Some((small(), placed)), 0);
+    let (adopted, _) = dirs.adopt_futures(&|_| Some((small(), placed)), 0);
     for one in adopted {
         one.opened.expect("opened");
     }
@@ -57,6 +57,7 @@ pub(super) fn id_of(dirs: &LogDirs, dir: &str) -> Option<Uuid> {
 fn moved_to(dirs: &LogDirs, dir: &str) {
     let mut moving = dirs.begin_move(&future(), Path::new(dir)).expect("begun");
     moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
+    assert!(moving.end_round());
     moving.switch(&small(), 0).expect("switched");
 }
 
@@ -68,6 +69,7 @@ pub(super) fn moved(dirs: &LogDirs) {
     let mut moving = begun(dirs);
     moving.catch_up(&nothing).expect("copied");
     moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
+    assert!(moving.end_round());
     moving.switch(&small(), 0).expect("switched");
 }
 
@@ -116,6 +118,7 @@ fn a_log_moves_while_it_is_appended_to_and_is_the_same_there() {
     append(&dirs, 0);
     let before = headers(&dirs);
     moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
+    assert!(moving.end_round());
     let late = append_to(&old);
     assert!(matches!(late, Err(AppendError::Moving)), "{late:?}");
     assert_eq!(headers(&dirs), before, "reads go on");
@@ -156,6 +159,7 @@ fn after_a_power_cut_at_any_step_the_log_is_in_one_directory_and_whole() {
         if let Ok(mut moving) = dirs.begin_move(&future(), Path::new("/b"))
             && moving.catch_up(&nothing).is_ok()
             && moving.halt(&moving.last_round(), u64::MAX, &nothing).is_ok()
+            && moving.end_round()
         {
             placed = target;
             done = moving.switch(&small(), 0).is_ok() && !forgetting.is_dead();
@@ -202,6 +206,7 @@ fn a_copy_that_is_behind_is_never_taken_for_the_log() {
     let dirs = with_a_log(&disk);
     let mut moving = begun(&dirs);
     moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
+    assert!(moving.end_round());
     // The owner could not store it.
     moving.take_back().expect("taken back");
     append(&dirs, 0);
@@ -226,7 +231,7 @@ fn a_move_that_is_broken_off_begins_anew_after_a_start() {
     let locked = DIRS.iter().map(lock).collect();
     let (dirs, report) = LogDirs::load(locked, &options(), &known, &|_| {}).expect("opens");
     assert!(report.clean && report.failed.is_empty());
-    let (adopted, wished) = dirs.adopt_futures(None, &|_| Some((small(), None)), 0);
+    let (adopted, wished) = dirs.adopt_futures(&|_| Some((small(), None)), 0);
     assert_eq!((adopted.len(), wished), (0, vec![(PathBuf::from("/b"), future())]));
     moved(&dirs);
     assert_eq!((end(&dirs), headers(&dirs).len()), (6, 6));
@@ -245,6 +250,7 @@ fn what_retention_does_meanwhile_is_done_in_the_copy() {
     assert_eq!(log.segments()[0].base_offset, second);
     moving.catch_up(&nothing).expect("copied");
     moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
+    assert!(moving.end_round());
     // Records may be deleted while nothing is appended.
     log.delete_records_before(5).expect("deleted");
     moving.switch(&small(), 0).expect("switched");
@@ -269,6 +275,7 @@ fn what_compaction_does_meanwhile_is_done_in_the_copy_and_known_there() {
     let (left, cleaned_to) = (headers(&dirs), home.cleaned_to("t", 0));
     assert!(left.len() < 6 && cleaned_to.is_some(), "{cleaned_to:?}");
     moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
+    assert!(moving.end_round());
     moving.switch(&compacted, 0).expect("switched");
     assert_eq!(headers(&dirs), left);
     assert_eq!(home.cleaned_to("t", 0), None);
@@ -373,6 +380,7 @@ fn a_log_that_has_much_more_than_its_copy_is_not_kept_waiting_for_that() {
     let left = moving.left_bytes();
     assert!(left > 0 && left < all, "{left}");
     moving.halt(&moving.last_round(), left, &nothing).expect("halted");
+    assert!(moving.end_round());
     moving.switch(&small(), 0).expect("switched");
     assert_eq!(end(&dirs), 8);
 }
@@ -434,6 +442,7 @@ fn a_log_that_a_backup_has_noted_stays_until_it_is_copied() {
     append(&dirs, 0);
     drop(noted);
     moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
+    assert!(moving.end_round());
     let now = note(all.iter().map(|dir| &**dir), std::time::Duration::from_mins(1));
     assert!(now.is_err(), "one that may be elsewhere in a moment is not noted where it is");
     moving.switch(&small(), 0).expect("switched");
@@ -448,6 +457,7 @@ fn a_switch_that_is_neither_made_nor_taken_back_takes_the_log_offline_and_refuse
         let dirs = with_a_log(&disk);
         let mut moving = begun(&dirs);
         moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
+        assert!(moving.end_round());
         failing.fail_on("/b", Call::Rename, When::Always, Fault::Error(Errno::IO));
         // Or whoever was to store it panicked.
         if is_taken_back {

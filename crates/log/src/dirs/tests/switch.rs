@@ -8,11 +8,23 @@ use super::moving::{
     append_to, begun, end, future, headers, id_of, moved, names, nothing, small, started, with_a_log,
 };
 use super::*;
-use crate::{LogError, MoveError, Unswitched};
+use crate::{Adopted, LogError, MoveError, PlacedIn, Unswitched};
 
 fn failing() -> (FailingDisk, Arc<dyn Disk>) {
     let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
     (failing.clone(), Arc::new(failing))
+}
+
+/// What becomes a log when the directory at `back` has come back.
+fn adopted_of(dirs: &LogDirs, back: &str, placed: &PlacedIn<'_>, now_ms: i64) -> (Vec<Adopted>, usize) {
+    let (mut adopted, mut wished) = (Vec::new(), 0);
+    for (to, future) in dirs.futures_due(Some(Path::new(back))) {
+        match dirs.adopt_future(&to, future, Some(Path::new(back)), placed, now_ms) {
+            Ok(one) => adopted.push(one),
+            Err(_) => wished += 1,
+        }
+    }
+    (adopted, wished)
 }
 
 fn at(dirs: &LogDirs, dir: &str) -> Arc<crate::LogDir> {
@@ -37,21 +49,19 @@ fn a_last_round_that_is_called_off_leaves_the_log_where_it_is_and_the_copy_to_an
         assert!(matches!(append_to(&log), Err(AppendError::Moving)), "{call:?}");
         assert!(round.call_off(), "{call:?}");
         append_to(&log).expect("it goes on before the disk answers");
-        // Another may have its last round by then, and is not ended by this one.
-        let mut other = dirs.begin_move(&future(), Path::new("/c")).expect_err("there is no third one");
-        assert!(matches!(other, MoveError::Target(_)), "{other:?}");
         drop(held);
         let halted;
         (moving, halted) = halting.join().expect("no panic");
         assert!(matches!(halted, Err(MoveError::CalledOff)), "{call:?}: {halted:?}");
         append_to(&log).expect("it goes on");
-        other = moving.halt(&round, u64::MAX, &nothing).expect_err("not that round any more");
+        let other = moving.halt(&round, u64::MAX, &nothing).expect_err("not that round any more");
         assert!(matches!(other, MoveError::CalledOff), "{other:?}");
         append_to(&log).expect("it goes on");
         moving.catch_up(&nothing).expect("copied");
     }
     let round = moving.last_round();
     moving.halt(&round, u64::MAX, &nothing).expect("halted");
+    assert!(moving.end_round());
     assert!(!round.call_off(), "it is complete");
     assert!(matches!(append_to(&log), Err(AppendError::Moving)));
     let before = headers(&dirs);
@@ -74,6 +84,7 @@ fn a_round_that_comes_back_after_another_one_has_begun_does_not_end_that() {
     assert!(now.begin().is_none(), "one at a time");
     assert!(late.call_off());
     moving.halt(&now, u64::MAX, &nothing).expect("halted");
+    assert!(moving.end_round());
     assert!(!halted.completed());
     drop(halted);
     assert!(matches!(append_to(&log), Err(AppendError::Moving)), "it is the other's");
@@ -89,6 +100,7 @@ fn a_log_that_keeps_its_name_stays_and_goes_on() {
         let (target, log) = (id_of(&dirs, "/b"), dirs.get("t", 0).expect("served"));
         let mut moving = begun(&dirs);
         moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
+        assert!(moving.end_round());
         failing.fail_on("/a/t-0", Call::Rename, When::Always, Fault::Error(errno));
         let Err(Unswitched::Stays(moving, _)) = moving.switch(&small(), 0) else {
             panic!("{errno:?}: it stays")
@@ -127,6 +139,7 @@ fn whichever_sync_or_rename_in_the_source_fails_at_the_switch_the_log_is_whole_a
             let target = id_of(&dirs, "/b");
             let mut moving = begun(&dirs);
             moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
+            assert!(moving.end_round());
             failing.fail_on("/a", call, When::Nth(nth), Fault::Error(Errno::IO));
             let told = format!("{call:?} {nth}");
             // By what the owner stores.
@@ -173,6 +186,7 @@ fn a_log_that_has_perhaps_not_left_is_served_where_it_is_found_when_its_director
     let back = |dirs: &LogDirs, nth| {
         let mut moving = dirs.begin_move(&future(), Path::new("/a")).expect("begun");
         moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
+        assert!(moving.end_round());
         failing.fail_on("/b", Call::SyncDir, When::Nth(nth), Fault::Error(Errno::IO));
         let switched = moving.switch(&small(), 0);
         failing.heal();
@@ -207,7 +221,7 @@ fn a_log_that_has_perhaps_not_left_is_served_where_it_is_found_when_its_director
         &|_| {},
     );
     dirs.serve(taken.expect("well")).expect("served");
-    let (adopted, _) = dirs.adopt_futures(Some(Path::new("/b")), &|_| Some((small(), None)), 0);
+    let (adopted, _) = adopted_of(&dirs, "/b", &|_| Some((small(), None)), 0);
     assert_eq!((adopted.len(), dirs.directory_of("t", 0), end(&dirs)), (1, Some(None), 6));
     append(&dirs, 0);
     // The other is from when it left.
@@ -225,6 +239,7 @@ fn a_copy_that_cannot_be_opened_is_when_that_is_tried_again_and_nothing_is_made_
     let target = id_of(&dirs, "/b");
     let mut moving = begun(&dirs);
     moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
+    assert!(moving.end_round());
     failing.fail_on("/b/t-0", Call::Rename, When::Always, Fault::Error(Errno::ACCESS));
     let switched = moving.switch(&small(), 0);
     assert!(
@@ -272,6 +287,7 @@ fn a_checkpoint_that_names_a_log_before_it_comes_does_not_say_that_it_is_lost_wh
     let source = id_of(&dirs, "/b");
     let mut moving = dirs.begin_move(&future(), Path::new("/a")).expect("begun");
     moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
+    assert!(moving.end_round());
     // Killed before that is stored.
     drop((moving, dirs));
     let away = std::io::Error::from(std::io::ErrorKind::NotFound);
@@ -280,7 +296,7 @@ fn a_checkpoint_that_names_a_log_before_it_comes_does_not_say_that_it_is_lost_wh
         (PathBuf::from("/b"), Err(LogDirError::Io { path: "/b".into(), error: away })),
     ];
     let (dirs, report) = LogDirs::load(locked, &options(), &known_small, &|_| {}).expect("opens");
-    let (adopted, _) = dirs.adopt_futures(None, &|_| Some((small(), source)), 0);
+    let (adopted, _) = dirs.adopt_futures(&|_| Some((small(), source)), 0);
     assert_eq!((adopted.len(), report.failed.len()), (0, 1), "a checkpoint names it");
     assert_eq!(dirs.pass_over_away(&|_, _| Some(None)).len(), 0, "it would be lost if it were placed there");
     let passed_over = dirs.pass_over_away(&|_, _| Some(source));
@@ -288,4 +304,185 @@ fn a_checkpoint_that_names_a_log_before_it_comes_does_not_say_that_it_is_lost_wh
     assert!(dirs.gone_in(Path::new("/a")).is_empty());
     let made = dirs.create_all("t", &[(0, source)], &small(), 0);
     assert!(matches!(made, Err(CreateError::Away { .. })), "{made:?}");
+}
+
+/// A move from `/b` to `/a`, home, which ends when that is stored.
+fn stored_and_killed(disk: &Arc<dyn Disk>) -> Option<Uuid> {
+    let dirs = with_a_log(disk);
+    moved(&dirs);
+    let source = id_of(&dirs, "/b");
+    let mut moving = dirs.begin_move(&future(), Path::new("/a")).expect("begun");
+    moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
+    assert!(moving.end_round());
+    source
+}
+
+fn without_b(disk: &Arc<dyn Disk>) -> LogDirs {
+    let away = std::io::Error::from(std::io::ErrorKind::NotFound);
+    let locked = vec![
+        (PathBuf::from("/a"), LockedDir::lock(Arc::clone(disk), Path::new("/a"))),
+        (PathBuf::from("/b"), Err(LogDirError::Io { path: "/b".into(), error: away })),
+    ];
+    let (dirs, _) = LogDirs::load(locked, &options(), &known_small, &|_| {}).expect("opens");
+    let (adopted, _) = dirs.adopt_futures(&|_| Some((small(), None)), 0);
+    assert_eq!(adopted.len(), 1);
+    append(&dirs, 0);
+    dirs
+}
+
+#[test]
+fn what_a_log_left_behind_in_a_directory_that_was_away_is_set_aside_when_that_is_back() {
+    for is_taken_in in [true, false] {
+        let disk: Arc<dyn Disk> = Arc::new(ForgettingDisk::new());
+        let source = stored_and_killed(&disk);
+        let dirs = without_b(&disk);
+        // As the owner has stored it.
+        let behind = |topic: &str, _| {
+            (topic == "t").then(|| PartitionSettings { behind: source.into_iter().collect(), ..small() })
+        };
+        let (dirs, report) = if is_taken_in {
+            let (path, back) = (Path::new("/b"), Coming::Back(source));
+            let taken = dirs.take_in(path, &disk, back, options(), &behind, &|_| {}).expect("well");
+            let report = dirs.serve(taken).expect("served").1;
+            (dirs, report)
+        } else {
+            drop(dirs);
+            let lock = |dir: &&str| (PathBuf::from(dir), LockedDir::lock(Arc::clone(&disk), Path::new(dir)));
+            LogDirs::load(["/a", "/b"].iter().map(lock).collect(), &options(), &behind, &|_| {})
+                .expect("opens")
+        };
+        assert!(
+            report.notices.iter().any(|one| matches!(one, Notice::Behind { .. })),
+            "{:?}",
+            report.notices
+        );
+        assert!(report.failed.is_empty(), "{:?}", report.failed);
+        assert_eq!((dirs.directory_of("t", 0), end(&dirs)), (Some(None), 7));
+        assert!(names(&*disk, "/b").contains(&"…-stray".to_owned()));
+        drop(dirs);
+        let (dirs, found) = started(&disk, None);
+        assert_eq!((found, end(&dirs)), (Some(None), 7));
+    }
+}
+
+#[test]
+fn what_a_log_left_behind_is_not_served_while_the_directory_of_the_log_is_away() {
+    let disk: Arc<dyn Disk> = Arc::new(ForgettingDisk::new());
+    let dirs = with_a_log(&disk);
+    let home = id_of(&dirs, "/a");
+    drop(dirs);
+    let behind = |topic: &str, _| {
+        (topic == "t").then(|| PartitionSettings { behind: home.into_iter().collect(), ..small() })
+    };
+    let lock = |dir: &&str| (PathBuf::from(dir), LockedDir::lock(Arc::clone(&disk), Path::new(dir)));
+    let loaded = LogDirs::load(["/a"].iter().map(lock).collect(), &options(), &behind, &|_| {});
+    let (dirs, _) = loaded.expect("opens");
+    assert_eq!((dirs.directory_of("t", 0), names(&*disk, "/a")), (None, vec!["…-stray".to_owned()]));
+}
+
+#[test]
+fn a_copy_of_which_another_directory_has_to_say_waits_for_this_one_though_its_own_is_opened_anew() {
+    let (failing, disk) = failing();
+    let dirs = with_a_log(&disk);
+    let target = id_of(&dirs, "/b");
+    let mut nth = 0;
+    loop {
+        nth += 1;
+        let mut moving = begun(&dirs);
+        moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
+        assert!(moving.end_round());
+        failing.fail_on("/a", Call::SyncDir, When::Nth(nth), Fault::Error(Errno::ACCESS));
+        let switched = moving.switch(&small(), 0);
+        failing.heal();
+        match switched {
+            Err(Unswitched::Stays(moving, _)) => moving.stay().expect("stays"),
+            Err(Unswitched::Apart(_)) => break,
+            Ok(_) => panic!("not without the sync"),
+        }
+    }
+    at(&dirs, "/b").take_offline(std::io::ErrorKind::Other, "sick");
+    let (path, back) = (Path::new("/b"), Coming::Back(target));
+    let taken = dirs.take_in(path, &disk, back, options(), &known_small, &|_| {}).expect("well");
+    dirs.serve(taken).expect("served");
+    let adopted = |back: &str| adopted_of(&dirs, back, &|_| Some((small(), target)), 0).0;
+    assert!(adopted("/b").is_empty(), "the other may have its name again");
+    assert_eq!((adopted("/a").len(), dirs.directory_of("t", 0), end(&dirs)), (1, Some(target), 6));
+}
+
+#[test]
+fn a_round_that_is_called_off_when_its_copy_is_complete_writes_nothing_of_it_down_and_can_be_made_again() {
+    let (failing, disk) = failing();
+    let dirs = with_a_log(&disk);
+    let log = dirs.get("t", 0).expect("served");
+    let mut moving = begun(&dirs);
+    let round = moving.last_round();
+    moving.halt(&round, u64::MAX, &nothing).expect("halted");
+    assert!(matches!(append_to(&log), Err(AppendError::Moving)));
+    assert!(round.call_off(), "it has not ended");
+    append_to(&log).expect("it goes on");
+    assert!(!moving.end_round());
+    assert!(matches!(moving.give_way(), MoveError::CalledOff));
+    let is_expected = || {
+        let file = Path::new("/b/recovery-point-offset-checkpoint");
+        let read = disk.read_whole(file, 1 << 20).unwrap_or_default();
+        String::from_utf8_lossy(&read).contains("t 0 ")
+    };
+    assert!(!is_expected());
+    let (round, held) = (moving.last_round(), failing.hold("/b", Call::SyncDir));
+    let on_thread = round.clone();
+    let halting = thread::spawn(move || {
+        let halted = moving.halt(&on_thread, u64::MAX, &nothing);
+        (moving, halted)
+    });
+    assert!(held.is_reached());
+    assert!(round.call_off());
+    drop(held);
+    let (mut moving, halted) = halting.join().expect("no panic");
+    assert!(matches!(halted, Err(MoveError::CalledOff)), "{halted:?}");
+    assert!(!is_expected(), "it may be another topic's by then");
+    moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
+    assert!(moving.end_round() && is_expected());
+    moving.switch(&small(), 0).expect("switched");
+    assert_eq!(end(&dirs), 7);
+}
+
+#[test]
+fn what_is_to_be_written_in_the_directory_of_a_log_that_keeps_its_name_is_not_passed_over() {
+    let (failing, disk) = failing();
+    let dirs = with_a_log(&disk);
+    let log = dirs.get("t", 0).expect("served");
+    let mut moving = begun(&dirs);
+    moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
+    assert!(moving.end_round());
+    failing.fail_on("/a/t-0", Call::Rename, When::Always, Fault::Error(Errno::ACCESS));
+    let held = failing.hold("/a/t-0", Call::Rename);
+    let switching = thread::spawn(move || moving.switch(&small(), 0));
+    assert!(held.is_reached());
+    assert!(log.placing.try_lock().is_none(), "compaction waits until it is known where the log is");
+    assert!(log.syncs.try_lock().is_none());
+    assert!(log.writer.try_lock().is_some(), "who only looks does not");
+    log.write_epochs().expect("passed over");
+    drop(held);
+    let Err(Unswitched::Stays(moving, _)) = switching.join().expect("no panic") else { panic!("it stays") };
+    moving.stay().expect("stays");
+    assert!(log.epochs_behind.load(std::sync::atomic::Ordering::Acquire), "they are written yet");
+}
+
+#[test]
+fn nobody_takes_a_copy_for_the_log_or_for_lost_while_the_log_leaves() {
+    let (failing, disk) = failing();
+    let dirs = Arc::new(with_a_log(&disk));
+    let target = id_of(&dirs, "/b");
+    let mut moving = begun(&dirs);
+    moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
+    assert!(moving.end_round());
+    let held = failing.hold("/a/t-0", Call::Rename);
+    let switching = thread::spawn(move || moving.switch(&small(), 0));
+    assert!(held.is_reached());
+    assert!(dirs.without_log([("t", 0, target)].into_iter()).is_empty(), "it is not lost");
+    assert_eq!(dirs.reopen(Path::new("/b"), &known_small, 0).loaded.len(), 0);
+    assert!(adopted_of(&dirs, "/b", &|_| Some((small(), target)), 0).0.is_empty());
+    drop(held);
+    switching.join().expect("no panic").expect("switched");
+    assert_eq!((dirs.directory_of("t", 0), end(&dirs)), (Some(target), 6));
 }
