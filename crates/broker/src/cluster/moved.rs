@@ -61,38 +61,10 @@ impl Change {
         let Some(record) = self.placed_in(before.clone(), &moving) else {
             return Ok(Switch::Failed(MoveError::Nothing));
         };
-        let round = moving.last_round();
-        let on_thread = round.clone();
-        let mut halting: Late = Box::pin(to_its_end(move || {
-            let mut moving = moving;
-            // It is little, and others wait for it: no rate slows it down.
-            let halted = moving.halt(&on_thread, LAST_MAX_BYTES, &|_| Ok(()));
-            (moving, halted)
-        }));
-        // Also while somebody else has the turn.
-        let on_time = round.clone();
-        let watched = tokio::spawn(async move {
-            sleep(LAST_ROUND_MAX).await;
-            on_time.call_off();
-        });
-        let halted = self.aside(timeout(LAST_ROUND_MAX, &mut halting)).await;
-        let Ok(halted) = halted else {
-            round.call_off();
-            return Ok(Switch::Late(halting));
+        let moving = match self.last_round(moving).await? {
+            Ok(moving) => moving,
+            Err(ended) => return Ok(ended),
         };
-        let (mut moving, halted) = halted.ok_or_else(|| Refused::broken_off("moving it"))?;
-        match halted {
-            Ok(()) if moving.end_round() => watched.abort(),
-            Ok(()) | Err(MoveError::CalledOff) => {
-                let late = to_its_end(move || {
-                    let called_off = moving.give_way();
-                    (moving, Err(called_off))
-                });
-                return Ok(Switch::Late(Box::pin(late)));
-            }
-            Err(MoveError::Held | MoveError::Behind(_)) => return Ok(Switch::Later(Box::new(moving))),
-            Err(error) => return Ok(Switch::Failed(error)),
-        }
         if let Err(refused) = self.store(&record, version).await {
             // One that cannot be taken back is offline, and has said so.
             if let Some(Err(why)) = self.aside(to_its_end(move || moving.take_back())).await {
@@ -116,6 +88,45 @@ impl Change {
                 self.broker.moves().put_off(to, future.clone());
                 Ok(self.left(&future, None))
             }
+        }
+    }
+
+    /// Nothing is appended to the log, and its copy is complete; or the log goes on where it is, and this is what came of it.
+    async fn last_round(&self, moving: Moving) -> Result<Result<Moving, Switch>, Refused> {
+        let round = moving.last_round();
+        let on_thread = round.clone();
+        let mut halting: Late = Box::pin(to_its_end(move || {
+            let mut moving = moving;
+            // It is little, and others wait for it: no rate slows it down.
+            let halted = moving.halt(&on_thread, LAST_MAX_BYTES, &|_| Ok(()));
+            (moving, halted)
+        }));
+        // Also while somebody else has the turn.
+        let on_time = round.clone();
+        let watched = tokio::spawn(async move {
+            sleep(LAST_ROUND_MAX).await;
+            on_time.call_off();
+        });
+        let halted = self.aside(timeout(LAST_ROUND_MAX, &mut halting)).await;
+        let Ok(halted) = halted else {
+            round.call_off();
+            return Ok(Err(Switch::Late(halting)));
+        };
+        let (mut moving, halted) = halted.ok_or_else(|| Refused::broken_off("moving it"))?;
+        match halted {
+            Ok(()) if moving.end_round() => {
+                watched.abort();
+                Ok(Ok(moving))
+            }
+            Ok(()) | Err(MoveError::CalledOff) => {
+                let late = to_its_end(move || {
+                    let called_off = moving.give_way();
+                    (moving, Err(called_off))
+                });
+                Ok(Err(Switch::Late(Box::pin(late))))
+            }
+            Err(MoveError::Held | MoveError::Behind(_)) => Ok(Err(Switch::Later(Box::new(moving)))),
+            Err(error) => Ok(Err(Switch::Failed(error))),
         }
     }
 
