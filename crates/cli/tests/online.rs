@@ -15,7 +15,7 @@ use tempfile::TempDir;
 struct Two {
     broker: Broker,
     second: PathBuf,
-    _root: TempDir,
+    root: TempDir,
 }
 
 impl Two {
@@ -26,7 +26,7 @@ impl Two {
         let second = root.path().join("second");
         let broker = Broker::start_on(dir, std::slice::from_ref(&second), &[]);
         broker.run(&["topic", "create", "t", "-p", "4"]).ok();
-        let two = Self { broker, second, _root: root };
+        let two = Self { broker, second, root };
         for partition in 0..4 {
             two.produce(partition).ok();
         }
@@ -36,6 +36,12 @@ impl Two {
     fn produce(&self, partition: i32) -> Run {
         let partition = partition.to_string();
         self.broker.run_with(&["produce", "t", "-q", "--partition", &partition, "--timeout", "5"], b"a\n")
+    }
+
+    /// Its home, the second directory and what that lies in, after an orderly stop.
+    fn stopped(self) -> (TempDir, PathBuf, TempDir) {
+        self.broker.signal("TERM");
+        (self.broker.wait().1, self.second, self.root)
     }
 
     /// The partitions in the second directory.
@@ -139,11 +145,9 @@ fn soon<T>(work: impl FnOnce() -> T) -> T {
 #[test]
 fn partitions_of_a_directory_that_is_away_are_named_soon_and_the_others_are_served() {
     let two = Two::with_records();
-    let (mut lost, second) = (two.lost(), two.second.clone());
+    let mut lost = two.lost();
     lost.sort_unstable();
-    two.broker.signal("TERM");
-    let Two { broker, second: _, _root: root } = two;
-    let (_, dir) = broker.wait();
+    let (dir, second, root) = two.stopped();
     fs::rename(&second, second.with_extension("aside")).unwrap();
     let broker = Broker::start_on(dir, std::slice::from_ref(&second), &[]);
     let (gone, there) = (lost[0].to_string(), (0..4).find(|one| !lost.contains(one)).unwrap().to_string());
@@ -176,10 +180,7 @@ fn partitions_of_a_directory_that_is_away_are_named_soon_and_the_others_are_serv
 #[test]
 fn a_log_directory_that_was_forgotten_in_the_settings_is_named_at_the_start() {
     let two = Two::with_records();
-    let second = two.second.clone();
-    two.broker.signal("TERM");
-    let Two { broker, second: _, _root: root } = two;
-    let (_, dir) = broker.wait();
+    let (dir, second, root) = two.stopped();
     let broker = Broker::start_on(dir, &[], &[]);
     let told = broker.told();
     assert!(told.contains(&format!("are in the log directory {}", text(&second))), "{told}");
@@ -190,10 +191,7 @@ fn a_log_directory_that_was_forgotten_in_the_settings_is_named_at_the_start() {
 #[test]
 fn a_check_of_the_first_log_directory_names_the_one_that_is_away() {
     let two = Two::with_records();
-    let second = two.second.clone();
-    two.broker.signal("TERM");
-    let Two { broker, second: _, _root: root } = two;
-    let (_, dir) = broker.wait();
+    let (dir, second, root) = two.stopped();
     let home = dir.path().join("data");
     run(&["log", "check", text(&home)]).ok();
     let aside = second.with_extension("aside");
@@ -214,10 +212,7 @@ fn a_check_of_the_first_log_directory_names_the_one_that_is_away() {
 #[test]
 fn a_first_log_directory_whose_identity_is_damaged_says_nothing_of_the_others() {
     let two = Two::with_records();
-    let second = two.second.clone();
-    two.broker.signal("TERM");
-    let Two { broker, second: _, _root: root } = two;
-    let (_, dir) = broker.wait();
+    let (dir, second, root) = two.stopped();
     let home = dir.path().join("data");
     let file = home.join("meta.properties");
     let good = fs::read_to_string(&file).unwrap();

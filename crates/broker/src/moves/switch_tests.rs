@@ -27,14 +27,20 @@ fn dir(world: &World, path: &str) -> Arc<LogDir> {
     world.bench.broker.cluster().log_dirs().here().find(|dir| dir.path() == Path::new(path)).expect("here")
 }
 
+/// The partition moves to a directory that does not answer any more once the copy is all but complete.
+async fn held_in_the_last_round(world: &World, to: &str) -> Held {
+    assert_eq!(produced(world).await, 0);
+    let held = world.disk.hold(&format!("{to}/t-0"), Call::SyncDir);
+    assert_eq!(world.alter("t", 0, to).await, ErrorCode::None);
+    assert!(block_in_place(|| held.is_reached()));
+    held
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_target_that_does_not_answer_in_the_last_round_keeps_nobody_from_the_partition() {
     let world = World::new().await;
     let (first, second) = world.here_and_there();
-    assert_eq!(produced(&world).await, 0);
-    let held = world.disk.hold(&format!("{second}/t-0"), Call::SyncDir);
-    assert_eq!(world.alter("t", 0, second).await, ErrorCode::None);
-    assert!(block_in_place(|| held.is_reached()));
+    let held = held_in_the_last_round(&world, second).await;
     world.until("served where it is", async || produced(&world).await == 0).await;
     assert!(world.is_in(first));
     // Nor from its topic.
@@ -150,10 +156,7 @@ async fn a_move_whose_log_is_opened_anew_keeps_no_other_from_its_turn_and_goes_o
 async fn who_has_the_turn_for_long_keeps_nobody_from_a_partition_whose_last_round_is_over() {
     let world = World::new().await;
     let (first, second) = world.here_and_there();
-    assert_eq!(produced(&world).await, 0);
-    let held = world.disk.hold(&format!("{second}/t-0"), Call::SyncDir);
-    assert_eq!(world.alter("t", 0, second).await, ErrorCode::None);
-    assert!(block_in_place(|| held.is_reached()));
+    let held = held_in_the_last_round(&world, second).await;
     let ((has_turn, turn), (done, until_done)) = (oneshot::channel(), oneshot::channel::<()>());
     let broker = Arc::clone(&world.bench.broker);
     let other = tokio::spawn(async move {

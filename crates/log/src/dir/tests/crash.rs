@@ -53,16 +53,21 @@ fn synced_records_survive_a_power_cut_and_the_rest_is_whole_or_gone() {
     });
 }
 
+/// One record in a transaction that nothing ends.
+fn append_in_a_transaction(log: &Log) {
+    let mut builder = BatchBuilder::new(Codec::None).producer(7, 0, 0).transactional();
+    builder.append(1, None, Some(b"undecided"), &[]).expect("record");
+    let context = AppendContext { leader_epoch: 0, origin: Origin::Client, now_ms: 1 };
+    log.append(builder.build().expect("batch"), context).expect("append");
+}
+
 /// Kafka's log start may lie past what is stable; the log begins anew there then, and forgets who was in a transaction.
 #[test]
 fn a_log_whose_records_were_deleted_survives_a_power_cut_with_its_open_transactions() {
     let (disk, world) = forgetting();
     let (dir, _) = world.open();
     let log = world.create(&dir, "a", 0);
-    let mut builder = BatchBuilder::new(Codec::None).producer(7, 0, 0).transactional();
-    builder.append(1, None, Some(b"undecided"), &[]).expect("record");
-    let context = AppendContext { leader_epoch: 0, origin: Origin::Client, now_ms: 1 };
-    log.append(builder.build().expect("batch"), context).expect("append");
+    append_in_a_transaction(&log);
     append(&log, 2);
     log.delete_records_before(3).expect("delete records");
     dir.write_checkpoints().expect("checkpoints");
@@ -83,10 +88,7 @@ fn a_log_start_that_is_written_lies_in_what_was_stable_then() {
     let world = World::on(Arc::new(failing.clone())).knows("a", A);
     let (dir, _) = world.open();
     let log = world.create(&dir, "a", 0);
-    let mut builder = BatchBuilder::new(Codec::None).producer(7, 0, 0).transactional();
-    builder.append(1, None, Some(b"undecided"), &[]).expect("record");
-    let context = AppendContext { leader_epoch: 0, origin: Origin::Client, now_ms: 1 };
-    log.append(builder.build().expect("batch"), context).expect("append");
+    append_in_a_transaction(&log);
     log.roll(&mut log.writer.lock(), 1).expect("a name that the sync makes stable last");
     append(&log, 2);
     log.delete_records_before(1).expect("delete records");

@@ -8,15 +8,20 @@ use super::moving::{
     append_to, begun, end, future, headers, id_of, moved, names, nothing, small, started, with_a_log,
 };
 use super::*;
-use crate::{Adopted, LogError, MoveError, PlacedIn, Unswitched};
+use crate::{Adopted, LogError, MoveError, Moving, PlacedIn, SettingsOf, Unswitched};
 
-fn failing() -> (FailingDisk, Arc<dyn Disk>) {
+pub(super) fn failing() -> (FailingDisk, Arc<dyn Disk>) {
     let failing = FailingDisk::new(Arc::new(MemoryDisk::new()));
     (failing.clone(), Arc::new(failing))
 }
 
 /// What becomes a log when the directory at `back` has come back.
-fn adopted_of(dirs: &LogDirs, back: &str, placed: &PlacedIn<'_>, now_ms: i64) -> (Vec<Adopted>, usize) {
+pub(super) fn adopted_of(
+    dirs: &LogDirs,
+    back: &str,
+    placed: &PlacedIn<'_>,
+    now_ms: i64,
+) -> (Vec<Adopted>, usize) {
     let (mut adopted, mut wished) = (Vec::new(), 0);
     for (to, future) in dirs.futures_due(Some(Path::new(back))) {
         match dirs.adopt_future(&to, future, Some(Path::new(back)), placed, now_ms) {
@@ -27,8 +32,30 @@ fn adopted_of(dirs: &LogDirs, back: &str, placed: &PlacedIn<'_>, now_ms: i64) ->
     (adopted, wished)
 }
 
-fn at(dirs: &LogDirs, dir: &str) -> Arc<crate::LogDir> {
+pub(super) fn at(dirs: &LogDirs, dir: &str) -> Arc<crate::LogDir> {
     dirs.here().find(|one| one.path() == Path::new(dir)).expect("here")
+}
+
+/// The copy is complete, and nothing is appended to the log.
+pub(super) fn halted(moving: &mut Moving) {
+    moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
+    assert!(moving.end_round());
+}
+
+/// The directory at `path` is opened anew, or has come back.
+pub(super) fn open_anew(
+    dirs: &LogDirs,
+    disk: &Arc<dyn Disk>,
+    path: &str,
+    id: Option<Uuid>,
+    known: &SettingsOf<'_>,
+) -> LoadReport {
+    let taken = dirs.take_in(Path::new(path), disk, Coming::Back(id), options(), known, &|_| {});
+    dirs.serve(taken.expect("well")).expect("served").1
+}
+
+pub(super) fn known_small(topic: &str, _: i32) -> Option<PartitionSettings> {
+    (topic == "t").then(small)
 }
 
 #[test]
@@ -99,8 +126,7 @@ fn a_log_that_keeps_its_name_stays_and_goes_on() {
         let dirs = with_a_log(&disk);
         let (target, log) = (id_of(&dirs, "/b"), dirs.get("t", 0).expect("served"));
         let mut moving = begun(&dirs);
-        moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
-        assert!(moving.end_round());
+        halted(&mut moving);
         failing.fail_on("/a/t-0", Call::Rename, When::Always, Fault::Error(errno));
         let Err(Unswitched::Stays(moving, _)) = moving.switch(&small(), 0) else {
             panic!("{errno:?}: it stays")
@@ -138,8 +164,7 @@ fn whichever_sync_or_rename_in_the_source_fails_at_the_switch_the_log_is_whole_a
             let dirs = with_a_log(&disk);
             let target = id_of(&dirs, "/b");
             let mut moving = begun(&dirs);
-            moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
-            assert!(moving.end_round());
+            halted(&mut moving);
             failing.fail_on("/a", call, When::Nth(nth), Fault::Error(Errno::IO));
             let told = format!("{call:?} {nth}");
             // By what the owner stores.
@@ -185,8 +210,7 @@ fn a_log_that_has_perhaps_not_left_is_served_where_it_is_found_when_its_director
     moved(&dirs);
     let back = |dirs: &LogDirs, nth| {
         let mut moving = dirs.begin_move(&future(), Path::new("/a")).expect("begun");
-        moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
-        assert!(moving.end_round());
+        halted(&mut moving);
         failing.fail_on("/b", Call::SyncDir, When::Nth(nth), Fault::Error(Errno::IO));
         let switched = moving.switch(&small(), 0);
         failing.heal();
@@ -200,36 +224,16 @@ fn a_log_that_has_perhaps_not_left_is_served_where_it_is_found_when_its_director
             Err(Unswitched::Apart(_)) => break,
             Ok(_) => panic!("not without the sync"),
         }
-        let taken = dirs.take_in(
-            Path::new("/b"),
-            &disk,
-            Coming::Back(id_of(&dirs, "/b")),
-            options(),
-            &known_small,
-            &|_| {},
-        );
-        dirs.serve(taken.expect("well")).expect("served");
+        open_anew(&dirs, &disk, "/b", id_of(&dirs, "/b"), &known_small);
         assert_eq!(dirs.directory_of("t", 0), Some(id_of(&dirs, "/b")));
     }
     assert_eq!(dirs.directory_of("t", 0), None);
-    let taken = dirs.take_in(
-        Path::new("/b"),
-        &disk,
-        Coming::Back(id_of(&dirs, "/b")),
-        options(),
-        &known_small,
-        &|_| {},
-    );
-    dirs.serve(taken.expect("well")).expect("served");
+    open_anew(&dirs, &disk, "/b", id_of(&dirs, "/b"), &known_small);
     let (adopted, _) = adopted_of(&dirs, "/b", &|_| Some((small(), None)), 0);
     assert_eq!((adopted.len(), dirs.directory_of("t", 0), end(&dirs)), (1, Some(None), 6));
     append(&dirs, 0);
     // The other is from when it left.
     assert_eq!(names(&*disk, "/a"), ["t-0", "…-delete"]);
-}
-
-fn known_small(topic: &str, _: i32) -> Option<PartitionSettings> {
-    (topic == "t").then(small)
 }
 
 #[test]
@@ -238,8 +242,7 @@ fn a_copy_that_cannot_be_opened_is_when_that_is_tried_again_and_nothing_is_made_
     let dirs = with_a_log(&disk);
     let target = id_of(&dirs, "/b");
     let mut moving = begun(&dirs);
-    moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
-    assert!(moving.end_round());
+    halted(&mut moving);
     failing.fail_on("/b/t-0", Call::Rename, When::Always, Fault::Error(Errno::ACCESS));
     let switched = moving.switch(&small(), 0);
     assert!(
@@ -277,136 +280,6 @@ fn a_log_that_is_opened_anew_in_its_last_round_is_not_said_to_have_failed() {
     giving_up.join().expect("no panic");
     let halted = halting.join().expect("no panic");
     assert!(matches!(halted, Err(MoveError::Reopened)), "{halted:?}");
-}
-
-#[test]
-fn a_checkpoint_that_names_a_log_before_it_comes_does_not_say_that_it_is_lost_while_the_log_is_away() {
-    let disk: Arc<dyn Disk> = Arc::new(ForgettingDisk::new());
-    let dirs = with_a_log(&disk);
-    moved(&dirs);
-    let source = id_of(&dirs, "/b");
-    let mut moving = dirs.begin_move(&future(), Path::new("/a")).expect("begun");
-    moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
-    assert!(moving.end_round());
-    // Killed before that is stored.
-    drop((moving, dirs));
-    let away = std::io::Error::from(std::io::ErrorKind::NotFound);
-    let locked = vec![
-        (PathBuf::from("/a"), LockedDir::lock(Arc::clone(&disk), Path::new("/a"))),
-        (PathBuf::from("/b"), Err(LogDirError::Io { path: "/b".into(), error: away })),
-    ];
-    let (dirs, report) = LogDirs::load(locked, &options(), &known_small, &|_| {}).expect("opens");
-    let (adopted, _) = dirs.adopt_futures(&|_| Some((small(), source)), 0);
-    assert_eq!((adopted.len(), report.failed.len()), (0, 1), "a checkpoint names it");
-    assert_eq!(dirs.pass_over_away(&|_, _| Some(None)).len(), 0, "it would be lost if it were placed there");
-    let passed_over = dirs.pass_over_away(&|_, _| Some(source));
-    assert_eq!(passed_over.into_iter().collect::<Vec<_>>(), [("t".to_owned(), 0)]);
-    assert!(dirs.gone_in(Path::new("/a")).is_empty());
-    let made = dirs.create_all("t", &[(0, source)], &small(), 0);
-    assert!(matches!(made, Err(CreateError::Away { .. })), "{made:?}");
-}
-
-/// A move from `/b` to `/a`, home, which ends when that is stored.
-fn stored_and_killed(disk: &Arc<dyn Disk>) -> Option<Uuid> {
-    let dirs = with_a_log(disk);
-    moved(&dirs);
-    let source = id_of(&dirs, "/b");
-    let mut moving = dirs.begin_move(&future(), Path::new("/a")).expect("begun");
-    moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
-    assert!(moving.end_round());
-    source
-}
-
-fn without_b(disk: &Arc<dyn Disk>) -> LogDirs {
-    let away = std::io::Error::from(std::io::ErrorKind::NotFound);
-    let locked = vec![
-        (PathBuf::from("/a"), LockedDir::lock(Arc::clone(disk), Path::new("/a"))),
-        (PathBuf::from("/b"), Err(LogDirError::Io { path: "/b".into(), error: away })),
-    ];
-    let (dirs, _) = LogDirs::load(locked, &options(), &known_small, &|_| {}).expect("opens");
-    let (adopted, _) = dirs.adopt_futures(&|_| Some((small(), None)), 0);
-    assert_eq!(adopted.len(), 1);
-    append(&dirs, 0);
-    dirs
-}
-
-#[test]
-fn what_a_log_left_behind_in_a_directory_that_was_away_is_set_aside_when_that_is_back() {
-    for is_taken_in in [true, false] {
-        let disk: Arc<dyn Disk> = Arc::new(ForgettingDisk::new());
-        let source = stored_and_killed(&disk);
-        let dirs = without_b(&disk);
-        // As the owner has stored it.
-        let behind = |topic: &str, _| {
-            (topic == "t").then(|| PartitionSettings { behind: source.into_iter().collect(), ..small() })
-        };
-        let (dirs, report) = if is_taken_in {
-            let (path, back) = (Path::new("/b"), Coming::Back(source));
-            let taken = dirs.take_in(path, &disk, back, options(), &behind, &|_| {}).expect("well");
-            let report = dirs.serve(taken).expect("served").1;
-            (dirs, report)
-        } else {
-            drop(dirs);
-            let lock = |dir: &&str| (PathBuf::from(dir), LockedDir::lock(Arc::clone(&disk), Path::new(dir)));
-            LogDirs::load(["/a", "/b"].iter().map(lock).collect(), &options(), &behind, &|_| {})
-                .expect("opens")
-        };
-        assert!(
-            report.notices.iter().any(|one| matches!(one, Notice::Behind { .. })),
-            "{:?}",
-            report.notices
-        );
-        assert!(report.failed.is_empty(), "{:?}", report.failed);
-        assert_eq!((dirs.directory_of("t", 0), end(&dirs)), (Some(None), 7));
-        assert!(names(&*disk, "/b").contains(&"…-stray".to_owned()));
-        drop(dirs);
-        let (dirs, found) = started(&disk, None);
-        assert_eq!((found, end(&dirs)), (Some(None), 7));
-    }
-}
-
-#[test]
-fn what_a_log_left_behind_is_not_served_while_the_directory_of_the_log_is_away() {
-    let disk: Arc<dyn Disk> = Arc::new(ForgettingDisk::new());
-    let dirs = with_a_log(&disk);
-    let home = id_of(&dirs, "/a");
-    drop(dirs);
-    let behind = |topic: &str, _| {
-        (topic == "t").then(|| PartitionSettings { behind: home.into_iter().collect(), ..small() })
-    };
-    let lock = |dir: &&str| (PathBuf::from(dir), LockedDir::lock(Arc::clone(&disk), Path::new(dir)));
-    let loaded = LogDirs::load(["/a"].iter().map(lock).collect(), &options(), &behind, &|_| {});
-    let (dirs, _) = loaded.expect("opens");
-    assert_eq!((dirs.directory_of("t", 0), names(&*disk, "/a")), (None, vec!["…-stray".to_owned()]));
-}
-
-#[test]
-fn a_copy_of_which_another_directory_has_to_say_waits_for_this_one_though_its_own_is_opened_anew() {
-    let (failing, disk) = failing();
-    let dirs = with_a_log(&disk);
-    let target = id_of(&dirs, "/b");
-    let mut nth = 0;
-    loop {
-        nth += 1;
-        let mut moving = begun(&dirs);
-        moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
-        assert!(moving.end_round());
-        failing.fail_on("/a", Call::SyncDir, When::Nth(nth), Fault::Error(Errno::ACCESS));
-        let switched = moving.switch(&small(), 0);
-        failing.heal();
-        match switched {
-            Err(Unswitched::Stays(moving, _)) => moving.stay().expect("stays"),
-            Err(Unswitched::Apart(_)) => break,
-            Ok(_) => panic!("not without the sync"),
-        }
-    }
-    at(&dirs, "/b").take_offline(std::io::ErrorKind::Other, "sick");
-    let (path, back) = (Path::new("/b"), Coming::Back(target));
-    let taken = dirs.take_in(path, &disk, back, options(), &known_small, &|_| {}).expect("well");
-    dirs.serve(taken).expect("served");
-    let adopted = |back: &str| adopted_of(&dirs, back, &|_| Some((small(), target)), 0).0;
-    assert!(adopted("/b").is_empty(), "the other may have its name again");
-    assert_eq!((adopted("/a").len(), dirs.directory_of("t", 0), end(&dirs)), (1, Some(target), 6));
 }
 
 #[test]
@@ -452,8 +325,7 @@ fn what_is_to_be_written_in_the_directory_of_a_log_that_keeps_its_name_is_not_pa
     let dirs = with_a_log(&disk);
     let log = dirs.get("t", 0).expect("served");
     let mut moving = begun(&dirs);
-    moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
-    assert!(moving.end_round());
+    halted(&mut moving);
     failing.fail_on("/a/t-0", Call::Rename, When::Always, Fault::Error(Errno::ACCESS));
     let held = failing.hold("/a/t-0", Call::Rename);
     let switching = thread::spawn(move || moving.switch(&small(), 0));
@@ -474,8 +346,7 @@ fn nobody_takes_a_copy_for_the_log_or_for_lost_while_the_log_leaves() {
     let dirs = Arc::new(with_a_log(&disk));
     let target = id_of(&dirs, "/b");
     let mut moving = begun(&dirs);
-    moving.halt(&moving.last_round(), u64::MAX, &nothing).expect("halted");
-    assert!(moving.end_round());
+    halted(&mut moving);
     let held = failing.hold("/a/t-0", Call::Rename);
     let switching = thread::spawn(move || moving.switch(&small(), 0));
     assert!(held.is_reached());
