@@ -109,6 +109,11 @@ impl Client {
         peeked.is_ok()
     }
 
+    /// Waits until an answer lies there, and leaves it.
+    pub(crate) fn wait_for_answer(&self) {
+        assert_eq!(self.stream.peek(&mut [0]).expect("an answer"), 1, "not the end of the connection");
+    }
+
     /// Where the broker sees it.
     pub(crate) fn local_address(&self) -> SocketAddr {
         self.stream.local_addr().unwrap()
