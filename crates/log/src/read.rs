@@ -192,6 +192,10 @@ impl Segment {
         if available < size {
             return Ok(Slice::BoundReached);
         }
+        if want.max_bytes < 2 * size {
+            // The next one will hardly come with it.
+            self.note_step(first.header.next_offset(), first.end());
+        }
         if size <= want.max_bytes {
             return self.range(
                 first.position,
@@ -205,6 +209,13 @@ impl Segment {
         }
         // Of one batch that was verified nothing else begins before it ends.
         self.verified_range(first.position, size, first.header.base_offset, patience)
+    }
+
+    /// Who takes the batch that ends before `offset`, at `position`, asks for that offset next.
+    fn note_step(&self, offset: i64, position: u64) {
+        if let (Some(relative), Ok(position)) = (self.relative(offset), u32::try_from(position)) {
+            self.steps.note(relative, position);
+        }
     }
 
     /// Where the batches from `position` on end that lie below the offset `bound`. Damage that has the bound is none of theirs: it

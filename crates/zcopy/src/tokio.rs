@@ -107,7 +107,12 @@ impl Transfer {
     ) -> Result<(), SendError> {
         let (mut known, mut ahead, mut fruitless) = (Known::default(), None, Fruitless::default());
         self.refuse_zerocopy(plan);
+        self.let_others().await;
         while !plan.is_done() {
+            // A few bytes behind a file are not worth a turn of their own.
+            if plan.remaining() > self.turn_unit() {
+                self.let_others().await;
+            }
             offloaded(plan.carry_mut()).await;
             self.stay_behind(plan, &mut ahead, &mut known).await?;
             match self.attempt(socket, plan, &mut known, sent)? {
@@ -120,7 +125,7 @@ impl Transfer {
                     {
                         stretch.pass(&file, upto);
                     }
-                    self.pay(taken).await;
+                    self.charge(taken).await;
                 }
                 Some(Outcome::Cold { range, upto }) => {
                     self.stats().cold_offload(sent);
@@ -138,7 +143,7 @@ impl Transfer {
                     self.bear_with(socket_ref(socket), &mut fruitless)?;
                     let began = Instant::now();
                     socket.writable().await?;
-                    self.pay(0).await;
+                    self.charge(0).await;
                     if began.elapsed() > STALE_AFTER {
                         known.forget();
                     }
@@ -255,11 +260,30 @@ impl Transfer {
 
     /// Pays for `taken` bytes out of the task's budget, and lets others have their turn when that is spent.
     pub(crate) async fn pay(&self, taken: u64) {
-        let unit = (u64::from(self.options().turn_bytes) / TURN_UNITS).max(1);
-        for _ in 0..(taken / unit).clamp(1, TURN_UNITS) {
+        self.charge(taken).await;
+        self.let_others().await;
+    }
+
+    /// Takes as much of the task's budget as `taken` bytes cost, and no more than is left: it does not wait. Whoever is done
+    /// with that waits for the next request mostly, which is a turn for others, and one more would cost as much as a small send.
+    async fn charge(&self, taken: u64) {
+        for _ in 0..(taken / self.turn_unit()).clamp(1, TURN_UNITS) {
             if !tokio::task::coop::has_budget_remaining() {
-                self.stats().turn();
+                return;
             }
+            tokio::task::consume_budget().await;
+        }
+    }
+
+    /// Bytes that cost one unit of the task's budget.
+    fn turn_unit(&self) -> u64 {
+        (u64::from(self.options().turn_bytes) / TURN_UNITS).max(1)
+    }
+
+    /// Lets others have their turn if the task's budget is spent.
+    async fn let_others(&self) {
+        if !tokio::task::coop::has_budget_remaining() {
+            self.stats().turn();
             tokio::task::consume_budget().await;
         }
     }

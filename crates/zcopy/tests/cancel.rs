@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use bytes::Bytes;
-use common::{LIMIT, Moody, expected, file_of, once, pattern, tokio_pair, transfer_over};
+use common::{LIMIT, Moody, expected, file_of, framed, once, pattern, tokio_pair, transfer_over};
 use pagewire_zcopy::{FileRange, Route, SendPlan, TransferOptions};
 
 const ROUTES: [Option<Route>; 5] =
@@ -132,5 +132,24 @@ async fn a_long_sending_lets_other_tasks_of_its_thread_run() {
     transfer.send(&sender, &mut plan).await.expect("sending");
     assert!(other.is_finished(), "on the one thread there is, it ran between the turns");
     assert!(transfer.stats().snapshot().turns >= 10);
+    reader.join().expect("the reader");
+}
+
+#[tokio::test]
+async fn who_has_sent_a_turn_and_is_done_does_not_wait_and_who_sends_on_and_on_does() {
+    let turn_bytes = 16 << 10;
+    let transfer =
+        transfer_over(TransferOptions { turn_bytes, ..TransferOptions::default() }, Moody::default());
+    let (sender, receiver) = tokio_pair(false);
+    let file = file_of(&vec![7; turn_bytes as usize]);
+    let answer = || framed(FileRange::new(Arc::clone(&file), 0, turn_bytes.into()));
+    let reader = common::read_in_background(receiver, 5 * answer().total());
+    // What it took to read the request.
+    tokio::task::consume_budget().await;
+    for answers in 1..=5 {
+        transfer.send(&sender, &mut answer()).await.expect("sending");
+        assert!(transfer.stats().snapshot().turns < answers, "nobody waits behind an answer");
+    }
+    assert!(transfer.stats().snapshot().turns >= 2, "but before the next one");
     reader.join().expect("the reader");
 }

@@ -21,7 +21,12 @@
 use std::{io, sync::Arc, time::Duration};
 
 use pagewire_zcopy::{Evicted, FrameError, Receiver, SendPlan};
-use tokio::{io::Interest, net::TcpStream, task::consume_budget, time::timeout};
+use tokio::{
+    io::Interest,
+    net::TcpStream,
+    task::{consume_budget, unconstrained},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, trace, warn};
 
@@ -216,7 +221,10 @@ impl Connection {
             self.queue.give_up();
         }
         if self.queue.is_empty() {
-            return match timeout(self.idle, self.receiver.fill(&self.stream)).await {
+            // Also where the answer before took all of the task's budget: there is nothing to do but to wait, and a turn for others
+            // before that wakes another thread for each answer.
+            let filled = unconstrained(timeout(self.idle, self.receiver.fill(&self.stream)));
+            return match filled.await {
                 Ok(filled) => self.arrived(filled),
                 Err(_) if self.receiver.waits_for_memory() => Ok(()),
                 Err(_) => Err(Close::because("idle for connections.max.idle.ms")),

@@ -198,6 +198,22 @@ impl Segment {
         verify: Verify<'_>,
     ) -> io::Result<Option<Scanner<'f>>> {
         let relative = (target - self.base_offset).clamp(0, i64::from(u32::MAX)) as u32;
+        let step = self.steps.to(relative).filter(|position| *position < size && self.damage.is_empty());
+        if let Some(position) = step {
+            if verify(position)? {
+                return Ok(None);
+            }
+            let mut probe = Scanner::new(file, position, size, target, WINDOW_LOOKUP).with(patience);
+            match probe.next() {
+                Ok(Some(found)) if found.header.base_offset == target => {
+                    probe.rewind(&found);
+                    return Ok(Some(probe));
+                }
+                Err(ScanError::Io(error)) => return Err(error),
+                // Behind a gap, or damaged: whoever comes by the index sees which.
+                _ => {}
+            }
+        }
         // A lie is found once; after the rebuild the second look is at the truth.
         for _ in 0..2 {
             if !self.index_is_loaded(patience)? {

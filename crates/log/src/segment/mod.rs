@@ -12,6 +12,7 @@ pub(crate) mod named;
 pub(crate) mod names;
 pub(crate) mod packed;
 pub(crate) mod stage;
+pub(crate) mod steps;
 pub(crate) mod unshare;
 pub(crate) mod unverified;
 pub(crate) mod writeback;
@@ -38,6 +39,7 @@ use crate::segment::flow::Flow;
 use crate::segment::gaps::{Gaps, GapsCell};
 use crate::segment::packed::Packed;
 use crate::segment::stage::{Stage, StageCell};
+use crate::segment::steps::Steps;
 use crate::segment::unverified::Unverified;
 use crate::txns::index::TxnIndex;
 
@@ -78,6 +80,8 @@ pub(crate) struct Segment {
     end: Packed,
     /// Base offset and position of the newest batch: what a consumer at the tail asks for.
     newest: Packed,
+    /// Where readers go on behind a batch they took.
+    pub(crate) steps: Steps,
     closed: AtomicBool,
     /// Under which names its files are found.
     pub(crate) stage: StageCell,
@@ -120,6 +124,7 @@ impl Segment {
             index_beside: AtomicBool::new(false),
             end: Packed::new(relative, end.size),
             newest: Packed::new(u64::from(u32::MAX), 0),
+            steps: Steps::default(),
             closed: AtomicBool::new(closed),
             stage: StageCell::default(),
             flow,

@@ -1,6 +1,9 @@
 //! Indexes help, and are never believed.
 
-use pagewire_log::LogConfig;
+use std::sync::Arc;
+
+use pagewire_disk::{FailingDisk, MemoryDisk};
+use pagewire_log::{LogConfig, OpenOptions, ReadUpTo};
 use pagewire_record::{BatchHeader, batches};
 
 use crate::support::*;
@@ -42,6 +45,27 @@ fn closed_indexes_have_kafkas_entries() {
         assert!(expected.len() >= 8);
         assert_eq!(bench.bytes(&name(segment.base_offset, "index")), expected);
         assert_eq!(bench.bytes(&name(segment.base_offset, "timeindex")), times);
+    }
+}
+
+#[test]
+fn whoever_takes_batch_after_batch_has_one_header_read_for_each() {
+    let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let config = LogConfig { segment_bytes: 1 << 20, index_interval_bytes: 4096, ..config() };
+    let bench = Bench::on(Arc::new(disk.clone()), OpenOptions { config, ..options() });
+    while bench.log.segments().len() < 2 {
+        bench.append(batch(200, 0));
+    }
+    let log = bench.bytes(&name(0, "log"));
+    let headers: Vec<BatchHeader> = batches(&log).map(|batch| batch.expect("batch").header).collect();
+    for first in [0, 3, headers.len() / 2] {
+        for (at, header) in headers.iter().enumerate().skip(first) {
+            let before = disk.bytes_read();
+            let slice = bench.log.read(header.base_offset, 1, ReadUpTo::HighWatermark, true).expect("served");
+            assert_eq!(slice.range.expect("a batch").len(), header.size_in_bytes());
+            let read = disk.bytes_read() - before;
+            assert!(at == first || read <= 1024, "{read} bytes to find batch {at}");
+        }
     }
 }
 
