@@ -64,6 +64,8 @@ pub(crate) fn start(broker: &Arc<Broker>, tasks: &TaskTracker, stop: &Cancellati
     every(CLOSE_FILES_EVERY, Round { wanted: has_too_many_files, ..Round::by_the_clock(close_files) });
     tasks.spawn(trim_memory(Arc::clone(broker), Slack::default(), stop.clone()));
     tasks.spawn(note_offline_dirs(Arc::clone(broker), stop.clone()));
+    let (ticking, until) = (Arc::clone(broker), stop.clone());
+    tasks.spawn(async move { ticking.ticks().run(&until).await });
     scrub::start(broker, tasks, stop);
 }
 

@@ -19,6 +19,7 @@ use crate::{
     metrics::Metrics,
     moves::Moves,
     net,
+    ticks::Ticks,
 };
 
 /// The running broker's shared parts.
@@ -38,6 +39,7 @@ pub(crate) struct Broker {
     descriptions: Descriptions,
     moves: Moves,
     settings_changed: Notify,
+    ticks: Ticks,
 }
 
 /// The parts, by name, for the one place that assembles them.
@@ -72,6 +74,7 @@ impl Broker {
             descriptions: Descriptions::default(),
             moves: Moves::default(),
             settings_changed: Notify::new(),
+            ticks: Ticks::default(),
         }
     }
 
@@ -94,6 +97,11 @@ impl Broker {
     /// Told when that was said, for retention.
     pub(crate) fn settings_changed(&self) -> &Notify {
         &self.settings_changed
+    }
+
+    /// Told by whoever waits with a limit.
+    pub(crate) fn ticks(&self) -> &Ticks {
+        &self.ticks
     }
 
     /// The threads that compact.

@@ -46,6 +46,7 @@ mod scrub;
 mod slack;
 #[cfg(test)]
 mod testing;
+mod ticks;
 #[cfg(test)]
 mod trouble_tests;
 mod turns;

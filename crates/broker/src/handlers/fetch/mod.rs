@@ -112,6 +112,7 @@ async fn wait(fetch: Arc<Fetch>, deadline: Instant) -> Outcome {
         if !std::mem::replace(&mut parked, true) {
             add(&broker.metrics().fetch_parked, 1);
         }
+        broker.ticks().want();
         over = timeout_at(deadline, waker.woken()).await.is_err();
     };
     drop(tickets);
