@@ -33,7 +33,7 @@ impl Steps {
 
 /// Offsets that follow each other by the same steps come to different places: the upper bits of the product differ.
 fn place_of(relative: u32) -> usize {
-    (u64::from(relative.wrapping_mul(0x9E37_79B1)) * PLACES >> 32) as usize
+    ((u64::from(relative.wrapping_mul(0x9E37_79B1)) * PLACES) >> 32) as usize
 }
 
 #[cfg(test)]
