@@ -44,9 +44,10 @@ impl Unread {
     }
 }
 
-/// What was said of one kind.
+/// What was said of one kind, in one stretch of time: after ten quiet minutes another one begins.
 #[derive(Debug, Default)]
 struct Told {
+    failed_ms: i64,
     last_ms: Option<i64>,
     /// More than the first was said.
     is_known: bool,
@@ -58,18 +59,24 @@ struct Told {
 impl Told {
     /// The partitions that are to be told of now; `None` if it is too early.
     fn say(&mut self, (topic, partition): (&str, i32), now_ms: i64) -> Option<String> {
+        if !(0..EVERY_MS).contains(&now_ms.saturating_sub(self.failed_ms)) {
+            *self = Self::default();
+        }
+        self.failed_ms = now_ms;
         let is_named = self.since.iter().any(|(other, at)| (&**other, *at) == (topic, partition));
         if !is_named && self.since.len() < NAMED_MAX {
             self.since.insert((topic.to_owned(), partition));
         } else {
             self.is_more |= !is_named;
         }
-        let ago = self.last_ms.map(|last_ms| now_ms.saturating_sub(last_ms));
-        let is_first = ago.is_none_or(|ago| !(0..EVERY_MS).contains(&ago));
-        if !is_first && (self.is_known || ago.is_some_and(|ago| ago < SOON_MS)) {
-            return None;
+        if let Some(last_ms) = self.last_ms {
+            let pause = if self.is_known { EVERY_MS } else { SOON_MS };
+            if now_ms.saturating_sub(last_ms) < pause {
+                return None;
+            }
+            self.is_known = true;
         }
-        (self.last_ms, self.is_known) = (Some(now_ms), !is_first || self.is_known);
+        self.last_ms = Some(now_ms);
         let names: Vec<_> = std::mem::take(&mut self.since)
             .into_iter()
             .map(|(topic, partition)| format!("{topic}-{partition}"))
@@ -96,6 +103,18 @@ mod tests {
             assert_eq!(line, "t-1, t-2, t-3, t-4, t-5, t-6, t-7, t-8 and more");
         }
         assert!(told.say(("t", 0), 0).is_some(), "the clock was set back");
+    }
+
+    #[test]
+    fn a_disk_that_dies_again_is_told_as_it_was_the_first_time_and_of_those_partitions_alone() {
+        let mut told = Told::default();
+        for now_ms in [0, SOON_MS, SOON_MS + 1] {
+            told.say(("old", 0), now_ms);
+        }
+        let again = SOON_MS + 1 + EVERY_MS;
+        assert_eq!(told.say(("t", 1), again).as_deref(), Some("t-1"));
+        assert_eq!(told.say(("t", 2), again + 1), None);
+        assert_eq!(told.say(("t", 1), again + SOON_MS).as_deref(), Some("t-1, t-2"));
     }
 
     #[test]

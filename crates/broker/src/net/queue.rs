@@ -37,7 +37,7 @@ pub(super) struct Queue {
 
 enum Started {
     Waits(Waiting),
-    Finished(Answer),
+    Finished(Box<Answer>),
 }
 
 /// A request that waits.
@@ -93,7 +93,7 @@ impl Queue {
         if self.is_empty() {
             return Some(answer);
         }
-        self.started.push_back(Started::Finished(answer));
+        self.started.push_back(Started::Finished(Box::new(answer)));
         None
     }
 
@@ -127,7 +127,7 @@ impl Queue {
     fn step(&mut self, cx: &Context<'_>) -> Option<Answer> {
         self.step_all(cx);
         match self.started.pop_front()? {
-            Started::Finished(answer) => Some(answer),
+            Started::Finished(answer) => Some(*answer),
             waits @ Started::Waits(_) => {
                 self.started.push_front(waits);
                 None
@@ -141,7 +141,7 @@ impl Queue {
             if let Started::Waits(waiting) = started
                 && let Poll::Ready(outcome) = waiting.step()
             {
-                *started = Started::Finished(Answer::of(outcome, &self.account));
+                *started = Started::Finished(Box::new(Answer::of(outcome, &self.account)));
             }
         }
     }
