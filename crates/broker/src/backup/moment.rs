@@ -4,10 +4,12 @@
 //! during which appends to other logs wait too. Between two tries nothing is held, and only the log that was busy is waited
 //! for. So a disk on which appends hang keeps nobody else from going on, and there is no backup as long as it does.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use pagewire_log::LogDir;
 use pagewire_log::backup::{Busy, Noted};
-use pagewire_metadata::Listing;
+use pagewire_metadata::{Listing, model::TopicRecord};
 
 use super::{BackupFailed, pacer::Pacer};
 
@@ -54,6 +56,16 @@ pub(super) fn moment(try_note: TryNote<'_>, pacer: &Pacer<'_>) -> Result<AtOnce,
 const NOWHERE_TRIES: usize = 6;
 const NOWHERE_PAUSE: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 200 });
 
+/// Whether a partition of the topic is just changing its directory: it has left one, and has no log in the other yet. Who is not
+/// served for another reason will not be in a second either.
+pub(super) fn has_left(topic: &TopicRecord, log_dirs: &[Arc<LogDir>], noted: &Noted) -> bool {
+    let is_here = |id| log_dirs.iter().any(|dir| dir.directory_id() == Some(id));
+    (0..)
+        .zip(&topic.partitions)
+        .filter(|(_, placed)| placed.left.is_some() && placed.directory.is_none_or(is_here))
+        .any(|(partition, _)| !noted.has(topic.topic_id, partition))
+}
+
 /// A moment at which nothing is `lacking`, if there is one soon, and else the last one.
 pub(super) fn moment_of_all(
     try_note: TryNote<'_>,
@@ -80,7 +92,6 @@ fn patiences() -> impl Iterator<Item = Duration> {
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
-    use std::sync::Arc;
 
     use pagewire_disk::{Call, FailingDisk, MemoryDisk};
     use pagewire_log::{Origin, backup::note};
@@ -147,6 +158,21 @@ mod tests {
         };
         assert_eq!((of_all(1), of_all(3)), ((true, 1), (true, 3)));
         assert_eq!(of_all(usize::MAX), (false, NOWHERE_TRIES));
+    }
+
+    #[tokio::test]
+    async fn only_one_that_has_left_a_directory_is_waited_for() {
+        let bench = Bench::on(Arc::new(MemoryDisk::new()));
+        bench.topic("t", 1, &[]).await;
+        let dirs = [bench.home()];
+        let (mut record, _) =
+            bench.broker.cluster().catalog().topic("t").await.expect("known").expect("a topic");
+        let Ok(nothing) = note([], Duration::ZERO) else { panic!("nobody appends") };
+        assert!(!has_left(&record, &dirs, &nothing), "it is not served");
+        record.partitions[0].left = Some(uuid::Uuid::from_u128(1));
+        assert!(has_left(&record, &dirs, &nothing));
+        let Ok(all) = note([&*dirs[0]], Duration::ZERO) else { panic!("nobody appends") };
+        assert!(!has_left(&record, &dirs, &all), "it is there");
     }
 
     #[test]

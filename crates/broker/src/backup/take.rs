@@ -19,7 +19,7 @@ use super::base::Base;
 use super::lacks::{Lacks, Untaken, why};
 use super::manifest::{FileRecord, Head, LogRecord, MissingRecord, Writing};
 use super::metadata;
-use super::moment::{AtOnce, TryNote, moment_of_all};
+use super::moment::{AtOnce, TryNote, has_left, moment_of_all};
 use super::pacer::Pacer;
 use super::target::{BACKUP_UNFINISHED, Target, refuse_inside};
 use super::{BackupFailed, BackupOptions, BackupSummary, Limits, Progress};
@@ -39,18 +39,6 @@ pub(crate) struct Source<'a> {
     pub(crate) away: &'a dyn Fn(Uuid) -> Option<(PathBuf, String)>,
     /// Where the copy of the metadata does what does not block.
     pub(crate) runtime: Handle,
-}
-
-impl Source<'_> {
-    /// Whether a partition of the topic has no log, though the directory that it is placed in is here.
-    fn lacks(&self, noted: &Noted, topic: &TopicRecord) -> bool {
-        let is_here = |id: Option<Uuid>| {
-            id.is_none_or(|id| self.log_dirs.iter().any(|dir| dir.directory_id() == Some(id)))
-        };
-        (0..)
-            .zip(&topic.partitions)
-            .any(|(partition, of)| is_here(of.directory) && !noted.has(topic.topic_id, partition))
-    }
 }
 
 /// Makes a backup. Blocks for as long as the bytes take; must not run on a thread of the runtime.
@@ -139,7 +127,7 @@ impl<'a> Taking<'a> {
     ) -> Result<BackupSummary, BackupFailed> {
         let lacking = |at_once: &AtOnce| {
             let (_, wanted) = wanted(metadata::topics(at_once.metadata.clone())?, options);
-            Ok(wanted.iter().any(|topic| source.lacks(&at_once.noted, topic)))
+            Ok(wanted.iter().any(|topic| has_left(topic, source.log_dirs, &at_once.noted)))
         };
         let AtOnce { mut noted, metadata } = moment_of_all(source.note, pacer, lacking)?;
         let began_ms = now_ms();

@@ -31,9 +31,10 @@ pub(super) async fn remember(
         if !moved.is_empty() {
             info!(topic = topic.name, partitions = moved.len(), "found in other log directories than before");
         }
-        if let Err(error) = catalog.replace_topic(topic, *version).await
-            && !moved.is_empty()
-        {
+        let Err(error) = catalog.replace_topic(topic, *version).await else { continue };
+        if moved.is_empty() {
+            warn!(topic = topic.name, %error, "that a log directory has nothing old of it any more cannot be stored: the next start looks again");
+        } else {
             error!(topic = topic.name, %error, "where its partitions are now cannot be stored: not served until it can");
             hidden.extend(moved.into_iter().map(|index| (topic.name.clone(), index)));
         }
