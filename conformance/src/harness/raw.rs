@@ -5,7 +5,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
@@ -284,14 +284,18 @@ pub fn partition_of(response: FetchResponse) -> Result<PartitionData> {
     partition.context("no partition in the answer")
 }
 
+/// Milliseconds since 1970.
+pub fn now_ms() -> Result<i64> {
+    Ok(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?)
+}
+
 /// A batch of these values without keys, uncompressed.
 pub fn batch(values: &[&[u8]], producer: Option<(Producer, i32)>) -> Result<Bytes> {
     let mut builder = BatchBuilder::new(Codec::None);
     if let Some((producer, sequence)) = producer {
         builder = builder.producer(producer.id, producer.epoch, sequence);
     }
-    let now_ms =
-        i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis())?;
+    let now_ms = now_ms()?;
     for value in values {
         builder.append(now_ms, None, Some(value), &[])?;
     }

@@ -59,6 +59,17 @@ pub(crate) struct Bench {
     peer: Arc<Peer>,
 }
 
+/// How log directories are opened.
+pub(crate) fn options() -> LogDirOptions {
+    LogDirOptions {
+        cluster_id: "cluster".to_owned(),
+        node_id: BrokerConfig::defaults().node_id,
+        threads: 1,
+        handles: Handles::new(64),
+        now_ms: 0,
+    }
+}
+
 impl Bench {
     pub(crate) fn on(disk: Arc<dyn Disk>) -> Self {
         Self::with(disk, IoPool::new(4, 64))
@@ -80,7 +91,17 @@ impl Bench {
 
     /// A broker on these.
     pub(crate) fn on_all(roots: &[&str], disk: Arc<dyn Disk>, io: IoPool) -> Self {
-        Self::knowing(&[], roots, disk, io, Arc::new(MemoryStore::default()))
+        Self::on_all_over(roots, disk, io, Arc::new(MemoryStore::default()))
+    }
+
+    /// A broker on these whose metadata is in `store`.
+    pub(crate) fn on_all_over(
+        roots: &[&str],
+        disk: Arc<dyn Disk>,
+        io: IoPool,
+        store: Arc<dyn Store>,
+    ) -> Self {
+        Self::knowing(&[], roots, disk, io, store)
     }
 
     /// The broker that a start after a kill makes of what is on `disk`.
@@ -101,13 +122,7 @@ impl Bench {
         store: Arc<dyn Store>,
     ) -> Self {
         let config = BrokerConfig::defaults();
-        let options = LogDirOptions {
-            cluster_id: "cluster".to_owned(),
-            node_id: config.node_id,
-            threads: 1,
-            handles: Handles::new(64),
-            now_ms: 0,
-        };
+        let options = options();
         let settings = |topic: &str, _| {
             let known = topics.iter().find(|known| known.name == topic);
             known.map(|known| Cluster::partition_settings(known, &config))

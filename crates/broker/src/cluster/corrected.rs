@@ -3,11 +3,14 @@
 //! there.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use pagewire_log::LogDirs;
+use pagewire_log::{LogDir, LogDirs};
 use pagewire_metadata::{Revision, model::TopicRecord};
+use tracing::debug;
 use uuid::Uuid;
 
+use super::change::to_its_end;
 use super::{Change, Refused};
 
 /// Corrects a topic's record; the partitions that this is about. One that is served from where it moved to, while the directory
@@ -71,10 +74,35 @@ impl Change {
     }
 }
 
+impl Change {
+    /// A directory has come back: what was behind in it has been set aside, so that records need not say it any more. Where that
+    /// cannot be stored, the next start says it again.
+    pub(super) async fn forget_behind_in(&self, dir: &LogDir, topics: &[TopicRecord]) {
+        let Some(id) = dir.directory_id() else { return };
+        let may_have = |topic: &&TopicRecord| {
+            topic.partitions.iter().any(|placed| placed.left == Some(id) || placed.behind.contains(&id))
+        };
+        for topic in topics.iter().filter(may_have) {
+            let _claim = self.claim_at_last(&topic.name).await;
+            let Ok(Some((mut record, version))) = self.cluster().catalog.topic(&topic.name).await else {
+                continue;
+            };
+            let log_dirs = Arc::clone(&self.cluster().log_dirs);
+            let looked = to_its_end(move || {
+                let has_news = forget_behind(&mut record, &log_dirs);
+                has_news.then_some(record)
+            });
+            if let Some(Some(record)) = self.aside(looked).await
+                && let Err(refused) = self.store(&record, version).await
+            {
+                debug!(topic = record.name, error = refused.message, "that nothing is behind is not stored");
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use pagewire_disk::MemoryDisk;
     use pagewire_zcopy::IoPool;
 
@@ -110,6 +138,13 @@ mod tests {
         let known = Known::of(&[record.clone()], &broker.config());
         let behind = |index| known.settings("t", index).expect("known").behind;
         assert_eq!((behind(0), behind(1)), (vec![AWAY], vec![]));
+        let at = usize::from(found[0].is_none());
+        let one = &mut record.partitions[at];
+        (one.directory, one.behind) = (None, found[at].into_iter().collect());
+        correct(&mut record, dirs);
+        let one = &record.partitions[at];
+        assert_eq!((one.directory, one.behind.len()), (found[at], 0), "it is where it is served from");
+        record.partitions[0].behind = vec![AWAY];
         forget_behind(&mut record, dirs);
         assert_eq!(record.partitions[0].behind, [AWAY], "nobody knows what is in it");
         let elsewhere = if found[0].is_none() { second } else { None };

@@ -85,7 +85,7 @@ impl Change {
             Some(Err(Unswitched::Apart(why))) => Ok(self.left(&future, Some(&why))),
             None => {
                 // Perhaps not even from where it was.
-                self.broker.moves().put_off(to, future.clone());
+                self.broker.moves().put_off(&to, &future);
                 Ok(self.left(&future, None))
             }
         }
@@ -102,16 +102,12 @@ impl Change {
             (moving, halted)
         }));
         // Also while somebody else has the turn.
-        let on_time = round.clone();
         let watched = tokio::spawn(async move {
             sleep(LAST_ROUND_MAX).await;
-            on_time.call_off();
+            round.call_off();
         });
         let halted = self.aside(timeout(LAST_ROUND_MAX, &mut halting)).await;
-        let Ok(halted) = halted else {
-            round.call_off();
-            return Ok(Err(Switch::Late(halting)));
-        };
+        let Ok(halted) = halted else { return Ok(Err(Switch::Late(halting))) };
         let (mut moving, halted) = halted.ok_or_else(|| Refused::broken_off("moving it"))?;
         match halted {
             Ok(()) if moving.end_round() => {
@@ -159,7 +155,7 @@ impl Change {
         if let Err(refused) = corrected.await {
             error!(topic, partition, error = refused.message, "where it is cannot be stored");
             // It is served, and goes on moving, when its directory is opened anew.
-            self.broker.moves().put_off(moving.target().path().to_path_buf(), moving.future().clone());
+            self.broker.moves().put_off(moving.target().path(), moving.future());
             let _ = self.aside(to_its_end(move || drop(moving))).await;
             return Switch::Apart;
         }

@@ -185,6 +185,7 @@ impl Change {
         let failed = report.failed.iter().map(|log| (log.topic.clone(), log.partition));
         let failed = failed.chain(cluster.log_dirs.unopened()).collect();
         let Shown { partitions, error, .. } = self.show(&topics, &failed, least_epoch).await;
+        self.forget_behind_in(&dir, &topics).await;
         self.go_on_moving(moving).await;
         let (partitions, read_only) = self.apart(partitions);
         Ok(Online { partitions, read_only, report, trouble: error.map(|error| error.to_string()) })

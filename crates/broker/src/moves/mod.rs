@@ -11,12 +11,18 @@
 mod asked;
 mod line;
 mod pace;
+#[cfg(test)]
+mod refusing;
 mod resumed;
 mod run;
+#[cfg(test)]
+mod stored_tests;
 #[cfg(test)]
 mod switch_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wish_tests;
 mod wishes;
 
 use std::collections::HashMap;

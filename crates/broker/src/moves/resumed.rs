@@ -46,23 +46,17 @@ pub(super) fn is_unserved(broker: &Broker, future: &FutureLog) -> bool {
 
 /// Begins them anew, or drops the notes of what cannot move any more. Blocks.
 pub(crate) fn resume(broker: &Arc<Broker>, noted: Vec<(PathBuf, FutureLog)>) {
-    let mut noted = noted;
-    while let Some((to, future)) = noted.pop() {
+    for (to, future) in noted {
+        let place = || Place::of(broker, &to, &future);
+        if broker.moves().put_off_while(&to, &future, || matches!(place(), Place::NotServed)) {
+            continue;
+        }
         let (name, partition) = (future.topic.clone(), future.partition);
-        match Place::of(broker, &to, &future) {
-            Place::Elsewhere => {
+        match place() {
+            // Not served any more: the move finds that out, and waits.
+            Place::Elsewhere | Place::NotServed => {
                 info!(topic = name, partition, to = %to.display(), "goes on moving to another log directory, from the beginning");
                 broker.moves().begin(broker, future, to);
-            }
-            Place::NotServed => {
-                let moves = broker.moves();
-                moves.put_off(to.clone(), future.clone());
-                // Who has shown it meanwhile has looked for it in vain.
-                if !matches!(Place::of(broker, &to, &future), Place::NotServed)
-                    && moves.take_one_put_off(&to, &future)
-                {
-                    noted.push((to, future));
-                }
             }
             Place::ThereOrDeleted => {
                 let dir = broker.cluster().log_dirs().here().find(|dir| dir.path() == to);
@@ -75,19 +69,23 @@ pub(crate) fn resume(broker: &Arc<Broker>, noted: Vec<(PathBuf, FutureLog)>) {
 }
 
 impl Moves {
-    /// It goes on [when its log is served](Self::take_put_off).
-    pub(crate) fn put_off(&self, to: PathBuf, future: FutureLog) {
+    /// It goes on [when its log is served](Self::take_put_off), if it `is_not` by now. Who shows it looks for it here afterwards, so
+    /// that it is never passed over.
+    pub(super) fn put_off_while(&self, to: &Path, future: &FutureLog, is_not: impl FnOnce() -> bool) -> bool {
         let mut put_off = self.put_off.lock();
-        if !put_off.contains(&(to.clone(), future.clone())) {
-            put_off.push((to, future));
+        if !is_not() {
+            return false;
         }
+        let one = (to.to_path_buf(), future.clone());
+        if !put_off.contains(&one) {
+            put_off.push(one);
+        }
+        true
     }
 
-    /// Whether this one has waited until now.
-    fn take_one_put_off(&self, to: &Path, future: &FutureLog) -> bool {
-        let mut put_off = self.put_off.lock();
-        let at = put_off.iter().position(|(place, one)| place == to && one == future);
-        at.map(|at| put_off.swap_remove(at)).is_some()
+    /// The same of one that is not served for certain.
+    pub(crate) fn put_off(&self, to: &Path, future: &FutureLog) {
+        self.put_off_while(to, future, || true);
     }
 
     /// Those that wait until their logs are served, for who may have shown some of these to [resume] them.

@@ -1,29 +1,27 @@
 //! Facts about moves whose disks fail or do not answer, and of which the logs are opened anew meanwhile.
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pagewire_disk::{Call, Disk, Errno, Fault, Held, When};
-use pagewire_log::{Coming, FutureLog, Handles, LogDir, LogDirOptions};
+use pagewire_log::{Coming, LogDir};
 use pagewire_wire::ErrorCode;
 use tokio::sync::oneshot;
 use tokio::task::block_in_place;
 use tokio::time::timeout;
 
-use super::resume;
 use super::tests::{RATE, World};
 use crate::cluster::{Cluster, OwnConfigs, change};
-use crate::testing::{ROOT, SECOND, THIRD};
+use crate::testing::{ROOT, SECOND, THIRD, options};
 
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 
-async fn produced(world: &World) -> i16 {
+pub(super) async fn produced(world: &World) -> i16 {
     world.bench.produce("t", 0, -1).await.expect("answered").error_code
 }
 
-fn dir(world: &World, path: &str) -> Arc<LogDir> {
+pub(super) fn dir(world: &World, path: &str) -> Arc<LogDir> {
     world.bench.broker.cluster().log_dirs().here().find(|dir| dir.path() == Path::new(path)).expect("here")
 }
 
@@ -127,18 +125,12 @@ async fn a_move_whose_log_is_opened_anew_keeps_no_other_from_its_turn_and_goes_o
     let (log_dirs, second) = (world.bench.broker.cluster().log_dirs(), dir(&world, SECOND));
     second.take_offline(std::io::ErrorKind::Other, "sick");
     let config = world.bench.broker.config();
-    let options = LogDirOptions {
-        cluster_id: "cluster".to_owned(),
-        node_id: config.node_id,
-        threads: 1,
-        handles: Handles::new(64),
-        now_ms: 0,
-    };
     let record = world.bench.broker.cluster().catalog().topic("t").await.expect("a store").expect("stored").0;
     let settings = |topic: &str, _| (topic == "t").then(|| Cluster::partition_settings(&record, &config));
     let (disk, back): (Arc<dyn Disk>, _) =
         (Arc::new(world.disk.clone()), Coming::Back(second.directory_id()));
-    let taken = log_dirs.take_in(Path::new(SECOND), &disk, back, options, &settings, &|_| {}).expect("well");
+    let taken =
+        log_dirs.take_in(Path::new(SECOND), &disk, back, options(), &settings, &|_| {}).expect("well");
     world.bench.set(RATE, "9223372036854775807");
     assert_eq!(world.alter("u", 0, THIRD).await, ErrorCode::None);
     let is_moved = |topic: &str| {
@@ -175,55 +167,16 @@ async fn who_has_the_turn_for_long_keeps_nobody_from_a_partition_whose_last_roun
     other.await.expect("no panic").expect("done");
     world.until("moved", async || world.is_in(second)).await;
     assert_eq!(produced(&world).await, 0);
-    let record = world.bench.broker.cluster().catalog().topic("t").await.expect("a store").expect("stored").0;
-    assert_eq!((record.partitions[0].left, record.partitions[0].behind.len()), (None, 0), "it has left");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wish_that_waited_for_a_disk_does_not_take_the_place_of_a_later_one() {
+async fn a_switch_that_breaks_off_leaves_a_wish_for_when_the_log_is_served_again() {
     let world = World::new().await;
     let (first, second) = world.here_and_there();
-    let held = world.disk.hold(second, Call::CreateDir);
-    assert_eq!(world.alter("t", 0, second).await, ErrorCode::RequestTimedOut);
-    assert_eq!(world.alter("t", 0, first).await, ErrorCode::None);
-    drop(held);
-    let is_dropped = || {
-        let names = world.disk.read_dir(Path::new(second)).expect("listed");
-        names.iter().any(|entry| entry.name.starts_with("t-0.") && entry.name.ends_with("-delete"))
-    };
-    world.until("dropped", async || is_dropped()).await;
+    world.disk.fail_on(&format!("{first}/t-0"), Call::Rename, When::Nth(1), Fault::Panic);
+    assert_eq!(world.alter("t", 0, second).await, ErrorCode::None);
     world.until_nothing_moves().await;
-    assert!(world.is_in(first) && dir(&world, second).futures().expect("listed").is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wish_waits_while_the_log_that_is_to_move_is_to_be_opened_anew() {
-    let world = World::new().await;
-    let (first, second) = world.here_and_there();
-    let (moves, topic_id) =
-        (world.bench.broker.moves(), world.bench.broker.image().topic("t").expect("there").id);
-    let future = FutureLog { topic: "t".to_owned(), topic_id, partition: 0 };
-    dir(&world, second).note_future(&future).expect("noted");
-    dir(&world, first).take_offline(std::io::ErrorKind::Other, "sick");
-    block_in_place(|| resume(&world.bench.broker, vec![(second.into(), future.clone())]));
-    world.until_nothing_moves().await;
-    assert_eq!(dir(&world, second).futures().expect("listed").len(), 1);
-    assert_eq!(moves.take_put_off(), [(Path::new(second).to_path_buf(), future)]);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wish_whose_log_is_shown_while_it_is_put_off_goes_on() {
-    let world = World::new().await;
-    let (_, second) = world.here_and_there();
-    let (broker, topic_id) = (&world.bench.broker, world.bench.broker.image().topic("t").expect("there").id);
-    let future = FutureLog { topic: "t".to_owned(), topic_id, partition: 0 };
-    let topics: Vec<_> = broker.cluster().catalog().topics().await.expect("a store").0;
-    let topics: Vec<_> = topics.into_iter().map(|(record, _)| record).collect();
-    let hidden = HashSet::from([("t".to_owned(), 0)]);
-    assert!(broker.cluster().load(&topics, (&[], &hidden), &broker.config()), "it is tried again");
-    assert!(world.hosted().is_none(), "not before it is stored where it is");
-    block_in_place(|| resume(broker, vec![(second.into(), future)]));
-    let shown = change(broker, |change| async move { change.make_missing().await }).await;
-    assert_eq!(shown.expect("a turn"), (1, false));
-    world.until("moved", async || world.is_in(second)).await;
+    assert!(world.hosted().is_none());
+    let put_off = world.bench.broker.moves().take_put_off();
+    assert_eq!(put_off.iter().map(|(to, _)| &**to).collect::<Vec<_>>(), [Path::new(second)]);
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pagewire_disk::{Call, Disk, Errno, FailingDisk, Fault, MemoryDisk, When};
+use pagewire_metadata::{MemoryStore, Store, model::PartitionRecord};
 use pagewire_wire::messages::{
     alter_replica_log_dirs_request::{
         AlterReplicaLogDir, AlterReplicaLogDirTopic, AlterReplicaLogDirsRequest,
@@ -40,12 +41,24 @@ impl World {
 
     /// Without a topic.
     pub(super) fn on(roots: &[&str]) -> Self {
+        Self::over(roots, Arc::new(MemoryStore::default()))
+    }
+
+    /// Without a topic, and with its metadata in `store`.
+    pub(super) fn over(roots: &[&str], store: Arc<dyn Store>) -> Self {
         let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));
         let on: Arc<dyn Disk> = Arc::new(disk.clone());
-        let bench = Bench::on_all(roots, on, IoPool::new(THREADS, 64));
+        let bench = Bench::on_all_over(roots, on, IoPool::new(THREADS, 64), store);
         let stop = CancellationToken::new();
         bench.broker.moves().start(&TaskTracker::new(), &stop);
         Self { bench, disk, stop }
+    }
+
+    /// With the topic `t` of one partition in this one of its directories.
+    pub(super) async fn with_a_topic_in(self, dir: &str) -> Self {
+        assert_eq!(self.alter("t", 0, dir).await, ErrorCode::UnknownTopicOrPartition);
+        self.bench.topic("t", 1, &[]).await;
+        self
     }
 
     /// Where it is, and where it is not.
@@ -104,9 +117,14 @@ impl World {
         self.until("done", async || self.bench.broker.moves().wanted.lock().is_empty()).await;
     }
 
-    pub(super) async fn stored_directory(&self) -> Option<uuid::Uuid> {
+    /// What the store has of it.
+    pub(super) async fn stored(&self) -> PartitionRecord {
         let topic = self.bench.broker.cluster().catalog().topic("t").await.expect("a store");
-        topic.expect("stored").0.partitions[0].directory
+        topic.expect("stored").0.partitions.remove(0)
+    }
+
+    pub(super) async fn stored_directory(&self) -> Option<uuid::Uuid> {
+        self.stored().await.directory
     }
 }
 

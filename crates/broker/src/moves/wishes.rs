@@ -70,3 +70,20 @@ impl Drop for Wish {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_kept_of_wishes_when_none_is_looked_at() {
+        let (wishes, topic_id) = (Wishes::default(), Uuid::from_u128(1));
+        let (early, late) = (wishes.ask(), wishes.ask());
+        assert!(wishes.counts(&late, topic_id, 0) && wishes.counts(&early, topic_id, 1));
+        assert!(!wishes.counts(&early, topic_id, 0));
+        drop(late);
+        assert_eq!(wishes.0.lock().latest.len(), 2, "another one is looked at");
+        drop(early);
+        assert!(wishes.0.lock().latest.is_empty());
+    }
+}

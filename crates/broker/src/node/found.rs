@@ -65,3 +65,31 @@ pub(super) async fn remember_dirs(
         warn!(%error, "which log directories are served could not be remembered; the next start tries again");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use pagewire_disk::MemoryDisk;
+    use pagewire_zcopy::IoPool;
+
+    use super::*;
+    use crate::testing::{Bench, ROOT, SECOND};
+
+    #[tokio::test]
+    async fn a_partition_is_hidden_of_which_it_cannot_be_stored_where_it_is() {
+        let bench = Bench::on_all(&[ROOT, SECOND], Arc::new(MemoryDisk::new()), IoPool::new(1, 64));
+        bench.topic("t", 2, &[]).await;
+        let (catalog, dirs) = (bench.broker.cluster().catalog(), bench.broker.cluster().log_dirs());
+        let (record, version) = catalog.topic("t").await.expect("a store").expect("stored");
+        catalog.replace_topic(&record, version).await.expect("stored");
+        let second = dirs.here().nth(1).expect("two").directory_id();
+        let mut elsewhere = record.clone();
+        elsewhere.partitions[0].directory =
+            if record.partitions[0].directory.is_none() { second } else { None };
+        let hidden = remember(catalog, dirs, &mut [elsewhere], &[version]).await;
+        assert_eq!(hidden, HashSet::from([("t".to_owned(), 0)]), "somebody else has stored something");
+        let hidden = remember(catalog, dirs, &mut [record], &[version]).await;
+        assert!(hidden.is_empty(), "nothing is to be stored");
+    }
+}

@@ -2,6 +2,7 @@
 
 mod away;
 mod back;
+mod behind;
 mod moved;
 mod put_back;
 mod removed;

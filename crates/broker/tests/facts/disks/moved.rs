@@ -1,6 +1,7 @@
 //! Partitions that move between log directories, of a whole broker.
 
 use std::{
+    ops::Range,
     thread,
     time::{Duration, Instant},
 };
@@ -19,18 +20,23 @@ use crate::harness::{Client, batch};
 
 const OFFSETS: &str = "__consumer_offsets";
 
-/// Has partitions of a topic moved to a directory, and waits until they are there.
-pub(super) fn move_all(two: &Two, topic: &str, partitions: i32, dir: usize) {
+/// Wishes partitions of a topic in a directory.
+pub(super) fn wish(two: &Two, topic: &str, partitions: Range<i32>, dir: usize) {
     let path = two.dirs[dir].to_str().unwrap().to_owned().into();
     let topics = vec![AlterReplicaLogDirTopic {
         name: topic.to_owned().into(),
-        partitions: (0..partitions).collect(),
+        partitions: partitions.collect(),
         ..Default::default()
     }];
     let dirs = vec![AlterReplicaLogDir { path, topics, ..Default::default() }];
     let request = AlterReplicaLogDirsRequest { dirs, ..Default::default() };
     let answer = two.broker.client().call(&request, 2);
     assert!(answer.results[0].partitions.iter().all(|one| one.error_code == 0), "{answer:?}");
+}
+
+/// Has partitions of a topic moved to a directory, and waits until they are there.
+pub(super) fn move_all(two: &Two, topic: &str, partitions: i32, dir: usize) {
+    wish(two, topic, 0..partitions, dir);
     let deadline = Instant::now() + Duration::from_mins(2);
     while two.of(dir, topic).len() < usize::try_from(partitions).unwrap() {
         assert!(Instant::now() < deadline, "{:?}", two.of(dir, topic));

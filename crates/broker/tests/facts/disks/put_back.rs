@@ -10,7 +10,7 @@ use std::{
 use super::{Two, moved::move_all, online, with_records};
 use crate::harness::batch;
 
-fn until(what: &str, is_so: impl Fn() -> bool) {
+pub(super) fn until(what: &str, is_so: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_mins(1);
     while !is_so() {
         assert!(Instant::now() < deadline, "never {what}");
@@ -19,7 +19,7 @@ fn until(what: &str, is_so: impl Fn() -> bool) {
 }
 
 /// Produces to `t-0`, which has its new directory a moment before it is served from there; the offset.
-fn produced(two: &Two, value: &str) -> i64 {
+pub(super) fn produced(two: &Two, value: &str) -> i64 {
     let deadline = Instant::now() + Duration::from_mins(1);
     loop {
         let answer = two.broker.client().try_produce("t", 0, batch(&[value]), 9);
@@ -32,7 +32,7 @@ fn produced(two: &Two, value: &str) -> i64 {
 }
 
 /// The name of a copy of `t-0`.
-fn future(two: &Two) -> String {
+pub(super) fn future(two: &Two) -> String {
     let id = two.broker.client().describe_topic("t").topic_id;
     format!("t-0.{:032x}-future", u128::from_be_bytes(id.0))
 }

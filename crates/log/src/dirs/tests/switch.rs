@@ -132,6 +132,7 @@ fn a_log_that_keeps_its_name_stays_and_goes_on() {
             panic!("{errno:?}: it stays")
         };
         assert!(matches!(append_to(&log), Err(AppendError::Moving)), "{errno:?}: not before that is stored");
+        assert!(!at(&dirs, "/b").awaits_copy_of("t", 0), "{errno:?}");
         moving.stay().expect("stays");
         assert_eq!(
             (dirs.directory_of("t", 0), headers(&dirs).len()),

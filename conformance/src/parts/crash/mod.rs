@@ -6,6 +6,11 @@
 //! The page cache outlives a kill, so nothing here tells stable storage from it. What acks=all promises beyond that is
 //! tested on a disk that forgets, in the broker's own tests of Produce.
 
+mod insist;
+mod keyed;
+mod moves;
+mod transactor;
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -37,6 +42,7 @@ pub fn crash(context: &Context<'_>, cases: &Cases<'_>) {
     for (name, kind, promise) in loads {
         cases.run(name, || raw_load(&context.binary, kind, promise));
     }
+    cases.run("moves_between_log_directories_lose_nothing_and_end", || moves::moves(&context.binary));
     let name = "librdkafka_idempotent_producer_is_exactly_once";
     match python_with_clients(context.workspace, context.printer) {
         Ok(python) => {
