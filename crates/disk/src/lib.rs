@@ -32,7 +32,7 @@ pub use checkpoint::{
 };
 pub use disk::{DirEntry, Disk, DiskFile, Identity, OpenMode, Space};
 pub use failing::{Call, FailingDisk, Fault, Held, Traffic, When};
-pub use forgetting::ForgettingDisk;
+pub use forgetting::{ForgettingDisk, Spared};
 pub use lasting::Lasting;
 pub use lock::{DirLock, LOCK_FILE, LockError};
 pub use lock_look::{LockLook, look_at_lock};

@@ -33,6 +33,8 @@ use journal::Journal;
 use life::{Fate, Life, dead};
 use pending::{Directories, Pending};
 
+pub use pending::Spared;
+
 /// A memory disk with a memory of what was synced. Clones share it, and are one process.
 #[derive(Debug, Clone, Default)]
 pub struct ForgettingDisk {
@@ -58,11 +60,28 @@ impl ForgettingDisk {
 
     /// What is left after the power went: a disk of its own. Handles of this one go on working on this one.
     pub fn crash(&self, seed: u64) -> io::Result<Self> {
+        self.crash_with(seed, |pending, names| {
+            if seed != 0 {
+                pending.after_power_cut(Chance::of(seed, ROOT), names);
+            }
+        })
+    }
+
+    /// The same, where of the names that no sync has covered these were spared: what has to come before something else shows where
+    /// it alone came late, or the other alone in time. Bytes fare as in [`crash`](Self::crash).
+    pub fn crash_sparing(&self, spared: Spared, seed: u64) -> io::Result<Self> {
+        self.crash_with(seed, |pending, names| pending.after_sparing(spared, names))
+    }
+
+    /// How many changes of names no sync has covered yet.
+    pub fn unsynced_names(&self) -> usize {
+        self.state.lock().pending.len()
+    }
+
+    fn crash_with(&self, seed: u64, fare: impl FnOnce(&Pending, &mut Directories)) -> io::Result<Self> {
         let state = self.state.lock();
         let mut names = state.kept_names.clone();
-        if seed != 0 {
-            state.pending.after_power_cut(Chance::of(seed, ROOT), &mut names);
-        }
+        fare(&state.pending, &mut names);
         let mut after = State::default();
         let rebuild = Rebuild { before: &state, names: &names, seed, placed: BTreeMap::new() };
         rebuild.run(&mut after)?;

@@ -12,6 +12,15 @@ use crate::memory::tree::{NameChange, Names, NodeId};
 /// The names of all directories.
 pub(super) type Directories = BTreeMap<NodeId, Names>;
 
+/// Which changes of names a power cut spares. Counted from the oldest that is not synced; what a change builds on goes with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spared {
+    /// This one, and what it builds on.
+    Only(usize),
+    /// All but this one, and those that build on it.
+    AllBut(usize),
+}
+
 /// Changes not synced yet, oldest first.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pending(Vec<NameChange>);
@@ -24,6 +33,10 @@ impl Pending {
     /// Nodes that a change still to come may give a name.
     pub(super) fn nodes(&self) -> impl Iterator<Item = NodeId> {
         self.0.iter().filter_map(node)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Applies to `kept` what touches `dir`, and what that builds on.
@@ -49,7 +62,32 @@ impl Pending {
             self.0.iter().map(|_| chance.hits(128)).collect()
         };
         close(&self.0, &mut spared);
-        self.0.iter().zip(spared).filter(|(_, spared)| *spared).for_each(|(change, _)| apply(kept, change));
+        self.keep(spared, kept);
+    }
+
+    /// Applies to `kept` what `spared` says.
+    pub(super) fn after_sparing(&self, spared: Spared, kept: &mut Directories) {
+        let chosen = match spared {
+            Spared::Only(one) => {
+                let mut chosen: Vec<bool> = (0..self.0.len()).map(|at| at == one).collect();
+                close(&self.0, &mut chosen);
+                chosen
+            }
+            Spared::AllBut(one) => {
+                let mut lost: Vec<&NameChange> = Vec::new();
+                let fare = |(at, change)| {
+                    let is_lost = at == one || lost.iter().any(|lost| builds_on(change, lost));
+                    lost.extend(is_lost.then_some(change));
+                    !is_lost
+                };
+                self.0.iter().enumerate().map(fare).collect()
+            }
+        };
+        self.keep(chosen, kept);
+    }
+
+    fn keep(&self, chosen: Vec<bool>, kept: &mut Directories) {
+        self.0.iter().zip(chosen).filter(|(_, chosen)| *chosen).for_each(|(change, _)| apply(kept, change));
     }
 }
 
@@ -141,6 +179,23 @@ mod tests {
         let found = outcomes(&[("a", 7), ("b", 8)], &[rename("a", "x", 7), rename("b", "y", 8)]);
         let all = [[("a", 7), ("b", 8)], [("b", 8), ("x", 7)], [("a", 7), ("y", 8)], [("x", 7), ("y", 8)]];
         assert_eq!(found, all.iter().map(|names| named(names)).collect());
+    }
+
+    #[test]
+    fn one_change_alone_comes_with_what_it_builds_on_and_is_missing_with_what_builds_on_it() {
+        let kept = [("a", 7), ("b", 8)];
+        let mut pending = Pending::default();
+        pending.add([rename("a", "x", 7), rename("b", "y", 8), rename("x", "z", 7)]);
+        let left = |spared| {
+            let kept: Names = kept.iter().map(|(name, node)| ((*name).to_owned(), *node)).collect();
+            let mut directories = Directories::from([(DIR, kept)]);
+            pending.after_sparing(spared, &mut directories);
+            directories.remove(&DIR).unwrap_or_default().into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(left(Spared::Only(1)), named(&[("a", 7), ("y", 8)]));
+        assert_eq!(left(Spared::Only(2)), named(&[("b", 8), ("z", 7)]));
+        assert_eq!(left(Spared::AllBut(0)), named(&[("a", 7), ("y", 8)]));
+        assert_eq!(left(Spared::AllBut(2)), named(&[("x", 7), ("y", 8)]));
     }
 
     #[test]

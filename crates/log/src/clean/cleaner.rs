@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use pagewire_record::HEADER_LEN;
@@ -143,13 +144,15 @@ impl Log {
     }
 
     /// What the producers' states hang on, all of it stable, and with it everything below the end of what is cleaned: a batch
-    /// that goes because a later one is there must not come to nothing with a power cut that takes the later one.
+    /// that goes because a later one is there must not come to nothing with a power cut that takes the later one. So are the names of
+    /// an earlier clean, which a process that was killed may have left: beside what this one begins, a segment that has its last but
+    /// one again would not count.
     fn stable_last_of_producers(&self) -> Result<HashMap<i64, LastOfProducer>, CleanError> {
         let (last, log_end) = {
             let writer = self.writer.lock();
             (writer.producers.with(|known| last_of_producers(known)), self.marks().log_end)
         };
-        if self.marks().recovery_point < log_end {
+        if self.marks().recovery_point < log_end || self.dir_dirty.load(Ordering::Acquire) {
             self.sync().map_err(CleanError::at(self.dir()))?;
         }
         Ok(last)

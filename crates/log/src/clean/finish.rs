@@ -1,14 +1,14 @@
 //! When a log is opened: a replacement that a crash interrupted is finished, or undone if it did not count yet.
 //!
 //! ```text
-//!   b.log.swap ─▶ its end is looked up ─▶ old segments between go ─▶ indexes get their names ─▶ the log does
+//!   b.log.swap ─▶ its name is for good ─▶ its end is looked up ─▶ old segments go ─▶ indexes get their names ─▶ the log does
 //!   anything else called .cleaned or .swap ─▶ removed
 //! ```
 //!
 //! Each step is durable before the next, so that a crash here is finished the same way. See `replace.rs` for what a
 //! crash can leave. Where the new segment ends its batches say, whose offsets no CRC covers: none is believed that reaches past
-//! what was written down before it counted, nor into the segment that is written to, which nobody compacts. Kafka's leftovers have the same names and mean the same: of a segment that was being split, the
-//! parts do not count while one is still called `.cleaned`.
+//! what was written down before it counted, nor into the segment that is written to, which nobody compacts. Kafka's leftovers have
+//! the same names and mean the same: of a segment that was being split, the parts do not count while one is still called `.cleaned`.
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
@@ -37,6 +37,10 @@ pub(crate) fn finish_swaps(home: &Home, names: &[String], report: &mut RecoveryR
     let logs = bases(names::LOG);
     let said = said_in(home)?;
     let mut changed = false;
+    if swaps.range(..unfinished).next().is_some() {
+        // Who was killed may not have made their names stable, by which alone they count.
+        home.disk.sync_dir(&home.dir)?;
+    }
     for &base in swaps.range(..unfinished) {
         place(home, base, &logs, &said, report)?;
         changed = true;

@@ -11,10 +11,9 @@ use crate::model::Partition;
 use crate::ops;
 use crate::tally::Tally;
 use crate::world::World;
-use crate::{check, cuts, derived, entries, gone, harm, harmed, kafka, lost, restored, strays, unindexed};
-
-/// Other ends of a death among names.
-const OTHER_ENDS: u64 = 3;
+use crate::{
+    check, cuts, derived, entries, gone, harm, harmed, kafka, lost, others, restored, strays, unindexed,
+};
 
 /// Lives through a seed. Panics where something is not as it must be.
 pub(crate) fn live(seed: u64) -> Tally {
@@ -60,12 +59,14 @@ fn befall(world: &mut World) {
 }
 
 /// Starts until a start comes to its end, and looks at what it found.
-fn start(world: &mut World) {
+pub(crate) fn start(world: &mut World) {
     for attempt in 0.. {
         prepare(world);
         world.leader_epoch += i32::from(world.chance.one_in(2));
-        if attempt < 3 && world.chance.one_in(3) {
-            if world.chance.one_in(2) {
+        // Who finishes what another one has begun is to die in that.
+        let finishes = attempt == 0 && world.others > 0 && world.is_replacing();
+        if attempt < 3 && world.chance.one_in(if finishes { 2 } else { 3 }) {
+            if !finishes && world.chance.one_in(2) {
                 world.die_within(40);
             } else {
                 world.die_naming_within(8);
@@ -241,7 +242,7 @@ fn end(world: &mut World) {
 }
 
 /// The orderly stop. The process may die in it. A directory whose disk is sick is left as it is.
-fn stop(world: &mut World) {
+pub(crate) fn stop(world: &mut World) {
     let report = world.dirs().close_clean(world.now_ms);
     note(world);
     if world.is_dead() {
@@ -271,11 +272,11 @@ fn stop(world: &mut World) {
 }
 
 /// The process is killed, the power goes, or one after the other.
-fn die(world: &mut World) {
+pub(crate) fn die(world: &mut World) {
     note(world);
     note_changes(world);
     if world.is_dead() && world.dies_naming {
-        die_otherwise(world);
+        others::live_through(world);
     }
     world.dies_naming = false;
     let nobody_knows = world.places.iter().any(|place| place.lost_points);
@@ -304,28 +305,6 @@ fn die(world: &mut World) {
         (false, true) => "power cuts",
         _ => "killed, then a power cut",
     });
-}
-
-/// Where names were on their way the power may take any of them: the same death ends in a few other ways first, each of which is
-/// looked at for itself, up to an orderly stop.
-fn die_otherwise(world: &mut World) {
-    if world.is_other || world.places.iter().any(|place| place.lost_points) {
-        return;
-    }
-    for _ in 0..OTHER_ENDS {
-        let seed = 1 | world.chance.next();
-        let mut other = world.other();
-        for place in &mut other.places {
-            place.go_on_as(place.disk.crash(seed).expect("a crash"));
-        }
-        other.partitions.iter_mut().for_each(Partition::lose_power);
-        if other.is_replacing() {
-            world.tally.count("other ends amid a compaction's renames");
-        }
-        start(&mut other);
-        stop(&mut other);
-        world.tally.count("other ends of a death before a sync of a directory");
-    }
 }
 
 /// What the process knows when it goes, or when a directory is opened anew.

@@ -25,6 +25,7 @@
 //!   entries  what a start leaves in index files leads to batches, before anybody reads
 //!   derived  index files and epochs equal to a rebuild from the records
 //!   aborts                    indexes of aborted transactions likewise, as far as the records tell of them
+//!   others   a death before a sync of a directory ends in other ways as well: each name that was on its way left out, or alone there
 //!   restored                  a backup taken meanwhile is the log as it was then, and stays so
 //!   bulk     many seeds on all cores: `cargo xtask crash`
 //! ```
@@ -49,6 +50,7 @@ mod life;
 mod lost;
 mod model;
 mod ops;
+mod others;
 mod restored;
 mod strays;
 mod tally;

@@ -37,8 +37,8 @@ pub(crate) struct World {
     pub(crate) lost_power: bool,
     /// The process is to die before a sync of a directory.
     pub(crate) dies_naming: bool,
-    /// Another end of a story than its own is told: it has no others.
-    pub(crate) is_other: bool,
+    /// How many other ends than its own lie before this one. One that is amid a compaction's renames has others.
+    pub(crate) others: u8,
     /// Things happen to files.
     pub(crate) rots: bool,
     pub(crate) now_ms: i64,
@@ -73,7 +73,7 @@ impl World {
             holes: config.cleanup_compact,
             lost_power: false,
             dies_naming: false,
-            is_other: false,
+            others: 0,
             rots,
             config,
             now_ms: 1_000_000,
@@ -87,14 +87,26 @@ impl World {
 
     /// The same world after another end: the process has died, and the power is gone.
     pub(crate) fn other(&self) -> Self {
-        Self { dirs: None, is_other: true, dies_naming: false, lost_power: true, ..self.clone() }
+        let others = self.others + 1;
+        Self {
+            dirs: None,
+            others,
+            dies_naming: false,
+            lost_power: true,
+            tally: Tally::default(),
+            ..self.clone()
+        }
     }
 
-    /// What compaction wrote has the last but one of its names.
+    /// Something that compaction wrote has not all of its names yet, or had not a moment ago.
     pub(crate) fn is_replacing(&self) -> bool {
+        let left = [".log.swap", ".index.swap", ".timeindex.swap", ".log.deleted"];
         self.partitions.iter().any(|partition| {
-            let names = self.places[partition.place].disk.read_dir(&self.path(partition)).unwrap_or_default();
-            names.iter().any(|entry| entry.name.ends_with(".log.swap"))
+            let disk = &self.places[partition.place].disk;
+            // Of a process that has died nobody is answered any more.
+            let left_by = if disk.is_dead() { disk.killed() } else { disk.clone() };
+            let names = left_by.read_dir(&self.path(partition)).unwrap_or_default();
+            names.iter().any(|entry| left.iter().any(|suffix| entry.name.ends_with(suffix)))
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pagewire_disk::{ForgettingDisk, OpenMode, create_dir_durably, read_small};
+use pagewire_disk::{ForgettingDisk, OpenMode, Spared, create_dir_durably, read_small};
 
 use super::*;
 use crate::files::{Entry, OffsetEntry};
@@ -84,40 +84,87 @@ fn whatever_names_a_power_cut_takes_back_every_record_is_there_and_indexes_are_o
     assert!(deaths > 12 && cleans > 4, "{deaths} deaths, {cleans} cleans");
 }
 
-/// What was to take the place of a segment, as a Kafka leaves it: that makes no index of aborted transactions where nothing of them
-/// stays.
+/// Of a process that was killed, so that all of its names are seen, and that of what it wrote may be none for good.
 #[test]
-fn an_old_index_does_not_come_back_beside_a_segment_that_was_put_in_place() {
-    let name = |suffix: &str| Path::new(DIR).join(format!("{:020}.{suffix}", 0));
-    let disk = ForgettingDisk::new();
-    create_dir_durably(&disk, Path::new(DIR)).expect("a directory");
-    for (suffix, bytes) in ["log", "index", "timeindex", "txnindex"]
-        .map(|suffix| (suffix.to_owned(), b"old"))
-        .into_iter()
-        .chain(["log", "index", "timeindex"].map(|suffix| (format!("{suffix}.swap"), b"new")))
-    {
-        let file = disk.open(&name(&suffix), OpenMode::Create).expect("create");
-        file.write_at(0, bytes).and_then(|()| file.sync_data()).expect("write");
+fn a_start_that_finishes_what_a_killed_process_began_and_a_clean_after_it_lose_no_record_with_the_power() {
+    let (filled, end) = filled();
+    let (mut finished, mut cut) = (0, 0);
+    for syncs in 1.. {
+        let disk = filled.crash(0).expect("copy");
+        let mut bench = opened(&disk, end);
+        let known = latest(&bench);
+        disk.die_before_dir_sync(syncs);
+        while bench.try_clean(5000).is_ok_and(|cleaned| cleaned.map_was_full) {}
+        if !disk.is_dead() {
+            break;
+        }
+        for of_start in 1.. {
+            let dying = disk.killed();
+            dying.die_before_dir_sync(of_start);
+            let open = OpenOptions { recovery_point: end, ..options(config()) };
+            let dying_disk: Arc<dyn Disk> = Arc::new(dying.clone());
+            if let Ok((log, report)) = Log::open(Arc::clone(&dying_disk), Path::new(DIR), "t", 0, open) {
+                finished += 1;
+                // Nothing else comes between the start and the next clean.
+                let cleaner = cleaner(24 * 6);
+                let mut bench = Bench { disk: dying_disk, log, report, cleaner, clean_to: None };
+                while bench.try_clean(5000).is_ok_and(|cleaned| cleaned.map_was_full) {}
+            }
+            if !dying.is_dead() {
+                break;
+            }
+            for name in 0..dying.unsynced_names() {
+                cut += 1;
+                let left = dying.crash_sparing(Spared::AllBut(name), 0).expect("crash");
+                let told = format!("before sync {syncs}, then {of_start}, without name {name}");
+                let again = opened(&left, end);
+                assert_eq!((latest(&again), again.log.marks().log_end), (known.clone(), end), "{told}");
+                indexes_are_of_their_segments(&again, &told);
+            }
+        }
     }
-    disk.sync_dir(Path::new(DIR)).expect("for good");
+    assert!(finished > 12 && cut > 40, "{finished} starts, {cut} power cuts");
+}
+
+/// What was to take the place of a segment, as a Kafka leaves it: that makes no index of aborted transactions where nothing of them
+/// stays, and keeps no account of those that there are.
+#[test]
+fn a_segment_that_was_put_in_place_has_its_own_indexes_and_none_of_the_old_one() {
+    let name = |suffix: &str| Path::new(DIR).join(format!("{:020}.{suffix}", 0));
+    let suffixes = ["log", "index", "timeindex", "txnindex"];
     let finish = |disk: &ForgettingDisk| {
         let home = crate::home::Home::new(Arc::new(disk.clone()), DIR.into(), crate::Handles::new(8));
         crate::clean::finish_swaps(&home, &names(disk), &mut RecoveryReport::default())
     };
-    for syncs in 1.. {
-        let dying = disk.crash(0).expect("copy");
-        dying.die_before_dir_sync(syncs);
-        let _ = finish(&dying);
-        for seed in 0..SEEDS {
-            let left = dying.crash(seed).expect("crash");
-            finish(&left).expect("finished");
-            let found = ["log", "index", "timeindex", "txnindex"]
-                .map(|suffix| read_small(&left, &name(suffix), 10).expect("read"));
-            let new = Some(b"new".to_vec());
-            assert_eq!(found, [new.clone(), new.clone(), new, None], "before sync {syncs}, seed {seed}");
+    for new in [&suffixes[..], &suffixes[..3]] {
+        let disk = ForgettingDisk::new();
+        create_dir_durably(&disk, Path::new(DIR)).expect("a directory");
+        let old = suffixes.iter().map(|suffix| ((*suffix).to_owned(), b"old"));
+        for (suffix, bytes) in old.chain(new.iter().map(|suffix| (format!("{suffix}.swap"), b"new"))) {
+            let file = disk.open(&name(&suffix), OpenMode::Create).expect("create");
+            file.write_at(0, bytes).and_then(|()| file.sync_data()).expect("write");
         }
-        if !dying.is_dead() {
-            break;
+        disk.sync_dir(Path::new(DIR)).expect("for good");
+        let expected = suffixes.map(|suffix| new.contains(&suffix).then(|| b"new".to_vec()));
+        for syncs in 1.. {
+            let dying = disk.crash(0).expect("copy");
+            dying.die_before_dir_sync(syncs);
+            let _ = finish(&dying);
+            let some = (0..SEEDS).map(|seed| dying.crash(seed));
+            let each = (0..dying.unsynced_names())
+                .flat_map(|name| [Spared::Only(name), Spared::AllBut(name)])
+                .map(|spared| dying.crash_sparing(spared, 0));
+            for left in some.chain(each) {
+                let left = left.expect("crash");
+                let named = names(&left);
+                finish(&left).expect("finished");
+                // What is left over goes before anything is believed.
+                let read = |suffix| read_small(&left, &name(suffix), 10).expect("read");
+                assert_eq!(suffixes.map(read), expected, "before sync {syncs}: {named:?}");
+            }
+            if !dying.is_dead() {
+                break;
+            }
         }
     }
 }

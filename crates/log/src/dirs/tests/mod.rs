@@ -3,6 +3,7 @@
 mod left;
 mod moving;
 mod online;
+mod stories;
 mod switch;
 
 use std::path::{Path, PathBuf};

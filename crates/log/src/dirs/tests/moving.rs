@@ -29,16 +29,26 @@ pub(super) fn nothing(_: u64) -> io::Result<()> {
 /// What a start finds, of an owner who has stored where the partition is.
 #[expect(clippy::option_option, reason = "as directories are named: none is home")]
 pub(super) fn started(disk: &Arc<dyn Disk>, placed: Option<Uuid>) -> (LogDirs, Option<Option<Uuid>>) {
+    try_start(disk, placed).expect("opens")
+}
+
+/// The same of a process that may die in it.
+#[expect(clippy::option_option, reason = "as directories are named: none is home")]
+pub(super) fn try_start(
+    disk: &Arc<dyn Disk>,
+    placed: Option<Uuid>,
+) -> Result<(LogDirs, Option<Option<Uuid>>), String> {
     let lock = |dir: &&str| (PathBuf::from(dir), LockedDir::lock(Arc::clone(disk), Path::new(dir)));
     let locked = DIRS.iter().map(lock).collect();
     let known = |topic: &str, _| (topic == "t").then(small);
-    let (dirs, _) = LogDirs::load(locked, &options(), &known, &|_| {}).expect("opens");
+    let loaded = LogDirs::load(locked, &options(), &known, &|_| {});
+    let (dirs, _) = loaded.map_err(|error| error.to_string())?;
     let (adopted, _) = dirs.adopt_futures(&|_| Some((small(), placed)), 0);
     for one in adopted {
-        one.opened.expect("opened");
+        one.opened.map_err(|error| error.to_string())?;
     }
     let found = dirs.directory_of("t", 0);
-    (dirs, found)
+    Ok((dirs, found))
 }
 
 /// Two directories, the first of which has a log of six records, all stable.

@@ -2,19 +2,13 @@
 
 use pagewire_log::{CleanError, Cleaner, CleanerLimits, Log, LogDir, Throttle};
 
-use super::{or_excused, produce, rounds};
+use super::{or_excused, produce, rounds, txns};
 use crate::world::World;
 
 /// A map of few keys, so that it is full now and then, and a buffer shorter than some batches.
 const LIMITS: [usize; 3] = [24 * 8, 24 * 64, 1 << 20];
 
 pub(super) fn clean(world: &mut World, _at: usize, _log: &Log) {
-    let limits = CleanerLimits {
-        map_bytes: world.chance.pick(&LIMITS),
-        buffer_bytes: world.chance.pick(&[512, 64 << 10]),
-        ..CleanerLimits::default()
-    };
-    let (mut cleaner, throttle) = (Cleaner::new(limits), Throttle::new(u64::MAX));
     if world.config.cleanup_compact && !world.chance.one_in(3) {
         make_dirty(world);
     }
@@ -27,6 +21,22 @@ pub(super) fn clean(world: &mut World, _at: usize, _log: &Log) {
             world.die_naming_within(calls / 3);
         }
     }
+    clean_all(world);
+}
+
+/// After a start that has finished what another process began: with nothing between, and to its death among names.
+pub(crate) fn again(world: &mut World) {
+    world.die_naming_within(8);
+    clean_all(world);
+}
+
+fn clean_all(world: &mut World) {
+    let limits = CleanerLimits {
+        map_bytes: world.chance.pick(&LIMITS),
+        buffer_bytes: world.chance.pick(&[512, 64 << 10]),
+        ..CleanerLimits::default()
+    };
+    let (mut cleaner, throttle) = (Cleaner::new(limits), Throttle::new(u64::MAX));
     for (place, dir) in world.each_dir() {
         clean_one(world, (place, &dir), &mut cleaner, &throttle);
     }
@@ -37,7 +47,15 @@ pub(super) fn clean(world: &mut World, _at: usize, _log: &Log) {
 fn make_dirty(world: &mut World) {
     for (at, log) in world.open_logs() {
         for _ in 0..world.chance.below(4) {
-            produce::plain(world, at, &log);
+            let plain = (produce::plain as fn(&mut World, usize, &Log), 3);
+            let kinds = if world.partitions[at].harm.is_none() {
+                [plain, (txns::inside, 2), (txns::end, 1)]
+            } else {
+                [plain; 3]
+            };
+            let all: Vec<_> =
+                kinds.into_iter().flat_map(|(kind, times)| std::iter::repeat_n(kind, times)).collect();
+            world.chance.pick(&all)(world, at, &log);
             if world.is_dead() {
                 return;
             }
@@ -55,7 +73,8 @@ fn make_dirty(world: &mut World) {
 }
 
 fn clean_one(world: &mut World, (place, dir): (usize, &LogDir), cleaner: &mut Cleaner, throttle: &Throttle) {
-    for _ in 0..world.partitions.len() {
+    // One that had too many keys for the map is due again at once.
+    for _ in 0..3 * world.partitions.len() {
         let Some(dirty) = dir.dirtiest(world.now_ms) else { return };
         let topic = dirty.topic().clone();
         let cleaned = dirty.clean(cleaner, world.now_ms, throttle);

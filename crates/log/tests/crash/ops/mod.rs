@@ -9,6 +9,8 @@ mod rounds;
 mod settings;
 mod txns;
 
+pub(crate) use clean::again as clean_again;
+
 use crate::gone;
 use crate::world::World;
 
