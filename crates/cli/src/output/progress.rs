@@ -43,6 +43,8 @@ impl Progress {
     /// So much was done before anybody looked: that is no part of the rate.
     pub(crate) fn beginning_at(self, done: u64) -> Self {
         self.bar.set_position(done);
+        // The length has the position looked at, which a position by itself is not always: the rate would begin below it.
+        self.bar.set_length(self.bar.length().unwrap_or_default());
         self.bar.reset_eta();
         self
     }
@@ -72,5 +74,20 @@ impl Progress {
     /// Takes the line away.
     pub(crate) fn clear(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_done_before_is_no_part_of_the_rate() {
+        let line = Progress::new(false, Some(1 << 30));
+        // As where it is shown: then a position by itself is looked at when the display changes.
+        line.bar.enable_steady_tick(TICK);
+        let line = line.beginning_at(32 << 20);
+        line.set_of(32 << 20, 1 << 30, "");
+        assert_eq!((line.bar.per_sec(), line.bar.position()), (0.0, 32 << 20));
     }
 }
