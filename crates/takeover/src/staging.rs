@@ -4,7 +4,7 @@
 //!   <to>.importing/
 //!       .pagewire-import      flock: an import is at work, or was and is not any more
 //!       ...                   what serve would take for a data directory, its metadata last
-//!   "whole" in the mark       of all directories, with the places of all; of the one with the metadata last: from then on all are whole
+//!   "whole" in the mark       of all directories, with the places of all; of the one with the metadata last: then all are whole
 //!   rename ──▶ <to>           of all, that one last
 //!   the marks go              of all, that one's last
 //! ```
@@ -172,8 +172,8 @@ fn whole(to: &Path) -> Option<Vec<PathBuf>> {
     is_whole.then_some(places)
 }
 
-/// Finishes an import to one of these places that was interrupted when all of it was whole: gives its directories their names. The
-/// places of that import, if there was one.
+/// Finishes an import to one of these places that was interrupted when all of it was whole: gives its directories their
+/// names. The places of that import, if there was one.
 pub(crate) fn finish_interrupted(places: &[&Path]) -> Result<Option<Vec<PathBuf>>, ImportError> {
     let Some(places) = places.iter().find_map(|to| whole(to)) else { return Ok(None) };
     let mut marks = Vec::new();
@@ -249,7 +249,7 @@ mod tests {
     use super::*;
 
     fn says_whole(staging: &Staging) {
-        staging.is_whole(&[staging.to.clone()]).expect("said");
+        staging.is_whole(std::slice::from_ref(&staging.to)).expect("said");
     }
 
     fn in_place(staging: Staging) {

@@ -13,8 +13,8 @@ pub(super) const DAMAGED: &str = "records are not given out: whoever reads goes 
 pub(super) struct Unreadable(Vec<Option<i64>>);
 
 impl Unreadable {
-    /// Whether a read that failed is to be told, by where good records begin again. Each damaged place is told once, as others may
-    /// be read meanwhile.
+    /// Whether a read that failed is to be told, by where good records begin again. Each damaged place is told once, as others
+    /// may be read meanwhile.
     pub(super) fn is_news(&mut self, place: Option<i64>) -> bool {
         let is_news = self.0.len() < PLACES_TOLD_MAX && !self.0.contains(&place);
         if is_news {

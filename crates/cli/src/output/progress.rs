@@ -19,13 +19,7 @@ impl Progress {
     pub(crate) fn new(wanted: bool, total: Option<u64>) -> Self {
         let shown = wanted && std::io::stderr().is_terminal();
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let template = if total.is_some() {
-            "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {msg}"
-        } else {
-            "{spinner} {bytes} {bytes_per_sec} {msg}"
-        };
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = ProgressBar::with_draw_target(total, target).with_style(style);
+        let bar = ProgressBar::with_draw_target(total, target).with_style(style(total.is_some()));
         if shown {
             bar.enable_steady_tick(TICK);
         }
@@ -65,8 +59,11 @@ impl Progress {
         self.bar.set_message(message);
     }
 
-    /// So much of so much is done.
+    /// So much of so much is done, which may not have been known before.
     pub(crate) fn set_of(&self, done: u64, total: u64, message: &str) {
+        if self.bar.length().is_none() {
+            self.bar.set_style(style(true));
+        }
         self.bar.set_length(total);
         self.set(done, message.to_owned());
     }
@@ -75,6 +72,16 @@ impl Progress {
     pub(crate) fn clear(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// Of bytes. A part of nothing would look like all of it.
+fn style(is_total_known: bool) -> ProgressStyle {
+    let template = if is_total_known {
+        "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {msg}"
+    } else {
+        "{spinner} {bytes} {bytes_per_sec} {msg}"
+    };
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 #[cfg(test)]
