@@ -117,11 +117,12 @@ impl Homes {
         needed.saturating_sub(files.reserved)
     }
 
-    /// All of them are whole, and say so: then they get their names, the first one last.
+    /// All of them are whole, and say so: then they get their names. Of each step the first one is the last.
     pub(crate) fn finish(self) -> Result<(), ImportError> {
-        self.0.iter().rev().try_for_each(|home| home.staging.is_whole())?;
+        let places = self.0.iter().map(|home| home.staging.place()).collect::<Result<Vec<_>, _>>()?;
+        self.0.iter().rev().try_for_each(|home| home.staging.is_whole(&places))?;
         self.0.iter().rev().try_for_each(|home| home.staging.name())?;
-        self.0.into_iter().try_for_each(|home| home.staging.unmark())
+        self.0.into_iter().rev().try_for_each(|home| home.staging.unmark())
     }
 
     /// None of them will be. What went wrong is what counts; what stays is cleared by the next import.

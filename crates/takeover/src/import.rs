@@ -40,11 +40,13 @@ pub fn import(
         return Err(ImportError::LinkUnchecked);
     }
     let places: Vec<&Path> = homes::places(options).collect();
-    if options.dry_run && staging::is_interrupted(&places)? {
+    if options.dry_run && staging::is_interrupted(&places) {
         return Err(ImportError::Unfinished(options.to.clone()));
     }
-    if !options.dry_run && staging::finish_interrupted(&places)? {
-        return Err(ImportError::Finished(places.iter().map(|place| place.to_path_buf()).collect()));
+    if !options.dry_run
+        && let Some(finished) = staging::finish_interrupted(&places)?
+    {
+        return Err(ImportError::Finished(finished));
     }
     homes::check(options)?;
     let sources = open(&options.from)?;

@@ -4,15 +4,18 @@
 //!   <to>.importing/
 //!       .pagewire-import      flock: an import is at work, or was and is not any more
 //!       ...                   what serve would take for a data directory, its metadata last
-//!   "whole" in the mark       of all directories, before the first of them gets its name
-//!   rename ──▶ <to>           of all; then the marks are taken away
+//!   "whole" in the mark       of all directories, with the places of all; of the one with the metadata last: then all are whole
+//!   rename ──▶ <to>           of all, that one last
+//!   the marks go              of all, that one's last
 //! ```
 //!
 //! An import that was interrupted leaves the first name; the next one to the same place clears it and begins anew. One
-//! that was interrupted among the renames is [finished](finish_interrupted): all its directories are whole.
+//! that was interrupted when all its directories were whole is [finished](finish_interrupted), whichever of its places is named.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -24,8 +27,10 @@ use crate::error::ImportError;
 
 /// The mark.
 const MARK: &str = ".pagewire-import";
-/// What is in it once all directories are whole.
-const WHOLE: &str = "whole\n";
+/// What is in it once a directory is whole, before the places of all, each with [`END`] behind it.
+const WHOLE: &[u8] = b"whole\n";
+/// No path has it.
+const END: u8 = 0;
 /// After the new directory's name.
 const SUFFIX: &str = ".importing";
 
@@ -75,9 +80,15 @@ impl Staging {
         create_dir_durably(&OsDisk::new(), &path).map_err(&failed)?;
         let mark = locked(&path, to, true)?;
         begun.note(to);
-        mark.set_len(0).map_err(&failed)?;
+        // For good: what a power cut leaves of it is not to be taken for whole.
+        mark.set_len(0).and_then(|()| mark.sync_all()).map_err(&failed)?;
         clear(&path).map_err(&failed)?;
         Ok(Self { path, to: to.to_path_buf(), mark })
+    }
+
+    /// Its place, wherever the process that asks later stands.
+    pub(crate) fn place(&self) -> Result<PathBuf, ImportError> {
+        std::path::absolute(&self.to).map_err(ImportError::at(&self.to))
     }
 
     /// Where it is.
@@ -85,10 +96,12 @@ impl Staging {
         &self.path
     }
 
-    /// It is whole, and so will be the others: says so, for good.
-    pub(crate) fn is_whole(&self) -> Result<(), ImportError> {
+    /// It is whole: says so for good, with the places of all that belong together, the one with the metadata first.
+    pub(crate) fn is_whole(&self, places: &[PathBuf]) -> Result<(), ImportError> {
         let failed = ImportError::at(&self.path);
-        self.mark.write_all_at(WHOLE.as_bytes(), 0).and_then(|()| self.mark.sync_all()).map_err(&failed)?;
+        let said = places.iter().flat_map(|to| to.as_os_str().as_bytes().iter().copied().chain([END]));
+        let said: Vec<u8> = WHOLE.iter().copied().chain(said).collect();
+        self.mark.write_all_at(&said, 0).and_then(|()| self.mark.sync_all()).map_err(&failed)?;
         OsDisk::new().sync_dir(&self.path).map_err(&failed)
     }
 
@@ -136,42 +149,49 @@ fn unmark(to: &Path) -> Result<(), ImportError> {
     OsDisk::new().remove_file(&to.join(MARK)).map_err(ImportError::at(to))
 }
 
-/// Whether `dir` is one of an import's directories that were all whole.
-fn says_whole(dir: &Path) -> bool {
-    fs::read_to_string(dir.join(MARK)).is_ok_and(|said| said == WHOLE)
+/// The places of an import, as the mark in `dir` names them if it says that this part of it is whole.
+fn said_in(dir: &Path) -> Option<Vec<PathBuf>> {
+    let said = fs::read(dir.join(MARK)).ok()?;
+    let places = said.strip_prefix(WHOLE)?.strip_suffix(&[END])?.split(|byte| *byte == END);
+    Some(places.map(|place| OsString::from_vec(place.to_vec()).into()).collect())
 }
 
-/// Gives the directories of an import that was interrupted among its last renames their names; whether there was one.
-/// `places`: all of them, the one with the metadata first.
-pub(crate) fn finish_interrupted(places: &[&Path]) -> Result<bool, ImportError> {
-    if !is_interrupted(places)? {
-        return Ok(false);
-    }
+/// The directory for `to`, in its place or beside it, whose mark names these places.
+fn part(to: &Path, places: &[PathBuf]) -> Option<PathBuf> {
+    let dirs = [beside(to).ok()?, to.to_path_buf()];
+    dirs.into_iter().find(|dir| said_in(dir).is_some_and(|said| said == places))
+}
+
+/// The places of the import that `to` is of, if all of that is whole, the one with the metadata first.
+fn whole(to: &Path) -> Option<Vec<PathBuf>> {
+    let places = beside(to).ok().and_then(|dir| said_in(&dir)).or_else(|| said_in(to))?;
+    let (first, others) = places.split_first()?;
+    // It is named last, and then the others lose their marks.
+    let is_whole =
+        part(first, &places)? == *first || others.iter().all(|other| part(other, &places).is_some());
+    is_whole.then_some(places)
+}
+
+/// Finishes an import to one of these places that was interrupted when all of it was whole: gives its directories their
+/// names. The places of that import, if there was one.
+pub(crate) fn finish_interrupted(places: &[&Path]) -> Result<Option<Vec<PathBuf>>, ImportError> {
+    let Some(places) = places.iter().find_map(|to| whole(to)) else { return Ok(None) };
     let mut marks = Vec::new();
-    for &to in places {
-        for dir in [beside(to)?, to.to_path_buf()].iter().filter(|dir| says_whole(dir)) {
-            marks.push(locked(dir, to, false)?);
-        }
+    for to in &places {
+        marks.extend(part(to, &places).map(|dir| locked(&dir, to, false)).transpose()?);
     }
-    for &to in places.iter().rev() {
-        let from = beside(to)?;
-        if says_whole(&from) {
-            check_target(to)?;
-            rename(&from, to)?;
-        }
-    }
-    places.iter().filter(|to| says_whole(to)).try_for_each(|to| unmark(to))?;
-    Ok(true)
+    let parts = || places.iter().rev().filter_map(|to| Some((to, part(to, &places)?)));
+    parts().filter(|(to, dir)| dir != *to).try_for_each(|(to, dir)| {
+        check_target(to)?;
+        rename(&dir, to)
+    })?;
+    parts().try_for_each(|(to, _)| unmark(to))?;
+    Ok(Some(places))
 }
 
-/// Whether an import to these places was interrupted among its last renames.
-pub(crate) fn is_interrupted(places: &[&Path]) -> Result<bool, ImportError> {
-    for &to in places {
-        if says_whole(to) || says_whole(&beside(to)?) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+/// Whether an import to one of these places was interrupted when all of it was whole.
+pub(crate) fn is_interrupted(places: &[&Path]) -> bool {
+    places.iter().any(|to| whole(to).is_some())
 }
 
 /// The places at which this process's import has begun.
@@ -195,11 +215,12 @@ impl Begun {
     /// What there is beside `to` if this process's import goes no further.
     pub fn unfinished(&self, to: &Path) -> Unfinished {
         let Ok(dir) = beside(to) else { return Unfinished::None };
-        let dir = if !dir.join(MARK).exists() && says_whole(to) { to.to_path_buf() } else { dir };
+        let is_whole = whole(to).is_some();
+        let dir = if is_whole && !dir.join(MARK).exists() { to.to_path_buf() } else { dir };
         let is_ours = self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|place| place == to);
         match if is_ours { Ok(None) } else { locked(&dir, to, false).map(Some) } {
             Err(ImportError::AtWork(_)) => Unfinished::AtWork(dir),
-            _ if says_whole(&dir) => Unfinished::Whole(dir),
+            _ if is_whole => Unfinished::Whole(dir),
             _ if dir.join(MARK).exists() => Unfinished::Partial(dir),
             _ => Unfinished::None,
         }
@@ -227,49 +248,72 @@ fn clear(dir: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn in_place(staging: Staging) {
-        staging.is_whole().and_then(|()| staging.name()).and_then(|()| staging.unmark()).expect("in place");
+    fn says_whole(staging: &Staging) {
+        staging.is_whole(std::slice::from_ref(&staging.to)).expect("said");
     }
 
-    /// Two directories that are whole, the second of which may have its name.
+    fn in_place(staging: Staging) {
+        says_whole(&staging);
+        staging.name().and_then(|()| staging.unmark()).expect("in place");
+    }
+
+    /// Two directories so many of which are whole, and have their names; the first one last.
     fn killed(dir: &Path, whole: usize, named: usize) -> [PathBuf; 2] {
         let places = ["one", "two"].map(|name| dir.join(name));
         let stagings = places.each_ref().map(|to| Staging::begin(to, &Begun::default()).expect("begun"));
         for staging in &stagings {
             fs::write(staging.path().join("file"), staging.to.to_str().expect("text")).expect("written");
         }
-        stagings.iter().take(whole).for_each(|staging| staging.is_whole().expect("said"));
+        stagings.iter().rev().take(whole).for_each(|staging| staging.is_whole(&places).expect("said"));
         stagings.iter().rev().take(named).for_each(|staging| staging.name().expect("named"));
         places
     }
 
     #[test]
-    fn an_import_that_was_interrupted_among_its_last_renames_is_finished() {
-        for named in 0..=2 {
+    fn an_import_that_was_interrupted_among_its_last_renames_is_finished_whichever_of_its_places_is_named() {
+        for (named, unmarked, said) in
+            [(0, 0, 0..2), (1, 0, 0..1), (1, 0, 1..2), (2, 0, 0..2), (2, 0, 1..2), (2, 1, 0..2)]
+        {
             let dir = tempfile::tempdir().expect("a directory");
-            let places = killed(dir.path(), 2, named);
-            let places = places.each_ref().map(PathBuf::as_path);
-            assert!(
-                is_interrupted(&places).expect("looked") && finish_interrupted(&places).expect("finished")
-            );
-            for to in places {
+            let all = killed(dir.path(), 2, named);
+            all.iter().rev().take(unmarked).for_each(|to| unmark(to).expect("unmarked"));
+            let places = &all.each_ref().map(PathBuf::as_path)[said];
+            assert!(is_interrupted(places), "{named}, {unmarked}");
+            assert_eq!(finish_interrupted(places).expect("finished"), Some(all.to_vec()));
+            for to in &all {
                 assert_eq!(fs::read_to_string(to.join("file")).expect("there"), to.to_str().expect("text"));
+                assert!(!to.join(MARK).exists());
             }
             assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 2);
-            assert!(!finish_interrupted(&places).expect("nothing to do"));
+            assert_eq!(finish_interrupted(places).expect("nothing to do"), None);
         }
     }
 
     #[test]
     fn one_that_was_interrupted_before_all_were_whole_is_not() {
+        for whole in 0..2 {
+            let dir = tempfile::tempdir().expect("a directory");
+            let all = killed(dir.path(), whole, 0);
+            let places = all.each_ref().map(PathBuf::as_path);
+            assert!(!is_interrupted(&places), "{whole}");
+            assert_eq!(finish_interrupted(&places).expect("nothing to do"), None);
+            let unfinished = |at: usize| Begun::default().unfinished(places[at]);
+            assert!((0..2).all(|at| matches!(unfinished(at), Unfinished::Partial(_))), "{whole}");
+            for to in places {
+                in_place(Staging::begin(to, &Begun::default()).expect("begun anew"));
+            }
+            assert!((0..2).all(|at| unfinished(at) == Unfinished::None));
+        }
+    }
+
+    #[test]
+    fn nothing_is_whole_of_which_a_part_was_begun_anew_since() {
         let dir = tempfile::tempdir().expect("a directory");
-        let places = killed(dir.path(), 0, 0);
-        let places = places.each_ref().map(PathBuf::as_path);
-        assert!(!is_interrupted(&places).expect("looked"));
-        let unfinished = || Begun::default().unfinished(places[0]);
-        assert!(matches!(unfinished(), Unfinished::Partial(_)));
-        in_place(Staging::begin(places[0], &Begun::default()).expect("begun anew"));
-        assert_eq!(unfinished(), Unfinished::None);
+        let all = killed(dir.path(), 2, 0);
+        says_whole(&Staging::begin(&all[1], &Begun::default()).expect("begun anew"));
+        assert!(!is_interrupted(&[&all[0]]));
+        assert!(matches!(Begun::default().unfinished(&all[0]), Unfinished::Partial(_)));
+        assert_eq!(finish_interrupted(&[&all[0], &all[1]]).expect("the other"), Some(vec![all[1].clone()]));
     }
 
     #[test]
@@ -280,7 +324,7 @@ mod tests {
         let path = staging.path().to_path_buf();
         assert_eq!(ours.unfinished(&to), Unfinished::Partial(path.clone()));
         assert_eq!(others.unfinished(&to), Unfinished::AtWork(path.clone()));
-        staging.is_whole().expect("said");
+        says_whole(&staging);
         assert_eq!(ours.unfinished(&to), Unfinished::Whole(path.clone()));
         assert_eq!(others.unfinished(&to), Unfinished::AtWork(path.clone()));
         staging.name().expect("named");

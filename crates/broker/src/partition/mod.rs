@@ -77,9 +77,16 @@ impl Partition {
 
     /// A read of it failed, which is said unless that was done.
     pub(crate) fn note_unreadable(&self, error: &ReadError, now_ms: i64) {
-        if let ReadError::Io(io) = error {
-            self.lane.note_unread((&self.topic, self.index), (io, error.is_shortage()), now_ms);
-        } else if self.unreadable.lock().is_news(error) {
+        let place = match error {
+            ReadError::Io(io) => {
+                return self.lane.note_unread((&self.topic, self.index), (io, error.is_shortage()), now_ms);
+            }
+            ReadError::Damaged { next_offset, .. } | ReadError::Undecided { next_offset, .. } => {
+                Some(*next_offset)
+            }
+            ReadError::Corrupt { .. } | ReadError::OffsetOutOfRange { .. } => None,
+        };
+        if self.unreadable.lock().is_news(place) {
             let dir = self.log.dir();
             tracing::error!(topic = %self.topic, partition = self.index, dir = %dir.display(), %error, "{}", unreadable::DAMAGED);
         }

@@ -1,8 +1,6 @@
 //! What is said of damaged records that are not given out, and how often: clients ask again at once. What the disk did not give out
 //! is told of its directory.
 
-use pagewire_log::ReadError;
-
 /// Damaged places that are told of one partition.
 const PLACES_TOLD_MAX: usize = 16;
 
@@ -15,14 +13,9 @@ pub(super) const DAMAGED: &str = "records are not given out: whoever reads goes 
 pub(super) struct Unreadable(Vec<Option<i64>>);
 
 impl Unreadable {
-    /// Whether a read that failed is to be told. Each damaged place is told once, as others may be read meanwhile.
-    pub(super) fn is_news(&mut self, error: &ReadError) -> bool {
-        let place = match error {
-            ReadError::Damaged { next_offset, .. } | ReadError::Undecided { next_offset, .. } => {
-                Some(*next_offset)
-            }
-            ReadError::Io(_) | ReadError::Corrupt { .. } | ReadError::OffsetOutOfRange { .. } => None,
-        };
+    /// Whether a read that failed is to be told, by where good records begin again. Each damaged place is told once, as others
+    /// may be read meanwhile.
+    pub(super) fn is_news(&mut self, place: Option<i64>) -> bool {
         let is_news = self.0.len() < PLACES_TOLD_MAX && !self.0.contains(&place);
         if is_news {
             self.0.push(place);
@@ -37,10 +30,9 @@ mod tests {
 
     #[test]
     fn a_damaged_place_is_told_once() {
-        let damaged =
-            |next_offset| ReadError::Damaged { file: "0.log".into(), position: 0, offset: 0, next_offset };
         let mut told = Unreadable::default();
-        assert!(told.is_news(&damaged(7)) && !told.is_news(&damaged(7)) && told.is_news(&damaged(9)));
-        assert!((100..200).filter(|place| told.is_news(&damaged(*place))).count() < PLACES_TOLD_MAX);
+        assert!(told.is_news(Some(7)) && !told.is_news(Some(7)) && told.is_news(Some(9)));
+        assert!(told.is_news(None) && !told.is_news(None));
+        assert!((100..200).filter(|place| told.is_news(Some(*place))).count() < PLACES_TOLD_MAX);
     }
 }

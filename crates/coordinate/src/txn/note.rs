@@ -54,10 +54,13 @@ impl fmt::Display for Event {
                 out,
                 "the transaction of producer {producer_id} was open for more than {timeout_ms} ms and is aborted"
             ),
-            Self::Unmarked { outcome, partitions } => write!(
-                out,
-                "{partitions} partitions have not got the {outcome} marker yet: it is written again and again"
-            ),
+            Self::Unmarked { outcome, partitions } => {
+                match partitions {
+                    1 => out.write_str("1 partition has")?,
+                    _ => write!(out, "{partitions} partitions have")?,
+                }
+                write!(out, " not got the {outcome} marker yet: it is written again and again")
+            }
             Self::NotCompleted { outcome, error } => {
                 write!(
                     out,
@@ -66,5 +69,18 @@ impl fmt::Display for Event {
             }
             Self::Expired => out.write_str("expired"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_one_partition_it_is_said_that_it_has_none() {
+        let said =
+            [0, 1, 2].map(|partitions| Event::Unmarked { outcome: Outcome::Abort, partitions }.to_string());
+        let begins = ["0 partitions have not", "1 partition has not", "2 partitions have not"];
+        assert!(said.iter().zip(begins).all(|(said, begin)| said.starts_with(begin)), "{said:?}");
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use pagewire_disk::checkpoint::{
     CLEAN_MARK_FILE, CLEANER_FILE, DAMAGE_FILE, HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE,
@@ -17,6 +18,7 @@ use super::small_file_trouble;
 use crate::dir::{
     Notice, Read, SUMS_FILE, Sums, Suspicion, VOUCHED_FILE, partition_dir, says_closed, vouched_for,
 };
+use crate::scrub::Noted;
 
 /// Topics that every broker compacts.
 const COMPACTED: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
@@ -47,6 +49,8 @@ pub(super) struct Checkpoints {
     starts_are_lost: bool,
     /// Sums of what no other file shows to be right; `None` if the last stop left none.
     vouched: Option<OffsetCheckpoint>,
+    /// Where logs were found damaged before.
+    noted: Arc<Noted>,
 }
 
 impl Checkpoints {
@@ -104,6 +108,7 @@ impl Checkpoints {
             others_wrote: sums.others_wrote().filter(|_| !live).cloned(),
             damaged_mark: sums.damaged_mark().cloned(),
             vouched,
+            noted: if live { Arc::default() } else { Arc::new(Noted::read(disk, dir).0) },
         }
     }
 
@@ -159,6 +164,7 @@ impl Checkpoints {
             certain_start: self.starts_are_certain,
             certain_beginning: self.starts_are_certain || clean,
             start_is_lost: self.starts_are_lost,
+            noted: Arc::clone(&self.noted),
         }
     }
 

@@ -15,14 +15,15 @@ use super::finding::{Fate, Finding, Severity};
 use super::job::Kept;
 use super::partition::{Compaction, Known};
 use super::rehearsal::Rehearsal;
+use super::target::name_of;
 use crate::answers::{OpenOptions, RecoveryReport};
 use crate::config::LogConfig;
 use crate::cuts::Cut;
+use crate::dir::DirName;
 use crate::handles::Handles;
 use crate::home::Home;
 use crate::log::Log;
 use crate::rewritten;
-use crate::scrub::Noted;
 
 /// Descriptors that recovery may keep meanwhile.
 const HANDLES: usize = 16;
@@ -83,7 +84,11 @@ impl Forecast {
             leader_epoch: -1,
             now_ms: 0,
         };
-        match Log::open_at(home, "", 0, options, &Noted::default()) {
+        let (topic, partition) = match DirName::parse(name_of(dir)) {
+            DirName::Partition { topic, partition } => (topic, partition),
+            _ => ("", 0),
+        };
+        match Log::open_at(home, topic, partition, options, &known.noted) {
             Ok((log, report)) => {
                 let refused = known.log_start.is_some_and(|start| start > log.marks().log_end);
                 let start_is_new = known.start_is_lost || refused && !known.certain_start;

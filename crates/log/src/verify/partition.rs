@@ -26,6 +26,7 @@ use crate::home::Vouched;
 use crate::open::orphans::Orphan;
 use crate::open::witnesses::{Checkpointed, Heard, Word};
 use crate::rewritten::Rewritten;
+use crate::scrub::Noted;
 use crate::segment::names;
 
 /// Times that a segment is read again because its files were replaced meanwhile.
@@ -77,6 +78,8 @@ pub(super) struct Known {
     pub(super) certain_beginning: bool,
     /// Where it starts was written down, and is lost.
     pub(super) start_is_lost: bool,
+    /// Where logs of its directory were found damaged before: a start looks there again.
+    pub(super) noted: Arc<Noted>,
 }
 
 impl Known {

@@ -75,7 +75,7 @@ fn is_named_as_partition(path: &Path) -> bool {
     matches!(DirName::parse(name_of(path)), DirName::Partition { .. })
 }
 
-fn name_of(path: &Path) -> &str {
+pub(super) fn name_of(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 

@@ -32,7 +32,7 @@ pub(crate) async fn run(args: ImportArgs) -> anyhow::Result<()> {
     let (stop, is_rehearsal, to) = (stop::on_signal()?, args.dry_run, args.to.clone());
     let begun = Arc::new(Begun::default());
     let noted = Arc::clone(&begun);
-    let shown = Arc::new(Progress::new(true, Some(0)));
+    let shown = Arc::new(Progress::new(true, None));
     let line = Arc::clone(&shown);
     let work = tokio::task::spawn_blocking(move || work(&args, &noted, &line));
     tokio::select! {

@@ -1,10 +1,12 @@
 //! What a start believes of transactions and producers where one bit of the log is not what was written: nothing that is
 //! committed goes, nothing that is aborted is served as committed, and what nobody knows is refused.
 
+use pagewire_disk::checkpoint::CLEANER_FILE;
 use pagewire_disk::{Call, Errno, Fault, When};
 use pagewire_record::{ControlType, EndTxnMarker, control_batch};
 
 use super::*;
+use crate::rewritten;
 use crate::share::Share;
 use crate::txns::undecided::FILE;
 use crate::verify::Fate;
@@ -99,11 +101,15 @@ fn stopped(kind: ControlType, stop: Stop) -> Stopped {
     }
     drop(dir);
     if stop == Stop::OrderlyWithoutSnapshots {
-        for (name, _) in world.files_of("a-0").iter().filter(|(name, _)| name.ends_with(".snapshot")) {
-            world.disk.remove_file(&path("a-0").join(name)).expect("removed");
-        }
+        lose_snapshots(&world);
     }
     Stopped { world, first, marker, file: format!("a-0/{base:020}.log"), position, size }
+}
+
+fn lose_snapshots(world: &World) {
+    for (name, _) in world.files_of("a-0").iter().filter(|(name, _)| name.ends_with(".snapshot")) {
+        world.disk.remove_file(&path("a-0").join(name)).expect("removed");
+    }
 }
 
 impl Stopped {
@@ -373,6 +379,16 @@ fn a_damaged_note_of_what_is_undecided_is_written_anew_from_the_log() {
     assert!(crate::txns::undecided::Undecided::read(&*world.disk, &path("a-0")).expect("whole").is_some());
 }
 
+/// Where readers of committed records will be refused, as a check says it.
+fn refused(world: &World) -> Vec<i64> {
+    let of_transactions = |finding: &Finding| {
+        finding.path == path("a-0")
+            && finding.fate == Fate::Refused
+            && finding.what.starts_with("transactions that are open")
+    };
+    found(world, None).into_iter().filter(of_transactions).filter_map(|finding| finding.offset).collect()
+}
+
 #[test]
 fn a_check_foretells_what_a_start_refuses_to_readers_of_committed_records() {
     for stop in [Stop::Kill, Stop::OrderlyWithoutSnapshots] {
@@ -380,11 +396,7 @@ fn a_check_foretells_what_a_start_refuses_to_readers_of_committed_records() {
             let stopped = stopped(kind, stop);
             for (at, bit) in [(KIND, 0), (21, 4), (43, 7), (50, 0), (52, 1)] {
                 let world = stopped.flipped(at, bit);
-                let told: Vec<i64> = found(&world, None)
-                    .into_iter()
-                    .filter(|finding| finding.path == path("a-0") && finding.fate == Fate::Refused)
-                    .filter_map(|finding| finding.offset)
-                    .collect();
+                let told = refused(&world);
                 let (_dir, report) = world.open();
                 let undecided = report.loaded[0].report.undecided.iter().map(|part| part.start);
                 assert_eq!(told, undecided.collect::<Vec<_>>(), "{kind:?}, {stop:?}, byte {at}");
@@ -392,6 +404,30 @@ fn a_check_foretells_what_a_start_refuses_to_readers_of_committed_records() {
             }
         }
     }
+}
+
+/// Only the list of damaged places still says what is missing where each log may have been compacted, and how long its segments
+/// were is lost as well.
+#[test]
+fn a_check_foretells_what_is_refused_because_of_what_was_found_missing_before() {
+    let Stopped { mut world, file, position, first, .. } = stopped(ControlType::Commit, Stop::Kill);
+    world.config.cleanup_compact = false;
+    close_the_newest(&world);
+    world.disk.open(&path(&file), OpenMode::ReadWrite).and_then(|file| file.set_len(position)).expect("cut");
+    lose_snapshots(&world);
+    let (dir, report) = world.open();
+    let undecided = |report: &LoadReport| -> Vec<i64> {
+        report.loaded[0].report.undecided.iter().map(|part| part.start).collect()
+    };
+    assert_eq!(undecided(&report), [first], "{report:?}");
+    assert!(dir.close_clean(0).clean);
+    drop(dir);
+    world.put(CLEANER_FILE, b"garbage");
+    world.disk.remove_file(&path("a-0").join(rewritten::FILE)).expect("lost");
+    world.config.cleanup_compact = true;
+    let told = refused(&world);
+    let (_dir, report) = world.open();
+    assert_eq!((undecided(&report), told), (vec![first], vec![first]), "done, and told: {report:?}");
 }
 
 #[test]
