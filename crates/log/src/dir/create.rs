@@ -184,8 +184,8 @@ impl LogDir {
         Ok(missing.into_iter().collect())
     }
 
-    /// Sets a directory aside that stands where a new topic's goes, or that is behind. `true` if there is one that is this topic's, or
-    /// that holds nothing: an earlier attempt.
+    /// Sets a directory aside that stands where a new topic's goes, or that is behind. `true` if there is one that is this topic's,
+    /// or that holds nothing: an earlier attempt.
     pub(super) fn clear_the_way(
         &self,
         topic: &str,

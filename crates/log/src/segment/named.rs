@@ -29,8 +29,8 @@ impl Segment {
         }
     }
 
-    /// Whether the `.log`, which was synced as `file`, has lost its name: all that it had, or, if there are fewer than when that was
-    /// last certain to be one of them, the one under which it is looked for.
+    /// Whether the `.log`, which was synced as `file`, has lost its name: all that it had, or, if there are fewer than when it
+    /// was last certain to have that, the one under which it is looked for.
     pub(crate) fn has_lost_its_name(&self, file: &dyn DiskFile) -> io::Result<bool> {
         if file.is_nameless()? {
             return Ok(true);
