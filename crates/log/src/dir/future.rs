@@ -152,7 +152,7 @@ impl LogDir {
         let to = self.path.join(partition_dir(topic, partition));
         {
             let _change = self.changing.of(topic, &[partition]);
-            let is_there = self.clear_the_way(topic, partition, &to, future.topic_id)?;
+            let is_there = self.clear_the_way(topic, partition, &to, settings)?;
             // An earlier attempt may have come as far as that.
             let has_name = is_there && !self.disk.exists(&from).map_err(CreateError::at(&from))?;
             let renamed = if has_name { Ok(()) } else { self.disk.rename(&from, &to) };
