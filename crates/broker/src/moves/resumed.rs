@@ -56,7 +56,7 @@ pub(crate) fn resume(broker: &Arc<Broker>, noted: Vec<(PathBuf, FutureLog)>) {
         let (name, partition) = (future.topic.clone(), future.partition);
         match place() {
             Place::Elsewhere if broker.moves().has_later_wish(&to, &future) => {
-                drop_note(broker, &to, &future)
+                drop_note(broker, &to, &future);
             }
             // Not served any more: the move finds that out, and waits.
             Place::Elsewhere | Place::NotServed => {
