@@ -1,5 +1,6 @@
 //! Facts about several log directories, on disks of which one fails.
 
+mod held;
 mod left;
 mod moving;
 mod online;
