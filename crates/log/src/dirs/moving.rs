@@ -20,7 +20,7 @@ use std::sync::Arc;
 use pagewire_disk::DamageEntry;
 
 use super::LogDirs;
-use crate::backup::{BackupError, Follow, Pace, Unfollowed};
+use crate::backup::{Altered, BackupError, Follow, Pace, Unfollowed};
 use crate::dir::{Entry, is_within};
 use crate::halted::Halted;
 use crate::{FutureLog, LastRound, Log, LogDir};
@@ -64,6 +64,9 @@ pub enum MoveError {
     /// The directory that it is to go to is not here, or takes no writes.
     #[error("{} takes no new logs", .0.display())]
     Target(PathBuf),
+    /// The copy is not what was written to it: it is to be made anew.
+    #[error(transparent)]
+    Altered(Altered),
     /// Bytes could not be copied, or nobody wants them any more.
     #[error(transparent)]
     Copy(#[from] BackupError),
@@ -84,6 +87,11 @@ impl MoveError {
         move |error| Self::Io { path, error }
     }
 
+    /// Whether compaction was quicker: its copy is to catch up once more, later.
+    pub fn is_changing(&self) -> bool {
+        matches!(self, Self::Copy(BackupError::Changing(_)))
+    }
+
     /// Whether nothing is wrong but that it was to end.
     pub fn is_stopped(&self) -> bool {
         matches!(self, Self::Copy(error) if error.is_stopped())
@@ -95,6 +103,7 @@ impl From<Unfollowed> for MoveError {
         match why {
             Unfollowed::Deleted => Self::Nothing,
             Unfollowed::Reopened => Self::Reopened,
+            Unfollowed::Altered(altered) => Self::Altered(altered),
             Unfollowed::Failed(error) => Self::Copy(error),
         }
     }

@@ -1,5 +1,6 @@
 //! Facts about several log directories, on disks of which one fails.
 
+mod altered;
 mod left;
 mod moving;
 mod online;
