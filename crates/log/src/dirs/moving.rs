@@ -23,6 +23,7 @@ use super::LogDirs;
 use crate::backup::{Altered, BackupError, Follow, Pace, Unfollowed};
 use crate::dir::{Entry, is_within};
 use crate::halted::Halted;
+use crate::sick::is_full;
 use crate::{FutureLog, LastRound, Log, LogDir};
 
 /// A log on its way.
@@ -67,6 +68,15 @@ pub enum MoveError {
     /// The copy is not what was written to it: it is to be made anew.
     #[error(transparent)]
     Altered(Altered),
+    /// The directory that it is to go to has no room for the copy, which is removed.
+    #[error("{}: {error}: the copy does not fit there, and what was copied is removed, which makes room again", path.display())]
+    Full {
+        /// The file that did not fit.
+        path: PathBuf,
+        /// What it said.
+        #[source]
+        error: io::Error,
+    },
     /// Bytes could not be copied, or nobody wants them any more.
     #[error(transparent)]
     Copy(#[from] BackupError),
@@ -237,14 +247,21 @@ impl Moving {
         }
     }
 
-    /// What could not be written says something of the target.
+    /// What could not be written says something of the target; a copy that is too large for it, nothing.
     fn noted(&self, error: MoveError) -> MoveError {
-        if let MoveError::Copy(BackupError::Io { path, error: io }) = &error
-            && is_within(&self.to, path)
-            && !error.is_stopped()
-        {
-            self.to.note(path, io);
+        match error {
+            MoveError::Copy(BackupError::Io { path, error })
+                if is_full(error.kind()) && is_within(&self.to, &path) =>
+            {
+                MoveError::Full { path, error }
+            }
+            MoveError::Copy(BackupError::Io { ref path, error: ref io })
+                if is_within(&self.to, path) && !error.is_stopped() =>
+            {
+                self.to.note(path, io);
+                error
+            }
+            error => error,
         }
-        error
     }
 }
