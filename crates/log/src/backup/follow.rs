@@ -224,12 +224,7 @@ impl Follow {
     }
 
     /// What a segment's `.log` has more than its copy.
-    fn log_of(
-        &mut self,
-        segment: &Arc<Segment>,
-        log: &Named,
-        placing: &Placing<'_>,
-    ) -> Result<(), Unlike> {
+    fn log_of(&mut self, segment: &Arc<Segment>, log: &Named, placing: &Placing<'_>) -> Result<(), Unlike> {
         let known = self.copied.iter().position(|one| Arc::ptr_eq(&one.segment, segment));
         let at = known.unwrap_or(self.copied.len());
         if known.is_none() {

@@ -37,7 +37,8 @@ struct State {
 impl State {
     fn of(file: &dyn DiskFile) -> io::Result<Self> {
         let metadata = file.file().metadata()?;
-        let modified_ns = metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
+        let modified_ns =
+            metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
         Ok(Self { bytes: file.len()?, modified_ns })
     }
 
