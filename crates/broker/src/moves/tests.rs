@@ -359,3 +359,24 @@ async fn a_move_that_was_given_up_is_shown_until_it_is_wished_again() {
     world.until_nothing_moves().await;
     assert!(world.shown().is_none());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_that_somebody_puts_a_segment_into_is_made_anew() {
+    let world = World::new().await;
+    let (_, second) = world.here_and_there();
+    world.bench.produce("t", 0, -1).await.expect("answered");
+    world.bench.set(RATE, "0");
+    assert_eq!(world.alter("t", 0, second).await, ErrorCode::None);
+    let target = world.bench.broker.cluster().log_dirs().here().find(|dir| dir.path().as_os_str() == second);
+    let target = target.expect("here");
+    let noted = target.futures().expect("listed").pop().and_then(|future| future.dir_name()).expect("noted");
+    let copy = Path::new(second).join(noted);
+    let begun = async || world.disk.exists(&copy.join("00000000000000000000.log")).expect("looked");
+    world.until("begun", begun).await;
+    world.disk.open(&copy.join("00000000000000000099.log"), OpenMode::CreateNew).expect("made");
+    world.bench.set(RATE, "9223372036854775807");
+    world.until("moved", async || world.is_in(second)).await;
+    let log = Arc::clone(&world.partition().log);
+    assert_eq!((log.marks().log_start, log.marks().log_end, log.damage().len()), (0, 1, 0));
+    assert!(!world.disk.exists(&log.dir().join("00000000000000000099.log")).expect("looked"));
+}
