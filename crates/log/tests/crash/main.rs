@@ -61,7 +61,7 @@ mod world;
 use std::ops::Range;
 
 /// Seeds of an ordinary test run: some seconds without optimisation.
-const BOUNDED: Range<u64> = 150..200;
+const BOUNDED: Range<u64> = 360..420;
 /// Seeds that are lived through twice.
 const SAME: u64 = 6;
 

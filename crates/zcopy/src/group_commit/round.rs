@@ -38,7 +38,7 @@ impl Round {
     fn run(self) {
         while self.sync() {
             let next = Self { shared: Arc::clone(&self.shared), io: self.io.clone() };
-            if self.io.submit_urgent(move || next.run()).is_ok() {
+            if self.io.follow_urgent(move || next.run()).is_ok() {
                 return;
             }
         }

@@ -85,6 +85,17 @@ impl Lane {
         Ok(())
     }
 
+    /// Queues `job` from the end of another one, whose thread looks for the next then: nobody has to be woken. Gives it back if the
+    /// queue is full.
+    pub(super) fn follow(&self, job: Job) -> Result<(), Job> {
+        let mut state = self.state.lock();
+        if state.queue.len() >= self.queue_max {
+            return Err(job);
+        }
+        state.queue.push_back(job);
+        Ok(())
+    }
+
     pub(super) fn threads(&self) -> usize {
         self.state.lock().threads
     }
@@ -140,5 +151,38 @@ impl Lane {
             }
         }
         state.threads -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+    use std::thread::ThreadId;
+
+    use super::*;
+
+    /// Tells which thread it runs on, and is followed by so many others.
+    fn one_of(lane: &Arc<Lane>, left: usize, tell: Sender<ThreadId>) -> Job {
+        let lane = Arc::clone(lane);
+        Box::new(move || {
+            tell.send(std::thread::current().id()).expect("somebody waits");
+            if let Some(left) = left.checked_sub(1)
+                && lane.follow(one_of(&lane, left, tell)).is_err()
+            {
+                unreachable!("there is room");
+            }
+        })
+    }
+
+    #[test]
+    fn jobs_that_follow_each_other_keep_their_thread_and_start_no_other() {
+        let lane = Lane::new("lane", 2, 4, Duration::from_mins(1));
+        let (tell, told) = channel();
+        assert!(lane.submit(one_of(&lane, 99, tell)).is_ok());
+        let threads: Vec<_> = told.iter().collect();
+        assert_eq!(threads.len(), 100);
+        assert!(threads.windows(2).all(|two| two[0] == two[1]));
+        assert_eq!(lane.threads(), 1);
+        lane.close();
     }
 }

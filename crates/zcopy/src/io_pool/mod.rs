@@ -104,6 +104,11 @@ impl IoPool {
         self.handle.urgent.submit(Box::new(job)).map_err(|_| PoolFull)
     }
 
+    /// As [`submit_urgent`](Self::submit_urgent), for the last step of a job of that lane: its own thread goes on with the next.
+    pub(crate) fn follow_urgent(&self, job: impl FnOnce() + Send + 'static) -> Result<(), PoolFull> {
+        self.handle.urgent.follow(Box::new(job)).map_err(|_| PoolFull)
+    }
+
     /// Drops the jobs of the general lane that no thread has begun; whoever awaits one hears [`PoolFull`]. For the end
     /// of a process, when those who wanted them are gone.
     pub fn discard_queued(&self) {
