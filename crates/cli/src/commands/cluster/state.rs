@@ -193,9 +193,9 @@ pub(super) fn print(states: &[State], out: &mut Out) -> anyhow::Result<()> {
 fn complaints(state: &State, out: &mut Out) -> anyhow::Result<()> {
     let node = state.node_id;
     if let Some(reason) = &state.metadata_trouble {
-        let at = state.metadata_trouble_ms.map(|at| format!(" at {}", time(at))).unwrap_or_default();
+        let at = state.metadata_trouble_ms.map(|at| format!(" (as of {})", time(at))).unwrap_or_default();
         out.line(format_args!(
-            "node {node}: topics, settings and producer ids cannot be changed, as was seen{at} last: {reason}"
+            "node {node}: topics, settings and producer ids cannot be changed{at}: {reason}"
         ))?;
     }
     state.moves.print(node, out)?;

@@ -50,7 +50,8 @@ const CHANGES: [(&str, Change); 6] = [
     // Also of the segment that grows.
     ("it has 0 bytes of", |disk, copy| {
         let all = disk.read_dir(copy).expect("listed");
-        let last = all.iter().map(|entry| &entry.name).filter(|name| name.ends_with(".log")).max();
+        let is_log = |name: &&String| Path::new(name).extension().is_some_and(|end| end == "log");
+        let last = all.iter().map(|entry| &entry.name).filter(is_log).max();
         disk.remove_file(&copy.join(last.expect("some"))).expect("removed");
     }),
 ];
