@@ -29,7 +29,7 @@ const CLOSE_FILES_EVERY: Duration = Duration::from_secs(1);
 /// that costs nothing.
 const NOTE_EVERY: Duration = Duration::from_secs(1);
 
-/// Directories that are gone are noticed within this: one look-up of a name each.
+/// Directories that are gone, or the metadata's file, are noticed within this: one look-up of a name each.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Lines about what a round of retention deleted in a log directory: each is about one log.
@@ -64,6 +64,7 @@ pub(crate) fn start(broker: &Arc<Broker>, tasks: &TaskTracker, stop: &Cancellati
     every(CLOSE_FILES_EVERY, Round { wanted: has_too_many_files, ..Round::by_the_clock(close_files) });
     tasks.spawn(trim_memory(Arc::clone(broker), Slack::default(), stop.clone()));
     tasks.spawn(note_offline_dirs(Arc::clone(broker), stop.clone()));
+    tasks.spawn(look_at_metadata(Arc::clone(broker), stop.clone()));
     let (ticking, until) = (Arc::clone(broker), stop.clone());
     tasks.spawn(async move { ticking.ticks().run(&until).await });
     scrub::start(broker, tasks, stop);
@@ -99,6 +100,26 @@ async fn note_offline_dirs(broker: Arc<Broker>, stop: CancellationToken) {
                 broker.note_offline_dirs();
                 broker.cluster().lanes().all().for_each(|lane| lane.tell_hanging());
             }
+        }
+    }
+}
+
+/// Whether the metadata would be found by the next start. One look at a time, on the threads of the directory that they are in.
+async fn look_at_metadata(broker: Arc<Broker>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let looked = async {
+            ticks.tick().await;
+            let store = Arc::clone(broker.cluster().catalog().store());
+            let home = broker.cluster().log_dirs().paths().next();
+            let io = home.map_or(broker.io(), |home| broker.cluster().lanes().of(home).io());
+            // Without room there the next one does it.
+            let _ = io.run(move || store.look()).await;
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = looked => {}
         }
     }
 }

@@ -22,7 +22,7 @@ pub const LOCK_FILE: &str = ".lock";
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another process (or another part of this one) has it.
-    #[error("{} is in use by another process{}: stop it, or choose another directory", .dir.display(), by(*.pid))]
+    #[error("{} is in use by another process{}", .dir.display(), by(*.pid))]
     Held {
         /// The directory.
         dir: PathBuf,
@@ -41,7 +41,25 @@ pub enum LockError {
 }
 
 fn by(pid: Option<u32>) -> String {
-    pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+    const STOP: &str = "stop it, or choose another directory";
+    match pid {
+        Some(pid) if is_ending(pid) => format!(
+            " (process {pid}), which waits in the kernel, most likely for a disk that does not answer: nobody can stop it before the \
+             disk does. Where it never will, unmount that file system by force (umount -f), or start the machine again"
+        ),
+        Some(pid) => format!(" (process {pid}): {STOP}"),
+        None => format!(": {STOP}"),
+    }
+}
+
+/// Whether a process no longer takes signals: what is left of it is in the kernel. Of another machine's, or where nobody can tell, it
+/// does.
+#[doc(alias = "/proc/pid/stat")]
+fn is_ending(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // Behind the name, which may hold anything.
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    matches!(state, Some('D' | 'Z' | 'X'))
 }
 
 /// A held lock on a directory; released on drop.
@@ -99,4 +117,27 @@ fn holder(file: &dyn DiskFile) -> Option<u32> {
 /// The process id that the bytes of a lock file are.
 pub(crate) fn named_pid(text: &[u8]) -> Option<u32> {
     std::str::from_utf8(text).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_process_that_nobody_can_stop_nobody_is_told_to_stop_it() {
+        let held = |pid| LockError::Held { dir: PathBuf::from("/d"), pid }.to_string();
+        let stop = "stop it, or choose another directory";
+        assert_eq!(held(None), format!("/d is in use by another process: {stop}"));
+        let own = std::process::id();
+        assert_eq!(held(Some(own)), format!("/d is in use by another process (process {own}): {stop}"));
+        let mut child = std::process::Command::new("true").spawn().expect("a process");
+        // It has ended, and nobody has asked how.
+        let began = std::time::Instant::now();
+        while !is_ending(child.id()) && began.elapsed() < std::time::Duration::from_mins(1) {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        let told = held(Some(child.id()));
+        assert!(told.contains("nobody can stop it before the disk does") && !told.contains(stop), "{told}");
+        child.wait().expect("ended");
+    }
 }

@@ -315,10 +315,18 @@ pub trait Store: Send + Sync + Debug {
     /// Ends the lease and removes its keys. Ending a lease that is gone is not an error.
     async fn revoke(&self, lease: LeaseId) -> Result<(), StoreError>;
 
-    /// The last change that was tried, if it was refused for the store's own sake. Waits for nothing.
+    /// The last change that was tried, if it was refused for the store's own sake, or what a [look](Self::look) has found. Waits for
+    /// nothing.
     fn trouble(&self) -> Option<FailedChange> {
         None
     }
+
+    /// Looks whether what is in the store would be found by the next one who opens it. What it finds is said once. Blocks.
+    fn look(&self) {}
+
+    /// The last call before the process ends: what the next one who opens the store would not find is put where somebody finds it,
+    /// which is said. Blocks.
+    fn rescue(&self) {}
 
     /// Writes one key if `expect` holds; answers the new version.
     async fn put_if(&self, key: &str, value: Bytes, expect: Expect) -> Result<Revision, PutError> {

@@ -186,6 +186,37 @@ async fn nothing_is_changed_in_a_file_that_the_next_start_would_not_find() {
     }
 }
 
+#[tokio::test]
+async fn a_file_that_is_not_in_its_place_is_noticed_by_a_look_and_rescued_at_the_end() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (path, aside) = (dir.path().join(FILE_NAME), dir.path().join("aside"));
+    let store = EmbeddedStore::open(&path, Arc::new(SystemClock)).expect("a store");
+    let batch = || pagewire_metadata::Batch::new().put("key", "value", pagewire_metadata::Expect::Any);
+    store.commit(batch()).await.expect("there");
+    store.look();
+    assert_eq!(store.trouble(), None);
+    std::fs::rename(&path, &aside).expect("moved");
+    store.look();
+    let why = store.trouble().expect("noticed").reason;
+    assert!(why.contains("removed or replaced") && why.contains("pagewire backup"), "{why}");
+    std::fs::rename(&aside, &path).expect("moved back");
+    store.look();
+    assert_eq!(store.trouble(), None);
+    // What is in its place needs no rescue.
+    store.rescue();
+    drop(store);
+    let rescued = path.with_extension("redb.rescued");
+    assert!(!rescued.exists());
+    let store = EmbeddedStore::open(&path, Arc::new(SystemClock)).expect("a store");
+    std::fs::remove_file(&path).expect("removed");
+    store.rescue();
+    drop(store);
+    assert!(!path.exists(), "nobody knows what was wanted");
+    std::fs::rename(&rescued, &path).expect("put there");
+    let store = EmbeddedStore::open(&path, Arc::new(SystemClock)).expect("whole");
+    assert!(store.get("key").await.expect("answers").is_some());
+}
+
 #[test]
 fn a_file_of_something_else_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().expect("a directory");

@@ -40,7 +40,8 @@ pub(crate) enum Switch {
     Apart,
     /// A disk has not answered in the last round: the log goes on where it is, and the move where the round has ended.
     Late(Late),
-    /// A backup needs the log where it is, another change of the topic waits for a disk, or the copy lacks much again.
+    /// A backup needs the log where it is, another change of the topic waits for a disk, compaction was quicker, or the copy lacks
+    /// much again.
     Later(Box<Moving>),
     /// The log goes on where it is.
     Failed(MoveError),
@@ -122,6 +123,7 @@ impl Change {
                 Ok(Err(Switch::Late(Box::pin(late))))
             }
             Err(MoveError::Held | MoveError::Behind(_)) => Ok(Err(Switch::Later(Box::new(moving)))),
+            Err(error) if error.is_changing() => Ok(Err(Switch::Later(Box::new(moving)))),
             Err(error) => Ok(Err(Switch::Failed(error))),
         }
     }

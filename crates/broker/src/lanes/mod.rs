@@ -188,7 +188,8 @@ impl Lane {
                 seconds = silent_for.as_secs(),
                 "the disk of the log directory does not answer: who writes there waits, or is told to come again; other \
                  directories are served. It goes on by itself when the disk answers; if it is broken, end the broker (a second \
-                 Ctrl-C does not wait for it) and start it without that directory"
+                 Ctrl-C does not wait for it) and start it without that directory. What of the broker waits in the kernel then \
+                 holds its directories until the disk answers, its file system is unmounted by force, or the machine starts again"
             ),
             Some(News::Answers) => info!(%dir, "the disk of the log directory answers again"),
             None => {}

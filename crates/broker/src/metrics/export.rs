@@ -114,6 +114,8 @@ mod tests {
             cleaner: &cleaner,
             offline_partitions: 3,
             hanging_dirs: 0,
+            moves: crate::moves::MoveGauges::default(),
+            metadata_trouble: false,
         };
         let (text, map) = (exposition(&seen), export(&seen));
         let said: BTreeMap<String, u64> = text

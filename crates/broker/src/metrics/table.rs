@@ -9,6 +9,7 @@ use pagewire_zcopy::{RouteCounts, StatsSnapshot};
 
 use super::Metrics;
 use crate::cleaner::CleanerGauges;
+use crate::moves::MoveGauges;
 
 /// What numbers are taken from.
 pub(crate) struct Seen<'s> {
@@ -21,6 +22,10 @@ pub(crate) struct Seen<'s> {
     pub(crate) offline_partitions: usize,
     /// Log directories whose disk does not answer.
     pub(crate) hanging_dirs: usize,
+    /// Partitions that move between log directories.
+    pub(crate) moves: MoveGauges,
+    /// The metadata could not be changed when that was last wanted, or its file is gone.
+    pub(crate) metadata_trouble: bool,
 }
 
 /// A number.
@@ -125,6 +130,28 @@ pub(super) const NUMBERS: &[Row<Number>] = &[
         "Partitions of __transaction_state that cannot be read: their transactions stand still",
         |seen| read(&seen.metrics.transactions_not_loaded),
     ),
+    row(
+        "pagewire_metadata_trouble",
+        "Whether topics, settings and producer ids cannot be changed, or what is changed is lost with the broker",
+        |seen| u64::from(seen.metadata_trouble),
+    ),
+    row("pagewire_moves_copying", "Partitions that are being copied to another log directory", |seen| {
+        seen.moves.copying
+    }),
+    row(
+        "pagewire_moves_waiting",
+        "Partitions that are to move to another log directory and wait for their turn, or for what keeps them",
+        |seen| seen.moves.waiting,
+    ),
+    row("pagewire_moves_done_total", "Partitions that have moved to another log directory", |seen| {
+        seen.moves.done
+    }),
+    row("pagewire_moves_failed_total", "Moves to another log directory that were given up", |seen| {
+        seen.moves.failed
+    }),
+    row("pagewire_moves_copied_bytes_total", "Bytes copied by moves to another log directory", |seen| {
+        seen.moves.copied_bytes
+    }),
     row("pagewire_cleaner_busy", "Logs that are being compacted", |seen| seen.cleaner.busy),
     row("pagewire_cleaner_due", "Logs that wait to be compacted", |seen| seen.cleaner.due),
     row("pagewire_cleaner_cleans_total", "Compactions that came to their end", |seen| seen.cleaner.cleans),

@@ -10,6 +10,7 @@ use pagewire_zcopy::{Stats, StatsSnapshot};
 
 use super::{Metrics, Seen, export};
 use crate::cleaner::CleanerGauges;
+use crate::moves::MoveGauges;
 
 /// Ten connections of which three are gone, five requests, and every counter another number.
 fn metrics() -> Metrics {
@@ -106,7 +107,17 @@ fn dirs() -> [DirDescription; 2] {
 
 fn exported(dirs: &[DirDescription]) -> BTreeMap<String, u64> {
     let (metrics, sent, cleaner) = (&metrics(), &sent(), &cleaner());
-    export(&Seen { metrics, sent, dirs, cleaner, offline_partitions: 9, hanging_dirs: 8 })
+    let moves = MoveGauges { copying: 301, waiting: 302, done: 303, failed: 304, copied_bytes: 305 };
+    export(&Seen {
+        metrics,
+        sent,
+        dirs,
+        cleaner,
+        offline_partitions: 9,
+        hanging_dirs: 8,
+        moves,
+        metadata_trouble: true,
+    })
 }
 
 #[test]
@@ -135,6 +146,12 @@ fn each_name_has_the_number_that_it_promises() {
         ("pagewire_partitions_held_back", 1),
         ("pagewire_held_back_offsets_max", 7),
         ("pagewire_transaction_partitions_not_loaded", 111),
+        ("pagewire_metadata_trouble", 1),
+        ("pagewire_moves_copying", 301),
+        ("pagewire_moves_waiting", 302),
+        ("pagewire_moves_done_total", 303),
+        ("pagewire_moves_failed_total", 304),
+        ("pagewire_moves_copied_bytes_total", 305),
         ("pagewire_cleaner_busy", 201),
         ("pagewire_cleaner_due", 202),
         ("pagewire_cleaner_cleans_total", 203),

@@ -11,10 +11,11 @@ use parking_lot::Mutex;
 use tracing::error;
 
 use super::run::{self, Then};
+use super::shown::Waits;
 use super::{Move, TRIES_MAX};
 use crate::broker::Broker;
 
-/// A move that broke off for no reason of its own is tried again after so long.
+/// A move that broke off for no reason of its own, or whose log or copy was changed under it, is tried again after so long.
 const LATER: Duration = Duration::from_millis(if cfg!(test) { 5 } else { 30_000 });
 /// One whose log is opened anew joins the end of its line after so long.
 const REOPENED: Duration = Duration::from_millis(if cfg!(test) { 5 } else { 5_000 });
@@ -44,7 +45,11 @@ impl Lines {
                 let ran = catch_unwind(AssertUnwindSafe(|| run::run(&on_thread, &next, &runtime)));
                 match ran {
                     Ok(Then::Over) => {}
-                    Ok(Then::Again) => join_after(&on_thread, next, REOPENED),
+                    Ok(Then::Again) => {
+                        next.waits_for(Waits::Reopened);
+                        join_after(&on_thread, next, REOPENED);
+                    }
+                    Ok(Then::Later(why)) => again(&on_thread, next, &why),
                     Err(_) => again(&on_thread, next, "its work panicked"),
                 }
             }
@@ -68,16 +73,19 @@ impl Lines {
     }
 }
 
-/// It broke off for no reason of its own, and joins its line again later; what is noted of it on the disk stays.
+/// It broke off, and joins its line again later; what is noted of it on the disk stays.
 fn again(broker: &Arc<Broker>, begun: Arc<Move>, why: &str) {
     let (topic, partition, to) = (&*begun.future.topic, begun.future.partition, begun.to.display());
     let tries = begun.tries.fetch_add(1, Ordering::Relaxed) + 1;
     if tries >= TRIES_MAX {
         error!(topic, partition, %to, why, "has not moved, and stays where it is until the next start begins it anew");
+        broker.moves().give_up(&begun, why);
         broker.moves().ended(&begun);
         return;
     }
     error!(topic, partition, %to, why, "has not moved, which is tried again");
+    begun.broke_off(why);
+    begun.waits_for(Waits::Again);
     join_after(broker, begun, LATER);
 }
 

@@ -17,6 +17,7 @@ mod pace;
 mod refusing;
 mod resumed;
 mod run;
+mod shown;
 #[cfg(test)]
 mod stored_tests;
 #[cfg(test)]
@@ -42,6 +43,7 @@ use uuid::Uuid;
 
 pub(crate) use asked::alter;
 pub(crate) use resumed::resume;
+pub(crate) use shown::{MoveGauges, Shown, Standing};
 pub(crate) use wishes::Wish;
 
 /// A move that broke off for no reason of its own, or whose last round took too long, is tried so often.
@@ -61,6 +63,7 @@ pub(crate) struct Moves {
     last: last::Last,
     notes: notes::Notes,
     lines: line::Lines,
+    counts: shown::Counts,
     running: OnceLock<Running>,
 }
 
@@ -72,6 +75,7 @@ struct Running {
 }
 
 /// One of them.
+#[derive(Debug)]
 pub(crate) struct Move {
     future: FutureLog,
     /// The directory that it goes to.
@@ -82,6 +86,10 @@ pub(crate) struct Move {
     end: AtomicI64,
     /// How often it broke off for no reason of its own.
     tries: AtomicU32,
+    /// Why nothing is copied, if nothing is.
+    waits: Mutex<Option<shown::Waits>>,
+    /// Why it broke off last.
+    failure: Mutex<Option<shown::Failure>>,
 }
 
 /// How far a move is.
@@ -121,7 +129,9 @@ impl Moves {
         let stop = self.running.get().map(|running| running.stop.child_token()).unwrap_or_default();
         let key = (future.topic_id, future.partition);
         let (bytes, end, tries) = (AtomicU64::new(0), AtomicI64::new(0), AtomicU32::new(0));
-        let begun = Arc::new(Move { future, to, ending: stop, bytes, end, tries });
+        let (waits, failure) = (Mutex::new(Some(shown::Waits::Turn)), Mutex::default());
+        self.is_wished_again(&future);
+        let begun = Arc::new(Move { future, to, ending: stop, bytes, end, tries, waits, failure });
         let before = self.wanted.lock().insert(key, Arc::clone(&begun));
         if let Some(before) = before {
             before.ending.cancel();
@@ -156,6 +166,11 @@ impl Moves {
 }
 
 impl Move {
+    /// Since the round began.
+    fn moved(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     fn note(&self, (bytes, end): (u64, i64)) {
         self.bytes.store(bytes, Ordering::Relaxed);
         self.end.store(end, Ordering::Relaxed);

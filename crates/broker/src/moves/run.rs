@@ -10,6 +10,7 @@ use tracing::{debug, error, info, warn};
 
 use super::pace::Pace;
 use super::resumed::{is_unserved, resume};
+use super::shown::Waits;
 use super::{Move, TRIES_MAX};
 use crate::broker::Broker;
 use crate::cluster::{Late, Refused, Switch, change};
@@ -22,6 +23,9 @@ const ROUNDS_MAX: usize = 32;
 const PAUSE: Duration = Duration::from_millis(if cfg!(test) { 5 } else { 500 });
 /// After a last round that was called off: for as long as one lasts nothing is appended to the log.
 const PAUSE_AFTER_LATE: Duration = Duration::from_millis(if cfg!(test) { 5 } else { 60_000 });
+
+/// For compaction, which puts its segments in the places of others in less.
+const PAUSE_CHANGING: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 5_000 });
 
 /// Why a move ended before its switch.
 enum Ended {
@@ -36,18 +40,34 @@ impl From<MoveError> for Ended {
 }
 
 /// What becomes of a move.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Then {
     Over,
     /// Its log is being opened anew, which may take long: others have their turns first.
     Again,
+    /// It came to nothing, for a reason that may be gone by and by.
+    Later(String),
+}
+
+impl Then {
+    /// Of what is tried again.
+    fn after(ended: &Result<bool, Ended>) -> Option<Self> {
+        let Err(Ended::Move(error)) = ended else { return None };
+        match error {
+            MoveError::Reopened => Some(Self::Again),
+            MoveError::Altered(_) => Some(Self::Later(error.to_string())),
+            error if error.is_changing() => Some(Self::Later(error.to_string())),
+            _ => None,
+        }
+    }
 }
 
 /// Makes it. Blocks for as long as the bytes take.
 pub(super) fn run(broker: &Arc<Broker>, going: &Arc<Move>, runtime: &Handle) -> Then {
+    going.goes_on();
     let ended = attempt(broker, going, runtime);
-    if matches!(ended, Err(Ended::Move(MoveError::Reopened))) && !going.ending.is_cancelled() {
-        return Then::Again;
+    if let Some(then) = Then::after(&ended).filter(|_| !going.ending.is_cancelled()) {
+        return then;
     }
     broker.moves().ended(going);
     end(broker, going, ended, runtime);
@@ -60,6 +80,7 @@ fn end(broker: &Arc<Broker>, going: &Arc<Move>, ended: Result<bool, Ended>, runt
     let to = going.to.display();
     match ended {
         Ok(true) => {
+            broker.moves().count_done();
             info!(topic, partition, %to, "is served from another log directory now");
             runtime.block_on(async { broker.coordinators().take_up(broker) });
             return;
@@ -78,9 +99,11 @@ fn end(broker: &Arc<Broker>, going: &Arc<Move>, ended: Result<bool, Ended>, runt
         Err(_) if going.ending.is_cancelled() => info!(topic, partition, %to, "does not move any more"),
         Err(Ended::Move(MoveError::Nothing)) => debug!(topic, partition, "deleted before it had moved"),
         Err(Ended::Move(error)) => {
+            broker.moves().give_up(going, &error.to_string());
             error!(topic, partition, %to, %error, "cannot move, and stays where it is");
         }
         Err(Ended::Refused(refused)) => {
+            broker.moves().give_up(going, &refused.message);
             error!(topic, partition, %to, error = refused.message, "cannot move, and stays where it is");
         }
     }
@@ -98,12 +121,18 @@ fn end(broker: &Arc<Broker>, going: &Arc<Move>, ended: Result<bool, Ended>, runt
 fn attempt(broker: &Arc<Broker>, going: &Arc<Move>, runtime: &Handle) -> Result<bool, Ended> {
     let rate = || broker.config().alter_log_dirs_max_bytes_per_second;
     let pace = Pace::new(&rate, &going.ending);
-    let pace = |bytes| pace.moved(bytes);
+    let pace = |bytes| {
+        pace.moved(bytes)?;
+        going.moved(bytes);
+        broker.moves().count_copied(bytes);
+        Ok(())
+    };
     pace(0).map_err(|_| MoveError::Nothing)?;
+    going.note((0, 0));
     let mut moving = broker.cluster().log_dirs().begin_move(&going.future, &going.to)?;
     let (mut is_told, mut lates) = (false, 0);
     loop {
-        catch_up(&mut moving, going, &pace)?;
+        catch_up(&mut moving, going, &pace, runtime)?;
         if !is_told && moving.left_bytes() > LEFT_MAX_BYTES {
             is_told = true;
             let (topic, partition, to) = (&*going.future.topic, going.future.partition, going.to.display());
@@ -127,7 +156,8 @@ fn attempt(broker: &Arc<Broker>, going: &Arc<Move>, runtime: &Handle) -> Result<
             Switch::Failed(error) => return Err(error.into()),
             Switch::Later(again) => {
                 moving = *again;
-                std::thread::sleep(PAUSE);
+                going.waits_for(Waits::Switch);
+                pause(going, PAUSE, runtime);
             }
             Switch::Late(round) => {
                 lates += 1;
@@ -135,7 +165,15 @@ fn attempt(broker: &Arc<Broker>, going: &Arc<Move>, runtime: &Handle) -> Result<
             }
         }
         pace(0).map_err(|_| MoveError::Nothing)?;
+        going.goes_on();
     }
+}
+
+/// Unless it shall end.
+fn pause(going: &Move, pause: Duration, runtime: &Handle) {
+    runtime.block_on(async {
+        let _ = tokio::time::timeout(pause, going.ending.cancelled()).await;
+    });
 }
 
 /// Waits for a round that was called off, and for a while: before that nothing else may be written in its copy.
@@ -143,6 +181,7 @@ fn wait_for(round: Late, going: &Move, lates: u32, runtime: &Handle) -> Result<M
     let (topic, partition, to) = (&*going.future.topic, going.future.partition, going.to.display());
     warn!(topic, partition, %to, lates, "a disk does not answer in the last round: the partition is served from where it is, and \
         moves when the disk answers");
+    going.waits_for(Waits::Disk);
     let broken_off = || Refused::new(ErrorCode::UnknownServerError, "its last round broke off");
     let (mut moving, ended) = runtime.block_on(round).ok_or_else(|| Ended::Refused(broken_off()))?;
     // It may have been complete a moment too late.
@@ -151,9 +190,7 @@ fn wait_for(round: Late, going: &Move, lates: u32, runtime: &Handle) -> Result<M
         Ok(()) | Err(MoveError::CalledOff | MoveError::Held | MoveError::Behind(_)) => {}
         Err(error) => return Err(error.into()),
     }
-    runtime.block_on(async {
-        let _ = tokio::time::timeout(PAUSE_AFTER_LATE, going.ending.cancelled()).await;
-    });
+    pause(going, PAUSE_AFTER_LATE, runtime);
     Ok(moving)
 }
 
@@ -162,9 +199,10 @@ fn catch_up(
     moving: &mut Moving,
     going: &Move,
     pace: &dyn Fn(u64) -> std::io::Result<()>,
+    runtime: &Handle,
 ) -> Result<(), MoveError> {
     for _ in 0..ROUNDS_MAX {
-        moving.catch_up(pace)?;
+        round(moving, going, pace, runtime)?;
         let (bytes, end) = moving.so_far();
         going.note((bytes, end));
         if moving.left_bytes() <= LEFT_MAX_BYTES {
@@ -172,4 +210,25 @@ fn catch_up(
         }
     }
     Ok(())
+}
+
+/// One round, which waits while compaction puts segments in the places of others: what was copied is not copied again.
+fn round(
+    moving: &mut Moving,
+    going: &Move,
+    pace: &dyn Fn(u64) -> std::io::Result<()>,
+    runtime: &Handle,
+) -> Result<(), MoveError> {
+    let mut tries = 0;
+    loop {
+        match moving.catch_up(pace) {
+            Err(error) if error.is_changing() && tries < TRIES_MAX && !going.ending.is_cancelled() => {
+                tries += 1;
+                going.waits_for(Waits::Compaction);
+                pause(going, PAUSE_CHANGING, runtime);
+                going.goes_on();
+            }
+            done => return done,
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pagewire_disk::{Call, Disk, Errno, FailingDisk, Fault, MemoryDisk, When};
+use pagewire_disk::{Call, Disk, Errno, FailingDisk, Fault, MemoryDisk, OpenMode, When};
 use pagewire_metadata::{MemoryStore, Store, model::PartitionRecord};
 use pagewire_wire::messages::{
     alter_replica_log_dirs_request::{
@@ -16,6 +16,7 @@ use pagewire_wire::{ErrorCode, Str};
 use pagewire_zcopy::IoPool;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use super::{Shown, Standing};
 use crate::cluster::{OwnConfigs, change};
 use crate::partition::Partition;
 use crate::testing::{Bench, ROOT, SECOND, fetch, take_threads};
@@ -111,6 +112,11 @@ impl World {
             }
         };
         tokio::time::timeout(Duration::from_mins(1), looked).await.unwrap_or_else(|_| panic!("never {what}"));
+    }
+
+    /// The only move, as it stands.
+    pub(super) fn shown(&self) -> Option<Shown> {
+        self.bench.broker.moves().shown(&self.bench.broker).pop()
     }
 
     pub(super) async fn until_nothing_moves(&self) {
@@ -302,4 +308,75 @@ async fn a_move_that_panics_is_tried_again_and_keeps_its_directory_from_no_other
     assert_eq!(world.alter("t", 0, second).await, ErrorCode::None);
     world.until("moved", async || world.is_in(second)).await;
     world.until_nothing_moves().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_move_waits_for_compaction_that_is_at_the_log_and_says_so() {
+    let world = World::new().await;
+    let (_, second) = world.here_and_there();
+    for _ in 0..2 {
+        world.bench.produce("t", 0, -1).await.expect("answered");
+        assert!(world.partition().log.roll_if_due(i64::MAX).expect("rolled"));
+    }
+    // A closed segment that is not the one that the log has: so it is while another one takes its place.
+    let first = world.partition().log.dir().join("00000000000000000000.log");
+    let file = world.disk.open(&first, OpenMode::ReadWrite).expect("there");
+    let bytes = file.len().expect("told");
+    file.set_len(bytes + 1).expect("grown");
+    assert_eq!(world.alter("t", 0, second).await, ErrorCode::None);
+    let waits = async || world.shown().is_some_and(|one| one.waits_for == Some("compaction of its log"));
+    world.until("waiting", waits).await;
+    // Also for longer than one attempt lasts.
+    let broke_off = async || world.shown().is_some_and(|one| one.last_failure.is_some());
+    world.until("tried again", broke_off).await;
+    let shown = world.shown().expect("wished").last_failure.unwrap_or_default();
+    assert!(shown.contains("changes faster than it can be copied"), "{shown}");
+    file.set_len(bytes).expect("as it was");
+    world.until("moved", async || world.is_in(second)).await;
+    world.until_nothing_moves().await;
+    let gauges = world.bench.broker.moves().gauges();
+    assert_eq!((gauges.copying, gauges.waiting, gauges.done, gauges.failed), (0, 0, 1, 0));
+    assert!(gauges.copied_bytes >= bytes && world.shown().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_move_that_was_given_up_is_shown_until_it_is_wished_again() {
+    let world = World::new().await;
+    let (first, second) = world.here_and_there();
+    world.bench.produce("t", 0, 1).await.expect("answered");
+    world.disk.fail_on(&format!("{second}/t-0"), Call::Write, When::Always, Fault::Error(Errno::NOSPC));
+    assert_eq!(world.alter("t", 0, second).await, ErrorCode::None);
+    world.until_nothing_moves().await;
+    let given_up = async || world.shown().is_some_and(|one| one.state == Standing::GivenUp);
+    world.until("given up", given_up).await;
+    let shown = serde_json::to_value(world.shown().expect("shown")).expect("JSON");
+    assert_eq!((&shown["topic"], &shown["from"], &shown["to"]), (&"t".into(), &first.into(), &second.into()));
+    assert!(shown["last_failure"].as_str().is_some_and(|why| why.contains("No space")), "{shown}");
+    assert_eq!(world.bench.broker.moves().gauges().failed, 1);
+    world.disk.heal();
+    assert_eq!(world.alter("t", 0, second).await, ErrorCode::None);
+    world.until("moved", async || world.is_in(second)).await;
+    world.until_nothing_moves().await;
+    assert!(world.shown().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_that_somebody_puts_a_segment_into_is_made_anew() {
+    let world = World::new().await;
+    let (_, second) = world.here_and_there();
+    world.bench.produce("t", 0, -1).await.expect("answered");
+    world.bench.set(RATE, "0");
+    assert_eq!(world.alter("t", 0, second).await, ErrorCode::None);
+    let target = world.bench.broker.cluster().log_dirs().here().find(|dir| dir.path().as_os_str() == second);
+    let target = target.expect("here");
+    let noted = target.futures().expect("listed").pop().and_then(|future| future.dir_name()).expect("noted");
+    let copy = Path::new(second).join(noted);
+    let begun = async || world.disk.exists(&copy.join("00000000000000000000.log")).expect("looked");
+    world.until("begun", begun).await;
+    world.disk.open(&copy.join("00000000000000000099.log"), OpenMode::CreateNew).expect("made");
+    world.bench.set(RATE, "9223372036854775807");
+    world.until("moved", async || world.is_in(second)).await;
+    let log = Arc::clone(&world.partition().log);
+    assert_eq!((log.marks().log_start, log.marks().log_end, log.damage().len()), (0, 1, 0));
+    assert!(!world.disk.exists(&log.dir().join("00000000000000000099.log")).expect("looked"));
 }

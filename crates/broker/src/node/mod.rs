@@ -257,6 +257,11 @@ impl Node {
         for (path, error) in &report.failed {
             error!(path = %path.display(), %error, "not closed cleanly; the next start will check it");
         }
+        let store = Arc::clone(self.broker.cluster().catalog().store());
+        let rescued = tokio::task::spawn_blocking(move || store.rescue());
+        if tokio::time::timeout(DRAIN, rescued).await.is_err() {
+            warn!("the disk of the metadata does not answer: whether the next start finds them is not known");
+        }
         self.log_summary(offline);
         Ok(())
     }

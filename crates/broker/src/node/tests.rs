@@ -46,6 +46,26 @@ async fn a_stop_is_clean_though_the_io_pool_waits_for_the_disk() {
     drop(release);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metadata_that_somebody_removed_are_missed_before_anybody_changes_them_and_rescued_by_the_stop() {
+    let dir = tempfile::tempdir().expect("dir");
+    let file = dir.path().join(pagewire_metadata::FILE_NAME);
+    let node = Node::start(config(dir.path(), ANY_PORT)).await.expect("starts");
+    let cluster_id = node.broker.cluster().identity().cluster_id.clone();
+    std::fs::remove_file(&file).expect("removed");
+    let missed = async {
+        while node.broker.cluster().catalog().store().trouble().is_none() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), missed).await.expect("missed");
+    node.stop().await.expect("stops");
+    std::fs::rename(dir.path().join("metadata.redb.rescued"), &file).expect("put back");
+    let node = Node::start(config(dir.path(), ANY_PORT)).await.expect("starts");
+    assert_eq!(node.broker.cluster().identity().cluster_id, cluster_id);
+    node.stop().await.expect("stops");
+}
+
 /// Of a directory that a node has served, with this change of its `meta.properties`.
 async fn restarted(change: impl Fn(&str) -> String) -> (Result<Node, StartError>, String, String) {
     let dir = tempfile::tempdir().expect("dir");

@@ -7,7 +7,8 @@
 //!
 //! A round takes what a segment has more than in the round before, so rounds become short, and the last one, for which appends
 //! wait, is. Nothing of a copy counts before the last round: compaction and retention need not be held meanwhile, for a round
-//! drops what is not the log's any more.
+//! drops what is not the log's any more. Nor does it count where its files are not those that were written: somebody else may have
+//! been there.
 //!
 //! Bytes are copied as they are, damaged ones too: that they are is known to the log, or found by the scrub.
 
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use pagewire_disk::{Disk, OpenMode};
 
 use super::carry::{Pace, carry_range};
+use super::left::{Altered, Left, Unlike};
 use super::moment::Moment;
 use super::pin::{Active, Named, Pinned, PinnedActive, pin, pin_active};
 use super::place::Placing;
@@ -38,8 +40,19 @@ pub(crate) enum Unfollowed {
     Deleted,
     /// Somebody opened its log anew: it is another one by now.
     Reopened,
+    /// The copy is not what was written to it.
+    Altered(Altered),
     /// Bytes could not be read or written, or nobody wants them any more.
     Failed(BackupError),
+}
+
+impl From<Unlike> for Unfollowed {
+    fn from(why: Unlike) -> Self {
+        match why {
+            Unlike::Altered(altered) => Self::Altered(altered),
+            Unlike::Failed(error) => Self::Failed(error),
+        }
+    }
 }
 
 impl From<BackupError> for Unfollowed {
@@ -53,6 +66,8 @@ impl From<BackupError> for Unfollowed {
 pub(crate) struct Follow {
     /// In the order of their offsets.
     copied: Vec<Copied>,
+    /// The files of that, as they were written.
+    left: Left,
     /// A last round was begun before.
     had_last_round: bool,
 }
@@ -117,14 +132,17 @@ impl Follow {
         let placing = Placing { disk, to, options: &options };
         let (moment, active) = self.round(entry, &placing)?;
         if std::mem::replace(&mut self.had_last_round, true) {
-            remove_small_files(&placing)?;
+            self.remove_small_files(&placing)?;
         }
+        let mut written = Vec::new();
         if let (Some(segment), Some(aborted)) = (moment.segments.last(), &active.aborted) {
-            remove(&placing, segment.base_offset, &[names::TXN_INDEX])?;
-            placing.written(names::file(segment.base_offset, names::TXN_INDEX), aborted)?;
+            self.remove(&placing, segment.base_offset, &[names::TXN_INDEX])?;
+            written.push(placing.written(names::file(segment.base_offset, names::TXN_INDEX), aborted)?);
         }
-        small_files(entry, &moment, &placing, &mut Vec::new())?;
+        small_files(entry, &moment, &placing, &mut written)?;
+        written.iter().try_for_each(|file| self.left.note_at(disk, to, &file.name))?;
         disk.sync_dir(to).map_err(BackupError::at(to))?;
+        self.left.look_at_all(disk, to)?;
         if entry.log.is_given_up() {
             return Err(Unfollowed::Reopened);
         }
@@ -188,15 +206,16 @@ impl Follow {
         let (kept, stale): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.copied).into_iter().partition(is_there);
         self.copied = kept;
-        stale.iter().try_for_each(|one| remove(placing, one.segment.base_offset, &FILES))
+        stale.iter().try_for_each(|one| self.remove(placing, one.segment.base_offset, &FILES))
     }
 
     /// A segment to which nothing is appended any more.
-    fn closed(&mut self, one: &Pinned, placing: &Placing<'_>) -> Result<(), BackupError> {
+    fn closed(&mut self, one: &Pinned, placing: &Placing<'_>) -> Result<(), Unlike> {
         self.log_of(&one.segment, &one.log, placing)?;
-        remove(placing, one.base_offset, &[names::INDEX, names::TIME_INDEX, names::TXN_INDEX])?;
+        self.remove(placing, one.base_offset, &[names::INDEX, names::TIME_INDEX, names::TXN_INDEX])?;
         for file in &one.beside {
             placing.beside(file)?;
+            self.left.note_at(placing.disk, placing.to, &file.name)?;
         }
         if let Some(copied) = self.copied.iter_mut().find(|other| Arc::ptr_eq(&other.segment, &one.segment)) {
             copied.is_whole = true;
@@ -205,12 +224,7 @@ impl Follow {
     }
 
     /// What a segment's `.log` has more than its copy.
-    fn log_of(
-        &mut self,
-        segment: &Arc<Segment>,
-        log: &Named,
-        placing: &Placing<'_>,
-    ) -> Result<(), BackupError> {
+    fn log_of(&mut self, segment: &Arc<Segment>, log: &Named, placing: &Placing<'_>) -> Result<(), Unlike> {
         let known = self.copied.iter().position(|one| Arc::ptr_eq(&one.segment, segment));
         let at = known.unwrap_or(self.copied.len());
         if known.is_none() {
@@ -221,6 +235,8 @@ impl Follow {
         let file = placing.disk.open(&path, OpenMode::Create).map_err(BackupError::at(&path))?;
         if copied.bytes == 0 {
             file.set_len(0).map_err(BackupError::at(&path))?;
+        } else {
+            self.left.look(&path, &log.name, &*file)?;
         }
         if copied.bytes < log.bytes {
             let range = copied.bytes..log.bytes;
@@ -229,35 +245,43 @@ impl Follow {
             copied.bytes = log.bytes;
         }
         preserve_time(&*log.file, &*file);
-        file.sync_data().map_err(BackupError::at(&path))
+        let synced = file.sync_data().and_then(|()| self.left.note(&log.name, &*file));
+        Ok(synced.map_err(BackupError::at(&path))?)
+    }
+
+    /// Removes what an earlier last round left: it is as of another end.
+    fn remove_small_files(&mut self, placing: &Placing<'_>) -> Result<(), BackupError> {
+        let entries = placing.disk.read_dir(placing.to).map_err(BackupError::at(placing.to))?;
+        let is_small = |name: &str| !FILES.iter().any(|suffix| name.ends_with(suffix));
+        for entry in entries.iter().filter(|entry| !entry.is_dir && is_small(&entry.name)) {
+            let path = placing.to.join(&entry.name);
+            placing.disk.remove_file(&path).map_err(BackupError::at(&path))?;
+            self.left.forget(&entry.name);
+        }
+        Ok(())
+    }
+
+    /// Removes files of a segment from the copy that may be there.
+    fn remove(
+        &mut self,
+        placing: &Placing<'_>,
+        base_offset: i64,
+        suffixes: &[&str],
+    ) -> Result<(), BackupError> {
+        for suffix in suffixes {
+            let name = names::file(base_offset, suffix);
+            let path = placing.to.join(&name);
+            match placing.disk.remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(BackupError::Io { path, error });
+                }
+                _ => self.left.forget(&name),
+            }
+        }
+        Ok(())
     }
 }
 
 fn options(pace: Pace<'_>) -> CopyOptions<'_> {
     CopyOptions { links: false, verify: false, earlier: &|_| None, pace, refused: Refused::default() }
-}
-
-/// Removes what an earlier last round left: it is as of another end.
-fn remove_small_files(placing: &Placing<'_>) -> Result<(), BackupError> {
-    let entries = placing.disk.read_dir(placing.to).map_err(BackupError::at(placing.to))?;
-    let is_small = |name: &str| !FILES.iter().any(|suffix| name.ends_with(suffix));
-    for entry in entries.iter().filter(|entry| !entry.is_dir && is_small(&entry.name)) {
-        let path = placing.to.join(&entry.name);
-        placing.disk.remove_file(&path).map_err(BackupError::at(&path))?;
-    }
-    Ok(())
-}
-
-/// Removes files of a segment from the copy that may be there.
-fn remove(placing: &Placing<'_>, base_offset: i64, suffixes: &[&str]) -> Result<(), BackupError> {
-    for suffix in suffixes {
-        let path = placing.to.join(names::file(base_offset, suffix));
-        match placing.disk.remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(BackupError::Io { path, error });
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }

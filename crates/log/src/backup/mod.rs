@@ -32,6 +32,7 @@ mod earlier;
 mod error;
 mod expected;
 mod follow;
+mod left;
 mod moment;
 mod note;
 mod pin;
@@ -50,6 +51,7 @@ pub use damage::damage_in;
 pub use error::BackupError;
 pub use expected::Expected;
 pub(crate) use follow::{Complete, Follow, Unfollowed};
+pub use left::Altered;
 pub use note::{Busy, Noted, NotedLog, note};
 
 /// Closed segments open at a time, in the first attempt and in later ones: each opens twice as many as the one before,

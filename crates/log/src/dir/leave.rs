@@ -3,11 +3,12 @@
 //! Unlike a [deletion](super::delete), which nothing undoes: a log that keeps its name goes on, for it is the only one.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::LogDir;
 use super::delete::Doomed;
-use super::names::DELETE;
+use super::names::{DELETE, STRAY};
 use super::stray::marked;
 use super::table::Entry;
 
@@ -21,9 +22,9 @@ pub(crate) enum Unleft {
 }
 
 impl LogDir {
-    /// The directory of the log is renamed to `…-delete`, durably, and unlinked after `file.delete.delay.ms`. Nothing is appended
-    /// to the log any more. What was not renamed durably is left to the next who opens this directory.
-    pub(crate) fn leave(&self, entry: &Arc<Entry>, now_ms: i64) -> Result<(), Unleft> {
+    /// The directory of the log is renamed to `…-delete`, durably, which is answered. Nothing is appended to the log any more.
+    /// What was not renamed durably, and what nobody [dooms](Self::doom), is left to the next who opens this directory.
+    pub(crate) fn leave(&self, entry: &Arc<Entry>) -> Result<PathBuf, Unleft> {
         let _change = self.changing.of_others();
         self.may_change().map_err(Unleft::Stays)?;
         let (topic, partition) = (&**entry.log.topic(), entry.log.partition());
@@ -44,9 +45,22 @@ impl LogDir {
             .sync_dir(&self.path)
             .inspect_err(|error| self.note(&self.path, error))
             .map_err(Unleft::Unsure)?;
+        Ok(path)
+    }
+
+    /// What has left is unlinked after `file.delete.delay.ms`.
+    pub(crate) fn doom(&self, path: PathBuf, entry: &Entry, now_ms: i64) {
         let due_ms = now_ms.saturating_add(entry.log.config().file_delete_delay_ms);
         self.doomed.lock().push(Doomed { path, due_ms });
-        Ok(())
+    }
+
+    /// What has left may be whole where its copy is not: it is kept, by the name that is answered.
+    pub(crate) fn keep(&self, path: &Path, entry: &Entry) -> io::Result<PathBuf> {
+        let (topic, partition) = (&**entry.log.topic(), entry.log.partition());
+        let to = marked(&*self.disk, path, (topic, partition), Some(entry.topic_id), STRAY);
+        let renamed = self.disk.rename(path, &to).and_then(|()| self.disk.sync_dir(&self.path));
+        renamed.inspect_err(|error| self.note(path, error))?;
+        Ok(to)
     }
 
     /// It is here as before. The checkpoints may have forgotten it, so it takes no record before one names it again.

@@ -20,9 +20,10 @@ use std::sync::Arc;
 use pagewire_disk::DamageEntry;
 
 use super::LogDirs;
-use crate::backup::{BackupError, Follow, Pace, Unfollowed};
+use crate::backup::{Altered, BackupError, Follow, Pace, Unfollowed};
 use crate::dir::{Entry, is_within};
 use crate::halted::Halted;
+use crate::sick::is_full;
 use crate::{FutureLog, LastRound, Log, LogDir};
 
 /// A log on its way.
@@ -64,6 +65,18 @@ pub enum MoveError {
     /// The directory that it is to go to is not here, or takes no writes.
     #[error("{} takes no new logs", .0.display())]
     Target(PathBuf),
+    /// The copy is not what was written to it: it is to be made anew.
+    #[error(transparent)]
+    Altered(Altered),
+    /// The directory that it is to go to has no room for the copy, which is removed.
+    #[error("{}: {error}: the copy does not fit there, and what was copied is removed, which makes room again", path.display())]
+    Full {
+        /// The file that did not fit.
+        path: PathBuf,
+        /// What it said.
+        #[source]
+        error: io::Error,
+    },
     /// Bytes could not be copied, or nobody wants them any more.
     #[error(transparent)]
     Copy(#[from] BackupError),
@@ -84,6 +97,11 @@ impl MoveError {
         move |error| Self::Io { path, error }
     }
 
+    /// Whether compaction was quicker: its copy is to catch up once more, later.
+    pub fn is_changing(&self) -> bool {
+        matches!(self, Self::Copy(BackupError::Changing(_)))
+    }
+
     /// Whether nothing is wrong but that it was to end.
     pub fn is_stopped(&self) -> bool {
         matches!(self, Self::Copy(error) if error.is_stopped())
@@ -95,6 +113,7 @@ impl From<Unfollowed> for MoveError {
         match why {
             Unfollowed::Deleted => Self::Nothing,
             Unfollowed::Reopened => Self::Reopened,
+            Unfollowed::Altered(altered) => Self::Altered(altered),
             Unfollowed::Failed(error) => Self::Copy(error),
         }
     }
@@ -235,14 +254,21 @@ impl Moving {
         }
     }
 
-    /// What could not be written says something of the target.
+    /// What could not be written says something of the target; a copy that is too large for it, nothing.
     fn noted(&self, error: MoveError) -> MoveError {
-        if let MoveError::Copy(BackupError::Io { path, error: io }) = &error
-            && is_within(&self.to, path)
-            && !error.is_stopped()
-        {
-            self.to.note(path, io);
+        match error {
+            MoveError::Copy(BackupError::Io { path, error })
+                if is_full(error.kind()) && is_within(&self.to, &path) =>
+            {
+                MoveError::Full { path, error }
+            }
+            MoveError::Copy(BackupError::Io { ref path, error: ref io })
+                if is_within(&self.to, path) && !error.is_stopped() =>
+            {
+                self.to.note(path, io);
+                error
+            }
+            error => error,
         }
-        error
     }
 }

@@ -11,7 +11,10 @@
 
 use std::fmt::{self, Display, Formatter};
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
+
+use tracing::error;
 
 use super::moving::{MoveError, Moving};
 use crate::dir::Unleft;
@@ -73,8 +76,8 @@ impl Moving {
     pub fn switch(self, settings: &PartitionSettings, now_ms: i64) -> Result<Arc<Log>, Unswitched> {
         // Nobody else takes the copy for the log meanwhile, nor for lost.
         self.to.await_copy(&self.future, Some(self.from.path()));
-        match self.from.leave(&self.entry, now_ms) {
-            Ok(()) => {}
+        let left = match self.from.leave(&self.entry) {
+            Ok(left) => left,
             Err(Unleft::Stays(error)) => {
                 self.to.await_copy_no_more(&self.future);
                 let error = self.of_source(error);
@@ -83,11 +86,44 @@ impl Moving {
             Err(Unleft::Unsure(error)) => {
                 return Err(Apart::until(&self.from, CreateError::at(self.from.path())(error)));
             }
-        }
-        self.adopted(settings, now_ms).map_err(|error| {
+        };
+        let log = self.adopted(settings, now_ms).map_err(|error| {
             self.to.be_sure_of(&self.future);
             Apart::until(&self.to, error)
-        })
+        })?;
+        if self.is_as_whole(&log) {
+            self.from.doom(left, &self.entry, now_ms);
+        } else {
+            self.keep(&left);
+        }
+        Ok(log)
+    }
+
+    /// Whether nothing was found damaged in the copy that was not in the log.
+    fn is_as_whole(&self, copy: &Log) -> bool {
+        let known = self.entry.log.damage();
+        copy.damage().iter().all(|stretch| known.contains(stretch))
+    }
+
+    fn keep(&self, left: &Path) {
+        let (topic, partition) = (&*self.future.topic, self.future.partition);
+        match self.from.keep(left, &self.entry) {
+            Ok(kept) => error!(
+                topic,
+                partition,
+                kept = %kept.display(),
+                "damage was found where it is served now that was not known where it was before: what it was there is kept, and nobody \
+                 removes it. `pagewire log check` says whether it is whole"
+            ),
+            Err(error) => error!(
+                topic,
+                partition,
+                left = %left.display(),
+                %error,
+                "damage was found where it is served now that was not known where it was before: what it was there is removed by the \
+                 next start, unless it is renamed before"
+            ),
+        }
     }
 
     fn adopted(&self, settings: &PartitionSettings, now_ms: i64) -> Result<Arc<Log>, CreateError> {

@@ -39,6 +39,8 @@ pub(super) struct StoreFile {
     identity: Option<Identity>,
     /// The last change that was tried, if it failed.
     failed: Mutex<Option<FailedChange>>,
+    /// The file was not in its place when somebody looked.
+    gone: Mutex<Option<FailedChange>>,
     state: RwLock<State>,
 }
 
@@ -62,6 +64,7 @@ enum Opening {
 #[derive(Debug)]
 struct Opened {
     database: Database,
+    file: Arc<dyn DiskFile>,
     trouble: Arc<Trouble>,
 }
 
@@ -77,7 +80,15 @@ impl StoreFile {
         let identity = disk.identity(path).map_err(failed)?;
         let state = RwLock::new(State::Open(opened));
         Ok((
-            Self { disk, path: path.to_owned(), feed, identity, failed: Mutex::default(), state },
+            Self {
+                disk,
+                path: path.to_owned(),
+                feed,
+                identity,
+                failed: Mutex::default(),
+                gone: Mutex::default(),
+                state,
+            },
             next_expiry_ms,
         ))
     }
@@ -106,9 +117,38 @@ impl StoreFile {
         *self.failed.lock() = failed;
     }
 
-    /// The last change that was tried, if it failed.
+    /// Whether the next start would find the file. What is not so is said once.
+    pub(super) fn look(&self, at_ms: i64) {
+        let missed = self.is_still_there();
+        let mut gone = self.gone.lock();
+        match (missed, &*gone) {
+            (Err(error), None) => {
+                tracing::error!("{error}");
+                *gone = Some(FailedChange { at_ms, reason: error.to_string() });
+            }
+            (Ok(()), Some(_)) => {
+                tracing::info!(path = %self.path.display(), "the metadata store's file is in its place again");
+                *gone = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// Closes the database for good, and answers what it was in.
+    pub(super) fn taken(&self) -> Option<Arc<dyn DiskFile>> {
+        match std::mem::replace(&mut *self.state.write(), State::Lost) {
+            State::Open(opened) => Some(opened.file),
+            State::Shut | State::Lost => None,
+        }
+    }
+
+    pub(super) fn disk(&self) -> &dyn Disk {
+        &*self.disk
+    }
+
+    /// The last change that was tried, if it failed, or that the file is not in its place.
     pub(super) fn trouble(&self) -> Option<FailedChange> {
-        self.failed.lock().clone()
+        self.failed.lock().clone().or_else(|| self.gone.lock().clone())
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -257,10 +297,10 @@ fn existing(disk: &dyn Disk, path: &Path, opening: Opening) -> Result<(Opened, t
 
 fn database(file: Arc<dyn DiskFile>, path: &Path) -> Result<Opened, OpenError> {
     let trouble = Arc::new(Trouble::default());
-    let backend = Backend::new(file, Arc::clone(&trouble));
+    let backend = Backend::new(Arc::clone(&file), Arc::clone(&trouble));
     let database =
         verified().create_with_backend(backend).map_err(|error| describe(path.to_owned(), error))?;
-    Ok(Opened { database, trouble })
+    Ok(Opened { database, file, trouble })
 }
 
 /// Opens only what is whole.

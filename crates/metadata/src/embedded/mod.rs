@@ -12,6 +12,7 @@
 mod backend;
 mod file;
 mod forward;
+mod rescue;
 mod room;
 mod slots;
 mod tables;
@@ -176,6 +177,17 @@ impl Store for EmbeddedStore {
 
     fn trouble(&self) -> Option<FailedChange> {
         self.file.trouble()
+    }
+
+    fn look(&self) {
+        self.file.look(self.clock.now_ms());
+    }
+
+    fn rescue(&self) {
+        if self.file.is_still_there().is_err() {
+            self.close();
+            self.file.rescue();
+        }
     }
 }
 

@@ -32,5 +32,16 @@ fn text(broker: &Broker, described: Vec<(DirDescription, CleaningReport)>) -> St
     let offline_partitions = broker.image().offline_partitions();
     let hanging_dirs = broker.cluster().lanes().hanging_count();
     let (metrics, sent) = (broker.metrics(), &broker.transfer().stats().snapshot());
-    exposition(&Seen { metrics, sent, dirs: &dirs, cleaner: &cleaner, offline_partitions, hanging_dirs })
+    let (moves, metadata_trouble) =
+        (broker.moves().gauges(), broker.cluster().catalog().store().trouble().is_some());
+    exposition(&Seen {
+        metrics,
+        sent,
+        dirs: &dirs,
+        cleaner: &cleaner,
+        offline_partitions,
+        hanging_dirs,
+        moves,
+        metadata_trouble,
+    })
 }

@@ -1,6 +1,7 @@
 //! `pagewire cluster`.
 
 mod metrics;
+mod moves;
 mod state;
 
 use std::path::Path;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::timeout;
 
+use super::moves::Moves;
 use crate::client::control::Control;
 use crate::output::units::{bytes, count, several};
 use crate::output::{Out, Table};
@@ -24,6 +25,7 @@ pub(super) struct State {
     pub(super) log_dirs: Vec<LogDir>,
     compaction: Compaction,
     damage: Damage,
+    moves: Moves,
     offline_logs: OfflineLogs,
     missing_logs: OfflineLogs,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -191,11 +193,12 @@ pub(super) fn print(states: &[State], out: &mut Out) -> anyhow::Result<()> {
 fn complaints(state: &State, out: &mut Out) -> anyhow::Result<()> {
     let node = state.node_id;
     if let Some(reason) = &state.metadata_trouble {
-        let at = state.metadata_trouble_ms.map(|at| format!(" at {},", time(at))).unwrap_or_default();
+        let at = state.metadata_trouble_ms.map(|at| format!(" (as of {})", time(at))).unwrap_or_default();
         out.line(format_args!(
-            "node {node}: topics, settings and producer ids could not be changed{at} when it was last tried: {reason}"
+            "node {node}: topics, settings and producer ids cannot be changed{at}: {reason}"
         ))?;
     }
+    state.moves.print(node, out)?;
     for OfflineLog { topic, partition, reason } in &state.offline_logs.some {
         out.line(format_args!("node {node}: {topic}-{partition} takes no writes: {reason}"))?;
     }
@@ -227,7 +230,7 @@ fn complaints(state: &State, out: &mut Out) -> anyhow::Result<()> {
 }
 
 /// Milliseconds since the Unix epoch, for people.
-fn time(ms: i64) -> String {
+pub(super) fn time(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
 }
 

@@ -1,5 +1,6 @@
 //! Facts about several log directories, on disks of which one fails.
 
+mod altered;
 mod held;
 mod left;
 mod moving;

@@ -367,7 +367,9 @@ fn a_full_target_leaves_the_log_where_it_is_and_takes_it_when_there_is_room() {
     let dirs = with_a_log(&disk);
     let mut moving = begun(&dirs);
     failing.fail_on("/b", Call::Write, When::Always, Fault::Error(Errno::NOSPC));
-    assert!(moving.catch_up(&nothing).is_err());
+    let full = moving.catch_up(&nothing).expect_err("it does not fit");
+    assert!(full.to_string().contains("the copy does not fit there"), "{full}");
+    assert!(dirs.here().all(|dir| !dir.is_full()), "what is not a move fits");
     append(&dirs, 0);
     failing.heal();
     moved(&dirs);

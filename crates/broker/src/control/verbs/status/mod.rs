@@ -1,5 +1,6 @@
 //! `{"verb":"status"}`: who this broker is, and how it stands.
 
+mod moves;
 mod parts;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::{
     described::describe,
     metrics::{Seen, export},
 };
+use moves::Moves;
 use parts::{Compaction, Damage, Directory, MissingLogs, OfflineLogs};
 
 /// Bytes of a reason that are told.
@@ -46,7 +48,8 @@ struct Status {
     missing_logs: MissingLogs,
     compaction: Compaction,
     damage: Damage,
-    /// Why the metadata could not be changed when that was last wanted, if so.
+    moves: Moves,
+    /// Why the metadata could not be changed when that was last wanted, or what a look at its file has found, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata_trouble: Option<String>,
     /// When that was.
@@ -80,7 +83,17 @@ fn status(broker: &Broker, described: Vec<(DirDescription, CleaningReport)>, bac
     let trouble = broker.cluster().catalog().store().trouble();
     let hanging_dirs = broker.cluster().lanes().hanging_count();
     let (metrics, sent) = (broker.metrics(), &broker.transfer().stats().snapshot());
-    let seen = Seen { metrics, sent, dirs: &dirs, cleaner: &gauges, offline_partitions, hanging_dirs };
+    let (moves, metadata_trouble) = (broker.moves().gauges(), trouble.is_some());
+    let seen = Seen {
+        metrics,
+        sent,
+        dirs: &dirs,
+        cleaner: &gauges,
+        offline_partitions,
+        hanging_dirs,
+        moves,
+        metadata_trouble,
+    };
     Status {
         version: env!("CARGO_PKG_VERSION"),
         process_id: std::process::id(),
@@ -93,6 +106,7 @@ fn status(broker: &Broker, described: Vec<(DirDescription, CleaningReport)>, bac
         requests_total: broker.metrics().requests_total(),
         metrics: export(&seen),
         damage: Damage::of(broker, &dirs),
+        moves: Moves::of(broker.moves().shown(broker)),
         log_dirs_count: dirs.len(),
         log_dirs: Directory::some(&dirs, since, hanging),
         offline_logs: OfflineLogs::of(&dirs),
@@ -159,7 +173,17 @@ mod tests {
         let gauges = cleaner::gauges(&bench.broker);
         let (metrics, cleaner) = (bench.broker.metrics(), &gauges);
         let sent = &bench.broker.transfer().stats().snapshot();
-        let seen = Seen { metrics, sent, dirs: &dirs, cleaner, offline_partitions: 7, hanging_dirs: 100 };
+        let (moves, metadata_trouble) = (crate::moves::MoveGauges::default(), true);
+        let seen = Seen {
+            metrics,
+            sent,
+            dirs: &dirs,
+            cleaner,
+            offline_partitions: 7,
+            hanging_dirs: 100,
+            moves,
+            metadata_trouble,
+        };
         let mut told = status(&bench.broker, describe(&bench.broker).await, false);
         told.log_dirs_count = dirs.len();
         told.log_dirs = Directory::some(&dirs, |_| Some(i64::MAX), |_| Some(std::time::Duration::MAX));
