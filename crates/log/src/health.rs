@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use pagewire_disk::Disk;
 
 use crate::Offline;
-use crate::online::online;
+use crate::online::{OnlineCommand, online};
 use crate::probe::probe;
 use crate::sick::{is_lasting, told};
 
@@ -87,6 +87,11 @@ impl Health {
         }
     }
 
+    /// The command that opens the directory again, if it has one.
+    pub(crate) fn online(&self) -> Option<OnlineCommand<'_>> {
+        (!self.dir.as_os_str().is_empty()).then(|| online(&self.dir, &self.home))
+    }
+
     /// What to type for writes to be taken again.
     pub(crate) fn way_back(&self) -> String {
         format!("When the cause is gone, {} opens it again, or a restart", online(&self.dir, &self.home))
@@ -115,7 +120,8 @@ impl Health {
                 dir = %dir.display(),
                 %error,
                 "the disk is full: what does not fit is refused, records and new topics alike; reads go on. Make room \
-                 (delete topics, shorten their retention, move other files away): writes then go on by themselves. What is \
+                 (delete topics, shorten their retention, move partitions to another log directory if there is one, or other \
+                 files away): writes then go on by themselves. What is \
                  deleted gives up its room after file.delete.delay.ms, {delete_delay_ms} ms, and some seconds"
             );
         }

@@ -3,6 +3,7 @@
 mod left;
 mod moving;
 mod online;
+mod put_back;
 mod stories;
 mod switch;
 
