@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use pagewire_disk::Disk;
 
 use crate::Offline;
-use crate::online::online;
+use crate::online::{OnlineCommand, online};
 use crate::probe::probe;
 use crate::sick::{is_lasting, told};
 
@@ -68,7 +68,7 @@ impl Health {
                 dir = %self.dir.display(),
                 reason = &*reason,
                 "log directory is offline for writes; what can be read is served. {}",
-                self.way_back()
+                self.way_back(true)
             );
         }
     }
@@ -87,9 +87,15 @@ impl Health {
         }
     }
 
-    /// What to type for writes to be taken again.
-    pub(crate) fn way_back(&self) -> String {
-        format!("When the cause is gone, {} opens it again, or a restart", online(&self.dir, &self.home))
+    /// The command that opens the directory again, if it has one.
+    pub(crate) fn online(&self) -> Option<OnlineCommand<'_>> {
+        (!self.dir.as_os_str().is_empty()).then(|| online(&self.dir, &self.home))
+    }
+
+    /// What to type for writes to be taken again. `or_restart`: nothing is lost by that either.
+    pub(crate) fn way_back(&self, or_restart: bool) -> String {
+        let or_restart = if or_restart { ", or a restart" } else { "" };
+        format!("When the cause is gone, {} opens it again{or_restart}", online(&self.dir, &self.home))
     }
 
     /// No writes until [`release`](Self::release). The reason of the first time stays.
@@ -115,7 +121,8 @@ impl Health {
                 dir = %dir.display(),
                 %error,
                 "the disk is full: what does not fit is refused, records and new topics alike; reads go on. Make room \
-                 (delete topics, shorten their retention, move other files away): writes then go on by themselves. What is \
+                 (delete topics, shorten their retention, move partitions to another log directory if there is one, or other \
+                 files away): writes then go on by themselves. What is \
                  deleted gives up its room after file.delete.delay.ms, {delete_delay_ms} ms, and some seconds"
             );
         }

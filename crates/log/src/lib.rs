@@ -86,6 +86,7 @@ mod open;
 mod patience;
 mod probe;
 mod producers;
+mod put_back;
 mod read;
 mod rebuild;
 mod retention;

@@ -337,6 +337,8 @@ impl Log {
     /// What was promised may be lost, or the file is not what the log takes it for: the log takes no writes until it is
     /// opened again, whatever the error was. On a sick disk nor does its directory.
     pub(crate) fn poison(&self, error: &io::Error, what: &str) {
+        let again = self.looked_at_again(error);
+        let error = again.as_ref().unwrap_or(error);
         let (kind, reason) = (error.kind(), format!("{}: {what}: {}", self.home.dir.display(), told(error)));
         self.set_offline(kind, &reason);
         if is_full(kind) {
@@ -359,7 +361,7 @@ impl Log {
                 partition = self.partition,
                 reason,
                 "log is offline for writes. {}",
-                self.home.health.way_back()
+                self.home.health.way_back(kind != io::ErrorKind::NotFound)
             );
         }
     }

@@ -35,7 +35,7 @@ impl Log {
             return None;
         }
         if file.is_nameless().ok()? {
-            return Some(removed(&path, file));
+            return Some(removed(&self.home, &path, Some(file)));
         }
         // Where the log directory itself is another one, that is told of it.
         if led_to != LedTo::Elsewhere || disk.exists(&path).is_err() {
@@ -44,11 +44,26 @@ impl Log {
         let to = whereabouts(file);
         // What was removed and has another name, one that was linked, is said to be where it was.
         let is_gone = to.as_deref().is_some_and(|to| !is_at(disk, to, file));
-        Some(if is_gone { removed(&path, file) } else { moved(&self.home, &path, file, to.as_deref()) })
+        Some(if is_gone {
+            removed(&self.home, &path, Some(file))
+        } else {
+            moved(&self.home, &path, file, to.as_deref())
+        })
+    }
+
+    /// An error that only says that a name is not there, in the words of whoever looks for the active segment's file.
+    pub(crate) fn looked_at_again(&self, error: &io::Error) -> Option<io::Error> {
+        let is_of_a_name = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
+        if !is_of_a_name || error.raw_os_error().is_none() {
+            return None;
+        }
+        let active = self.active()?;
+        let file = active.open_file()?;
+        self.told_away(&active, &*file)
     }
 
     /// Whether a segment's file is to have its name. Retention and whoever deletes the partition take it away too, and say so first.
-    fn misses(&self, segment: &Arc<Segment>) -> bool {
+    pub(crate) fn misses(&self, segment: &Arc<Segment>) -> bool {
         let is_listed = self.segments.load().iter().any(|listed| Arc::ptr_eq(listed, segment));
         is_listed && !self.has_left()
     }
@@ -64,13 +79,26 @@ fn whereabouts(file: &dyn DiskFile) -> Option<PathBuf> {
     std::fs::read_link(format!("/proc/self/fd/{}", file.file().as_raw_fd())).ok()
 }
 
-/// What is told of an open file that has lost its name, which was `path`.
-fn removed(path: &Path, file: &dyn DiskFile) -> io::Error {
+/// Whether an open file has a name, though it may not be its own.
+pub(crate) fn is_elsewhere(disk: &dyn Disk, file: &dyn DiskFile) -> bool {
+    !file.is_nameless().unwrap_or(false) && whereabouts(file).is_some_and(|at| is_at(disk, &at, file))
+}
+
+/// What is told of a file that has lost its name, which was `path`.
+pub(crate) fn removed(home: &Home, path: &Path, file: Option<&dyn DiskFile>) -> io::Error {
+    let online =
+        home.health.online().map(|online| format!("`{online}` puts back all that it has open of the log"));
+    let this = file.map(|file| {
+        format!(
+            "`{}` {} back",
+            copied(file, path),
+            if online.is_some() { "this file alone" } else { "brings them" }
+        )
+    });
+    let back = online.into_iter().chain(this).collect::<Vec<_>>().join(", ");
     let what = format!(
-        "{} was removed or replaced. Its records go when the log is opened again or this broker ends: before that, `{}` brings \
-         them back",
+        "{} was removed or replaced. Its records go when this broker ends: before that, {back}",
         path.display(),
-        copied(file, path)
     );
     io::Error::new(ErrorKind::NotFound, what)
 }

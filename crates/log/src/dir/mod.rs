@@ -70,7 +70,7 @@ mod vouched;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use pagewire_disk::{DirLock, Disk, MetaProperties};
 use parking_lot::{Mutex, RwLock};
@@ -165,6 +165,8 @@ pub struct LogDir {
     given_up: AtomicBool,
     /// A file of its own could not be written, and that was said.
     behind: AtomicBool,
+    /// How many of its logs the looks for closed segments have come to.
+    looked: AtomicUsize,
 }
 
 impl LogDir {

@@ -10,12 +10,16 @@ use std::time::Duration;
 
 use pagewire_disk::LOCK_FILE;
 
-use super::LogDir;
+use super::{Entry, LogDir};
 use crate::sick::{is_full, is_lasting, is_sick, told};
 use crate::{LogConfig, Offline};
 
 /// With less left than this, in bytes, a batch or an index page does not fit.
 const ROOM_BYTES: u64 = 1 << 20;
+
+/// In one look so many logs' directories are listed, or as many as have so many names: of 10,000 logs each once in some minutes.
+const LISTED_AT_ONCE: usize = 128;
+const NAMES_AT_ONCE: usize = 20_000;
 
 impl LogDir {
     /// Why the directory takes no writes, if it takes none: an error of its own files, or of any of its logs', or
@@ -70,8 +74,23 @@ impl LogDir {
             Err(error) => self.note(&self.path, &error),
             Ok(true) => {
                 self.look_for_room();
-                self.entries().iter().for_each(|entry| entry.log.look_for_its_file());
+                let entries = self.entries();
+                entries.iter().for_each(|entry| entry.log.look_for_its_file());
+                self.look_for_closed_segments(&entries);
             }
+        }
+    }
+
+    /// Nothing opens a closed segment by its name as long as it is open. So the names in some logs' directories are looked at
+    /// each time, in turn.
+    fn look_for_closed_segments(&self, entries: &[Arc<Entry>]) {
+        let mut names = 0;
+        for _ in 0..entries.len().min(LISTED_AT_ONCE) {
+            if names >= NAMES_AT_ONCE {
+                break;
+            }
+            let next = self.looked.fetch_add(1, Ordering::Relaxed) % entries.len();
+            names += entries.get(next).map_or(0, |entry| entry.log.look_for_its_segments());
         }
     }
 

@@ -26,6 +26,7 @@ use crate::dir::{
     identity_of, must_be_bare, must_hold_something, partition_dir,
 };
 use crate::probe::probe;
+use crate::put_back::NotPutBack;
 use crate::sick::told;
 use crate::{LogDir, Offline};
 
@@ -65,6 +66,14 @@ pub enum TakeInError {
         path: String,
         /// The other one.
         other: String,
+    },
+    /// A log of it would be opened without records that this broker has.
+    #[error("{path}: {what}. Put it back, or end the broker: a restart opens what is there")]
+    Lacks {
+        /// The directory.
+        path: String,
+        /// What is missing.
+        what: String,
     },
     /// It still cannot be read or written, or is not ours.
     #[error(transparent)]
@@ -163,6 +172,9 @@ impl LogDirs {
             // Where it cannot be written, what is open of it goes on being read.
             probe(disk.as_ref(), path)
                 .map_err(|error| LogDirError::at(path)(io::Error::new(error.kind(), told(&error))))?;
+            if matches!(coming, Coming::Back(_)) {
+                put_back(dir)?;
+            }
             dir.give_up();
         }
         let locked = match coming {
@@ -297,6 +309,19 @@ fn may_be_given_up(dir: &LogDir) -> Result<(), TakeInError> {
         None if is_whole() => Err(TakeInError::Served(path)),
         Some(why) if !dir.is_sick() => Err(TakeInError::Held { path, reason: why.reason }),
         _ => Ok(()),
+    }
+}
+
+/// What somebody removed of its logs, and this broker has open, gets its names again. Of what is lost all is looked at, so that a
+/// log that lacks some keeps no other from being put back.
+fn put_back(dir: &LogDir) -> Result<(), TakeInError> {
+    let refused = dir.logs().iter().filter_map(|log| log.put_back().err()).collect::<Vec<_>>();
+    match refused.into_iter().next() {
+        None => Ok(()),
+        Some(NotPutBack::Lacks(what)) => {
+            Err(TakeInError::Lacks { path: dir.path().display().to_string(), what })
+        }
+        Some(NotPutBack::Io(path, error)) => Err(LogDirError::at(&path)(error).into()),
     }
 }
 

@@ -132,6 +132,7 @@ impl LockedDir {
             unnoted,
             given_up: AtomicBool::default(),
             behind: AtomicBool::default(),
+            looked: AtomicUsize::default(),
         };
         dir.write_what_was_found(&strays, notes_are_lost, &mut report)?;
         Ok((dir, report))

@@ -361,7 +361,7 @@ fn a_segment_that_was_removed_and_has_a_name_elsewhere_is_told_as_removed() {
     dir.look();
     let why = log.offline().expect("offline").reason;
     assert!(why.contains("was removed") && !why.contains("moved away"), "{why}");
-    let command = why.split('`').nth(1).expect("a command");
+    let command = why.split('`').nth(3).expect("a command");
     let done = std::process::Command::new("sh").args(["-c", command]).status().expect("run");
     assert!(done.success() && file.exists(), "{why}");
 }

@@ -5,6 +5,7 @@ mod held;
 mod left;
 mod moving;
 mod online;
+mod put_back;
 mod stories;
 mod switch;
 

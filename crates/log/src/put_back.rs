@@ -1,0 +1,171 @@
+//! Segments that somebody removed under a log, or took out of its directory, and that are open here still: they get a file under
+//! their name again before the log is opened anew, which would close them for good.
+//!
+//! ```text
+//!   offline ─ copy each to <base>.log.tmp, synced ─ rename all, oldest first ─ sync the directory
+//! ```
+//!
+//! A partition's directory that was moved as a whole is left alone: it is there, under another name, and its partition is
+//! [gone](crate::dir) until it is put back.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pagewire_disk::{DiskFile, OpenMode, create_dir_durably};
+
+use crate::log::Log;
+use crate::nameless::{is_elsewhere, removed};
+use crate::segment::named::LedTo;
+use crate::segment::unshare::copy;
+use crate::segment::{Segment, names};
+
+/// A segment whose name leads to no file that could be its, and its file, if that is open.
+struct Missing {
+    segment: Arc<Segment>,
+    file: Option<Arc<dyn DiskFile>>,
+    /// There is a file of its name, which is shorter.
+    is_replaced: bool,
+}
+
+/// Why a log may not be opened anew.
+#[derive(Debug)]
+pub(crate) enum NotPutBack {
+    /// It would lack records that it has in memory: what is missing of it.
+    Lacks(String),
+    /// A file could not be put back.
+    Io(PathBuf, io::Error),
+}
+
+impl Log {
+    /// Puts back the segments that have lost their names and are open, durably. How many. An error: some are missing still, and
+    /// what is open stays so.
+    pub(crate) fn put_back(&self) -> Result<usize, NotPutBack> {
+        // Nobody changes names meanwhile.
+        let _placing = self.placing.lock();
+        if self.has_left() || self.missing().is_empty() {
+            return Ok(0);
+        }
+        self.take_no_more();
+        let (disk, dir) = (&*self.home.disk, &self.home.dir);
+        let is_here = disk.exists(dir).unwrap_or(true);
+        let missing = self.missing();
+        let is_open = |one: &&Missing| {
+            let is_left = |file: &Arc<dyn DiskFile>| is_here || !is_elsewhere(disk, &**file);
+            !one.is_replaced && one.file.as_ref().is_some_and(is_left)
+        };
+        let (open, lost): (Vec<_>, Vec<_>) = missing.iter().partition(is_open);
+        if open.is_empty() && !is_here {
+            return Ok(0);
+        }
+        let in_dir = |error| NotPutBack::Io(dir.clone(), error);
+        create_dir_durably(disk, dir).map_err(in_dir)?;
+        for one in &open {
+            one.copy().map_err(|error| NotPutBack::Io(one.segment.path(), error))?;
+        }
+        for one in &open {
+            one.name().map_err(|error| NotPutBack::Io(one.segment.path(), error))?;
+        }
+        disk.sync_dir(dir).map_err(in_dir)?;
+        if !open.is_empty() {
+            tracing::warn!(topic = %self.topic, partition = self.partition, segments = open.len(), "{}", PUT_BACK);
+        }
+        told(&lost).map_or(Ok(open.len()), |what| Err(NotPutBack::Lacks(what)))
+    }
+
+    /// What is appended by now is all that is put back.
+    fn take_no_more(&self) {
+        if self.online().is_ok()
+            && let Some(Missing { segment, file, .. }) = self.missing().into_iter().next()
+        {
+            let error = removed(&self.home, &segment.path(), file.as_deref());
+            self.poison(&error, "a segment");
+        }
+        drop(self.writer.lock());
+    }
+
+    fn missing(&self) -> Vec<Missing> {
+        let segments = self.segments.load_full();
+        segments.iter().filter_map(Missing::of).collect()
+    }
+
+    /// The first segment that is not in its directory any more, if one is not; and how many names were looked at.
+    pub(crate) fn look_for_its_segments(&self) -> usize {
+        // Whoever changes names has the lock: the next look will do.
+        let Some(_placing) = self.placing.try_lock() else { return 0 };
+        if self.online().is_err() || self.has_left() {
+            return 0;
+        }
+        let segments = self.segments.load_full();
+        let Ok(entries) = self.home.disk.read_dir(&self.home.dir) else { return 0 };
+        let is_listed = |segment: &Arc<Segment>| {
+            let path = segment.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            entries.binary_search_by(|entry| entry.name.as_str().cmp(name)).is_ok()
+        };
+        let unlisted = segments.iter().filter(|one| one.is_closed() && !is_listed(one));
+        let missing = unlisted.filter_map(Missing::of).find(|one| self.misses(&one.segment));
+        if let Some(Missing { segment, file, .. }) = missing
+            && !self.is_given_up()
+        {
+            let error = removed(&self.home, &segment.path(), file.as_deref());
+            self.poison(&error, "a closed segment");
+        }
+        entries.len()
+    }
+}
+
+const PUT_BACK: &str =
+    "segments that were removed or moved away under this broker are back, as it had them open";
+
+impl Missing {
+    /// `None` of one whose name leads to its file, or to one that is as long, or that cannot be looked for.
+    fn of(segment: &Arc<Segment>) -> Option<Self> {
+        let (disk, path, file) = (&*segment.home.disk, segment.path(), segment.open_file());
+        let is_replaced = disk.exists(&path).ok()?;
+        if is_replaced {
+            let is_other = file.as_ref().is_some_and(|file| segment.led_to(&**file) == LedTo::Elsewhere);
+            if !is_other || disk.file_len(&path).ok()? >= segment.end().size {
+                return None;
+            }
+        }
+        Some(Self { segment: Arc::clone(segment), file, is_replaced })
+    }
+
+    fn copy(&self) -> io::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let (home, base) = (&self.segment.home, self.segment.base_offset);
+        let own = home.disk.open(&home.path(base, &temporary()), OpenMode::Create)?;
+        own.set_len(0)?;
+        copy(&**file, &*own, 0..self.segment.end().size)?;
+        own.sync_all()
+    }
+
+    fn name(&self) -> io::Result<()> {
+        let (home, base) = (&self.segment.home, self.segment.base_offset);
+        home.disk.rename(&home.path(base, &temporary()), &self.segment.path())
+    }
+}
+
+fn temporary() -> String {
+    format!("{}{}", names::LOG, names::TEMPORARY)
+}
+
+/// What is missing for good, if anything is.
+fn told(lost: &[&Missing]) -> Option<String> {
+    let (first, last) = (lost.first()?, lost.last()?);
+    let path = first.segment.path();
+    let offsets = format!("offsets {} to {}", first.segment.base_offset, last.segment.end().next_offset - 1);
+    Some(match lost.len() {
+        _ if first.is_replaced => format!(
+            "{} is a shorter file than the one of this log, which is open still: {offsets} would be cut. Where it is moved away, \
+             the next attempt puts the open one back",
+            path.display()
+        ),
+        1 => format!("{}, with {offsets}, is missing, and is not open any more", path.display()),
+        more => format!(
+            "{more} segments, the first of them {}, are missing, and are not open any more: {offsets} are not all there",
+            path.display()
+        ),
+    })
+}
