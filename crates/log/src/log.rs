@@ -324,7 +324,9 @@ impl Log {
         if is_sick(error) || !is_lasting(error) || self.home.is_gone() {
             return self.fail(error, what);
         }
-        self.poison(error, what);
+        // What was looked for by its name may be open still.
+        let away = (error.kind() == io::ErrorKind::NotFound).then(|| self.active_told_away()).flatten();
+        self.poison(away.as_ref().unwrap_or(error), what);
         self.home.health.look(&*self.home.disk);
     }
 

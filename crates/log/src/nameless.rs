@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pagewire_disk::{Disk, DiskFile, Pasted};
+use pagewire_disk::{Disk, DiskFile, OpenMode, Pasted};
 
 use crate::home::Home;
 use crate::log::Log;
@@ -17,10 +17,8 @@ use crate::segment::named::LedTo;
 impl Log {
     /// Looks whether the active segment's file, if it is open, is still there. A log whose file is not takes no writes.
     pub(crate) fn look_for_its_file(&self) {
-        if let Some(active) = self.active()
-            && self.online().is_ok()
-            && let Some(file) = active.open_file()
-            && let Some(error) = self.told_away(&active, &*file)
+        if self.online().is_ok()
+            && let Some(error) = self.active_told_away()
             && !self.is_given_up()
         {
             self.poison(&error, "the active segment");
@@ -35,7 +33,7 @@ impl Log {
             return None;
         }
         if file.is_nameless().ok()? {
-            return Some(removed(&path, file));
+            return Some(self.removed(&path, file));
         }
         // Where the log directory itself is another one, that is told of it.
         if led_to != LedTo::Elsewhere || disk.exists(&path).is_err() {
@@ -44,7 +42,51 @@ impl Log {
         let to = whereabouts(file);
         // What was removed and has another name, one that was linked, is said to be where it was.
         let is_gone = to.as_deref().is_some_and(|to| !is_at(disk, to, file));
-        Some(if is_gone { removed(&path, file) } else { moved(&self.home, &path, file, to.as_deref()) })
+        Some(if is_gone { self.removed(&path, file) } else { moved(&self.home, &path, file, to.as_deref()) })
+    }
+
+    /// What is told of an open file that has lost its name, which was `path`.
+    fn removed(&self, path: &Path, file: &dyn DiskFile) -> io::Error {
+        let is_one = self.removed_files().len() < 2;
+        let all_of = whereabouts(file).filter(|_| !is_one);
+        let (others, back) = match all_of.as_deref().and_then(Path::parent) {
+            Some(dir) => (", and others of its log", copied_all(dir)),
+            None => ("", copied(file, path)),
+        };
+        let what = format!(
+            "{} was removed or replaced{others}. Its records go when the log is opened again or this broker ends: before that, \
+             `{back}` brings them back",
+            path.display()
+        );
+        io::Error::new(ErrorKind::NotFound, what)
+    }
+
+    /// The files of segments that were removed, and that this process alone has: open, and not under their names again.
+    fn removed_files(&self) -> Vec<Arc<dyn DiskFile>> {
+        let segments = self.segments.load();
+        let is_back = |segment: &Segment, file: &dyn DiskFile| {
+            let there = segment.home.disk.open(&segment.path(), OpenMode::Read).and_then(|file| file.len());
+            there.is_ok_and(|there| file.len().is_ok_and(|len| there >= len))
+        };
+        let open = segments.iter().filter_map(|segment| Some((segment, segment.open_file()?)));
+        let gone = open.filter(|(segment, file)| {
+            file.is_nameless().unwrap_or(false) && self.misses(segment) && !is_back(segment, &**file)
+        });
+        gone.map(|(_, file)| file).collect()
+    }
+
+    /// Of a log whose files this process alone has: how many, and the command that brings them back.
+    pub(crate) fn held_alone(&self) -> Option<(usize, String)> {
+        let files = self.removed_files();
+        let dir = whereabouts(&**files.first()?)?;
+        Some((files.len(), copied_all(dir.parent()?)))
+    }
+
+    /// What is told of the active segment where something of the log was not found.
+    pub(crate) fn active_told_away(&self) -> Option<io::Error> {
+        let active = self.active()?;
+        let file = active.open_file()?;
+        self.told_away(&active, &*file)
     }
 
     /// Whether a segment's file is to have its name. Retention and whoever deletes the partition take it away too, and say so first.
@@ -62,17 +104,6 @@ fn is_at(disk: &dyn Disk, path: &Path, file: &dyn DiskFile) -> bool {
 /// Where an open file is now, as far as the system says so.
 fn whereabouts(file: &dyn DiskFile) -> Option<PathBuf> {
     std::fs::read_link(format!("/proc/self/fd/{}", file.file().as_raw_fd())).ok()
-}
-
-/// What is told of an open file that has lost its name, which was `path`.
-fn removed(path: &Path, file: &dyn DiskFile) -> io::Error {
-    let what = format!(
-        "{} was removed or replaced. Its records go when the log is opened again or this broker ends: before that, `{}` brings \
-         them back",
-        path.display(),
-        copied(file, path)
-    );
-    io::Error::new(ErrorKind::NotFound, what)
 }
 
 /// What is told of the log's `file`, whose name is `path`, that is at `to` now. If it went with its directory, that is named.
@@ -103,4 +134,13 @@ fn moved(home: &Home, path: &Path, file: &dyn DiskFile, to: Option<&Path>) -> io
 fn copied(file: &dyn DiskFile, path: &Path) -> String {
     let (process, number) = (std::process::id(), file.file().as_raw_fd());
     format!("install -D -m 644 /proc/{process}/fd/{number} {}", Pasted(path))
+}
+
+/// The same of every `.log` of `dir` that is open and was removed. A shell runs it as it stands.
+fn copied_all(dir: &Path) -> String {
+    let (process, dir) = (std::process::id(), Pasted(dir));
+    format!(
+        "for f in /proc/{process}/fd/*; do n=$(readlink \"$f\"); case $n in {dir}/*.log' (deleted)') install -D -m 644 \"$f\" \
+         \"${{n% (deleted)}}\";; esac; done"
+    )
 }

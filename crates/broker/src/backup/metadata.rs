@@ -30,6 +30,9 @@ pub(super) fn rows(topics: Vec<TopicRecord>, noted: Listing) -> Result<Vec<Entry
 fn row(mut topic: TopicRecord) -> Result<Entry, BackupFailed> {
     for partition in &mut topic.partitions {
         partition.directory = None;
+        // Of directories that a restored one does not have.
+        partition.left = None;
+        partition.behind.clear();
     }
     let key = keys::topic(&topic.name);
     let value = encode(&topic).map_err(|error| CatalogError::Model { key: key.clone(), error })?;
@@ -75,6 +78,8 @@ mod tests {
         let topic = |name: &str| {
             let mut record = TopicRecord::on_one_node(name, 2, 1, 1000);
             record.partitions[1].directory = Some(uuid::Uuid::from_u128(7));
+            record.partitions[0].left = Some(uuid::Uuid::from_u128(8));
+            record.partitions[0].behind = vec![uuid::Uuid::from_u128(9)];
             stored(&keys::topic(name), &encode(&record).expect("encoded"))
         };
         let noted =
@@ -86,7 +91,8 @@ mod tests {
             rows.iter().map(|row| (row.key.as_str(), row.value.value.starts_with(b"next"))).collect();
         assert_eq!(said, [("topics/a", false), ("producer-ids", true)]);
         let topic: TopicRecord = decode(&rows[0].value.value).expect("understood");
-        assert!(topic.partitions.iter().all(|partition| partition.directory.is_none()));
+        let one = pagewire_metadata::model::PartitionRecord::on(1, None);
+        assert_eq!(topic.partitions, [one.clone(), one], "no directory is named");
     }
 
     #[test]

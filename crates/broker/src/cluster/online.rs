@@ -199,17 +199,18 @@ impl Change {
         topics: &Arc<Vec<TopicRecord>>,
         report: &mut LoadReport,
     ) -> Vec<(PathBuf, FutureLog)> {
-        let (log_dirs, path) = (Arc::clone(&self.cluster().log_dirs), dir.path().to_path_buf());
-        let listing = to_its_end(move || log_dirs.futures_due(Some(&path)));
+        let log_dirs = &self.cluster().log_dirs;
+        let (on_pool, path) = (Arc::clone(log_dirs), dir.path().to_path_buf());
+        let listing = to_its_end(move || on_pool.futures_due(Some(&path)));
         let Some(futures) = self.aside(listing).await else { return Vec::new() };
         let known = Known::of(topics, &self.config());
         let (mut adopted, mut moving) = (Vec::new(), Vec::new());
         for (to, future) in futures {
-            let one = if known.placed(topics, &future).is_some() {
-                self.take_up(&to, &future, dir.path()).await
-            } else {
-                None
-            };
+            // Nobody waits for a topic of which nothing can become a log here.
+            let is_placed = |directory| log_dirs.named_as(&to) == Some(directory);
+            let is_due = log_dirs.topic_id(&future.topic, future.partition).is_none()
+                && known.placed(topics, &future).is_some_and(|(_, directory)| is_placed(directory));
+            let one = if is_due { self.take_up(&to, &future, dir.path()).await } else { None };
             match one {
                 Some(one) => adopted.push(one),
                 None => moving.push((to, future)),

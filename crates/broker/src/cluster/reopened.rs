@@ -25,9 +25,10 @@ impl Change {
     ) -> Result<Online, Refused> {
         let cluster = self.cluster();
         let (log_dirs, topics) = (&cluster.log_dirs, cluster.topic_records().await?);
-        if let Some(dir) = log_dirs.here().find(|dir| dir.path() == path) {
+        let dir = log_dirs.here().find(|dir| dir.path() == path);
+        if let Some(dir) = &dir {
             // Their topics may have been deleted while they were opened.
-            self.drop_deleted(&dir, &topics, &report.loaded).await;
+            self.drop_deleted(dir, &topics, &report.loaded).await;
         }
         let known = Known::of(&topics, &self.config());
         let is_known = |topic: &str, partition| known.settings(topic, partition).is_some();
@@ -43,6 +44,9 @@ impl Change {
             shown = self.show(&topics, &failed, least_epoch).await;
             log_dirs.accept_gone(path, false);
             self.go_on_moving(Vec::new()).await;
+        }
+        if let Some(dir) = &dir {
+            self.forget_behind_in(dir, &topics).await;
         }
         let Shown { partitions, error, .. } = shown;
         let trouble = error.map(|error| error.to_string());

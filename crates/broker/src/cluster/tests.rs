@@ -1,11 +1,11 @@
 //! Changes whose client hangs up, whose store failed earlier, or that come at the same time.
 
-use std::{collections::BTreeMap, future::poll_fn, path::Path, sync::Arc, task::Poll};
+use std::{collections::BTreeMap, future::poll_fn, path::Path, sync::Arc, task::Poll, time::Duration};
 
 use async_trait::async_trait;
 use pagewire_disk::checkpoint::RECOVERY_POINT_FILE;
 use pagewire_disk::{Call, Disk, Errno, FailingDisk, Fault, MemoryDisk, When};
-use pagewire_log::{Coming, Handles, LogDirOptions};
+use pagewire_log::{Coming, FutureLog, Handles, LogDirOptions};
 use pagewire_metadata::{
     Batch, Expect, LeaseId, Listing, MemoryStore, PutError, Revision, Store, StoreError, Versioned, Watch,
     model::{ConfigScope, TopicRecord},
@@ -24,13 +24,13 @@ use pagewire_wire::{
 };
 use pagewire_zcopy::IoPool;
 use parking_lot::Mutex;
-use tokio::task::yield_now;
+use tokio::{task::yield_now, time::timeout};
 
 use super::{Known, NewTopic, change};
 use crate::{
     coordinators::OFFSETS_TOPIC,
     net::Reply,
-    testing::{Bench, ROOT},
+    testing::{Bench, ROOT, SECOND},
 };
 
 /// After so many steps every change has ended; a client hangs up after each number of them.
@@ -464,6 +464,32 @@ fn as_its_node(cluster: &super::Cluster) -> LogDirOptions {
         handles: Handles::new(64),
         now_ms: 0,
     }
+}
+
+#[tokio::test]
+async fn a_directory_that_comes_back_does_not_wait_for_a_topic_of_which_there_is_only_a_wish_in_it() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let bench = Bench::on_two(Arc::clone(&disk), IoPool::new(1, 64));
+    bench.topic("t", 1, &[]).await;
+    let cluster = bench.broker.cluster();
+    let home = cluster.log_dirs.get("t", 0).is_some_and(|log| log.dir().starts_with(ROOT));
+    let (back, at) = if home { (SECOND, 1) } else { (ROOT, 0) };
+    let topics = cluster.topic_records().await.expect("a store");
+    let dir = cluster.log_dirs.here().nth(at).expect("two");
+    let wish = FutureLog { topic: "t".to_owned(), topic_id: topics[0].topic_id, partition: 0 };
+    dir.note_future(&wish).expect("noted");
+    dir.take_offline(std::io::ErrorKind::Other, "as the test wants");
+    let known = Known::of(&topics, &bench.broker.config());
+    let (options, settings) = (as_its_node(cluster), |topic: &str, index| known.settings(topic, index));
+    let taken =
+        cluster.log_dirs.take_in(Path::new(back), &disk, Coming::Back(None), options, &settings, &|_| {});
+    let taken = taken.expect("well");
+    // A switch of it waits for a disk.
+    let claimed = change(&bench.broker, |change| async move { Ok(change.claim_at_last("t").await) });
+    let _claimed = claimed.await.unwrap_or_else(|_| panic!("nobody else has it"));
+    let online = change(&bench.broker, |change| async move { change.serve(taken, 9, false).await });
+    let served = timeout(Duration::from_mins(1), online).await.expect("it waits for nobody");
+    assert!(served.is_ok_and(|online| online.report.failed.is_empty()));
 }
 
 #[tokio::test]

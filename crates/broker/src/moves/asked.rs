@@ -44,7 +44,9 @@ pub(crate) fn alter(
         });
     };
     // A later one was quicker.
-    if !moves.wishes.counts(wish, topic_id, partition) {
+    let is_last =
+        || moves.last.note((topic_id, partition), &to, |topic_id| image.topic_by_id(topic_id).is_some());
+    if moves.wishes.while_it_counts(wish, topic_id, partition, is_last).is_none() {
         return Err(ErrorCode::RequestTimedOut);
     }
     match moves.target(topic_id, partition) {
@@ -60,12 +62,15 @@ pub(crate) fn alter(
         return Err(ErrorCode::KafkaStorageError);
     }
     let future = of(topic_id);
-    target.note_future(&future).map_err(|_| ErrorCode::KafkaStorageError)?;
+    // From here on nobody else makes a note of it there, or drops one.
+    let _noting = moves.notes.hold(&future, &to);
+    let is_new = target.note_future(&future).map_err(|_| ErrorCode::KafkaStorageError)?;
     let begun =
         moves.wishes.while_it_counts(wish, topic_id, partition, || moves.want(future.clone(), to.clone()));
     let Some(begun) = begun else {
-        // Unless that one wants the same.
-        if moves.target(topic_id, partition).is_none_or(|target| target != to)
+        // Another's, or one that goes on by now, is left.
+        if is_new
+            && !moves.is_under_way(&to, &future)
             && let Err(error) = target.drop_future(&future)
         {
             warn!(topic, partition, to = %to.display(), %error, "a note of a move that is not wanted any more is left there");

@@ -9,7 +9,9 @@
 //! other move waiting. What is noted on the disk outlives a stop: the copy then begins anew.
 
 mod asked;
+mod last;
 mod line;
+mod notes;
 mod pace;
 #[cfg(test)]
 mod refusing;
@@ -58,6 +60,8 @@ pub(crate) struct Moves {
     /// Those whose logs are not served now, no more than there are notes of moves.
     put_off: Mutex<Vec<(PathBuf, FutureLog)>>,
     wishes: wishes::Wishes,
+    last: last::Last,
+    notes: notes::Notes,
     lines: line::Lines,
     counts: shown::Counts,
     running: OnceLock<Running>,
@@ -147,17 +151,12 @@ impl Moves {
         self.wanted.lock().get(&(topic_id, partition)).map(|going| going.to.clone())
     }
 
-    /// A move has ended. Says whether another one of the same partition to the same directory has begun.
-    fn ended(&self, ended: &Arc<Move>) -> bool {
+    /// A move has ended.
+    fn ended(&self, ended: &Arc<Move>) {
         let key = (ended.future.topic_id, ended.future.partition);
         let mut wanted = self.wanted.lock();
-        match wanted.get(&key) {
-            Some(other) if Arc::ptr_eq(other, ended) => {
-                wanted.remove(&key);
-                false
-            }
-            Some(other) => other.to == ended.to,
-            None => false,
+        if wanted.get(&key).is_some_and(|other| Arc::ptr_eq(other, ended)) {
+            wanted.remove(&key);
         }
     }
 

@@ -47,24 +47,32 @@ pub(super) fn is_unserved(broker: &Broker, future: &FutureLog) -> bool {
 /// Begins them anew, or drops the notes of what cannot move any more. Blocks.
 pub(crate) fn resume(broker: &Arc<Broker>, noted: Vec<(PathBuf, FutureLog)>) {
     for (to, future) in noted {
+        // Whoever has it makes a note there, and goes on by that, drops it, or is just making the copy the log.
+        let Some(_noting) = broker.moves().notes.try_hold(&future, &to) else { continue };
         let place = || Place::of(broker, &to, &future);
         if broker.moves().put_off_while(&to, &future, || matches!(place(), Place::NotServed)) {
             continue;
         }
         let (name, partition) = (future.topic.clone(), future.partition);
         match place() {
+            Place::Elsewhere if broker.moves().has_later_wish(&to, &future) => {
+                drop_note(broker, &to, &future);
+            }
             // Not served any more: the move finds that out, and waits.
             Place::Elsewhere | Place::NotServed => {
                 info!(topic = name, partition, to = %to.display(), "goes on moving to another log directory, from the beginning");
                 broker.moves().begin(broker, future, to);
             }
-            Place::ThereOrDeleted => {
-                let dir = broker.cluster().log_dirs().here().find(|dir| dir.path() == to);
-                if let Some(Err(error)) = dir.map(|dir| dir.drop_future(&future)) {
-                    warn!(topic = name, partition, dir = %to.display(), %error, "what was to move there is left");
-                }
-            }
+            Place::ThereOrDeleted => drop_note(broker, &to, &future),
         }
+    }
+}
+
+fn drop_note(broker: &Broker, to: &Path, future: &FutureLog) {
+    let (topic, partition) = (&future.topic, future.partition);
+    let dir = broker.cluster().log_dirs().here().find(|dir| dir.path() == to);
+    if let Some(Err(error)) = dir.map(|dir| dir.drop_future(future)) {
+        warn!(topic, partition, dir = %to.display(), %error, "what was to move there is left");
     }
 }
 
@@ -91,6 +99,13 @@ impl Moves {
     /// Those that wait until their logs are served, for who may have shown some of these to [resume] them.
     pub(crate) fn take_put_off(&self) -> Vec<(PathBuf, FutureLog)> {
         std::mem::take(&mut *self.put_off.lock())
+    }
+
+    /// Whether the partition was wished elsewhere after the note of this wish was made, or is moving elsewhere: a directory that was
+    /// away has notes from before. One whose log is not served is looked at again when it is: its copy may be all there is of it.
+    fn has_later_wish(&self, to: &Path, future: &FutureLog) -> bool {
+        let moving = self.target(future.topic_id, future.partition).is_some_and(|target| target != to);
+        moving || self.last.is_elsewhere((future.topic_id, future.partition), to)
     }
 
     /// Whether the partition is moving to that directory.

@@ -69,18 +69,13 @@ pub(super) fn run(broker: &Arc<Broker>, going: &Arc<Move>, runtime: &Handle) -> 
     if let Some(then) = Then::after(&ended).filter(|_| !going.ending.is_cancelled()) {
         return then;
     }
-    let another_has_begun = broker.moves().ended(going);
-    end(broker, going, (ended, another_has_begun), runtime);
+    broker.moves().ended(going);
+    end(broker, going, ended, runtime);
     Then::Over
 }
 
 /// Says how it ended, and removes what nobody wants any more.
-fn end(
-    broker: &Arc<Broker>,
-    going: &Arc<Move>,
-    (ended, another_has_begun): (Result<bool, Ended>, bool),
-    runtime: &Handle,
-) {
+fn end(broker: &Arc<Broker>, going: &Arc<Move>, ended: Result<bool, Ended>, runtime: &Handle) {
     let (topic, partition) = (&*going.future.topic, going.future.partition);
     let to = going.to.display();
     match ended {
@@ -113,7 +108,9 @@ fn end(
         }
     }
     let dir = broker.cluster().log_dirs().here().find(|dir| dir.path() == going.to);
-    if let Some(dir) = dir.filter(|_| !another_has_begun)
+    let _noting = broker.moves().notes.hold(&going.future, &going.to);
+    // Another move to the same directory needs the note.
+    if let Some(dir) = dir.filter(|_| !broker.moves().is_under_way(&going.to, &going.future))
         && let Err(error) = dir.drop_future(&going.future)
     {
         warn!(topic, partition, %to, %error, "what was copied is left there; the next start moves it, or removes it");
@@ -143,13 +140,17 @@ fn attempt(broker: &Arc<Broker>, going: &Arc<Move>, runtime: &Handle) -> Result<
                 replica.alter.log.dirs.io.max.bytes.per.second, if it is set, slows the copying down");
         }
         let (wanted, ending) = (moving, going.ending.clone());
+        // The copy may be the log before anybody sees it: meanwhile nobody takes it for one that is not wanted any more.
+        let noting = broker.moves().notes.hold(&going.future, &going.to);
         let switched = change(broker, |change| async move {
             if ending.is_cancelled() {
                 return Err(Refused::new(ErrorCode::RequestTimedOut, "it is not wanted any more"));
             }
             change.switch(wanted).await
         });
-        match runtime.block_on(switched).map_err(Ended::Refused)? {
+        let switched = runtime.block_on(switched).map_err(Ended::Refused)?;
+        drop(noting);
+        match switched {
             Switch::Done => return Ok(true),
             Switch::Apart => return Ok(false),
             Switch::Failed(error) => return Err(error.into()),

@@ -39,7 +39,8 @@ impl Wishes {
     }
 
     /// Whether none that was asked for later has counted for the partition before.
-    pub(super) fn counts(&self, wish: &Wish, topic_id: Uuid, partition: i32) -> bool {
+    #[cfg(test)]
+    fn counts(&self, wish: &Wish, topic_id: Uuid, partition: i32) -> bool {
         self.while_it_counts(wish, topic_id, partition, || ()).is_some()
     }
 

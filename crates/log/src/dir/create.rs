@@ -184,31 +184,32 @@ impl LogDir {
         Ok(missing.into_iter().collect())
     }
 
-    /// Sets a directory aside that stands where a new topic's goes. `true` if there is one that is this topic's, or
-    /// that holds nothing: an earlier attempt.
+    /// Sets a directory aside that stands where a new topic's goes, or that is behind. `true` if there is one that is this topic's,
+    /// or that holds nothing: an earlier attempt.
     pub(super) fn clear_the_way(
         &self,
         topic: &str,
         partition: i32,
         dir: &Path,
-        topic_id: Uuid,
+        settings: &PartitionSettings,
     ) -> Result<bool, CreateError> {
         let disk = self.disk.as_ref();
         if !disk.exists(dir).map_err(CreateError::at(dir))? {
             return Ok(false);
         }
         let (ours, found) = match PartitionMetadata::read(disk, &dir.join(PARTITION_METADATA_FILE)) {
-            Ok(Some(found)) => (found.topic_id == topic_id, Some(found.topic_id)),
+            Ok(Some(found)) => (found.topic_id == settings.topic_id, Some(found.topic_id)),
             Ok(None) | Err(CheckpointError::Damaged { .. }) => {
                 (!has_records(disk, dir).map_err(CreateError::at(dir))?, None)
             }
             Err(CheckpointError::Io { path, error }) => return Err(CreateError::Io { path, error }),
         };
+        let ours = ours && !settings.is_behind(self.directory_id());
         if !ours {
             self.forget_or_be_full(&[(topic, partition)]).map_err(CreateError::at(&self.path))?;
             let to = set_aside(disk, dir, (topic, partition), found).map_err(CreateError::at(dir))?;
             disk.sync_dir(&self.path).map_err(CreateError::at(&self.path))?;
-            tracing::warn!(from = %dir.display(), to = %to.display(), "data of an earlier topic was set aside");
+            tracing::warn!(from = %dir.display(), to = %to.display(), "it is an earlier topic's or behind the log: set aside");
         }
         Ok(ours)
     }

@@ -113,6 +113,11 @@ impl LogDir {
         self.unopened.lock().has(topic, partition, topic_id) || self.is_missed(topic, partition)
     }
 
+    /// Whether it is here and could not be opened so far.
+    pub(crate) fn is_unopened(&self, topic: &str, partition: i32, topic_id: Uuid) -> bool {
+        self.unopened.lock().has(topic, partition, topic_id)
+    }
+
     /// Where logs that wait for another attempt were found damaged.
     pub(crate) fn notes_of_awaited(&self) -> Vec<DamageEntry> {
         let unopened = self.unopened.lock();

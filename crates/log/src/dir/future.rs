@@ -55,13 +55,17 @@ impl LogDir {
         Ok(entries.iter().filter(|entry| entry.is_dir).filter_map(|entry| future(&entry.name)).collect())
     }
 
-    /// Notes the wish, where there is no note of it yet. Durable when this returns.
-    pub fn note_future(&self, future: &FutureLog) -> io::Result<()> {
+    /// Notes the wish, where there is no note of it yet; says whether there was none. Durable when this returns.
+    pub fn note_future(&self, future: &FutureLog) -> io::Result<bool> {
         self.may_change()?;
         let dir = self.future_dir(future)?;
-        let note = || match self.disk.create_dir(&dir) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            made => made.and_then(|()| self.disk.sync_dir(&self.path)),
+        let note = || {
+            let is_new = match self.disk.create_dir(&dir) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+                made => made.map(|()| true)?,
+            };
+            // Whoever made the one that is there may still wait for that.
+            self.disk.sync_dir(&self.path).map(|()| is_new)
         };
         note().inspect_err(|error| self.note(&self.path, error))
     }
@@ -110,14 +114,8 @@ impl LogDir {
         Ok(named.is_some_and(|named| named.topic_id == future.topic_id))
     }
 
-    /// Writes down of a log that is to come how much of it is there and stable, and up to where it was cleaned: whoever opens it
-    /// goes by that, also after a kill.
-    pub(crate) fn expect(
-        &self,
-        future: &FutureLog,
-        copy: Complete,
-        cleaned_to: Option<i64>,
-    ) -> io::Result<()> {
+    /// Notes in memory of a log that is to come how much of it is there and stable, and up to where it was cleaned.
+    pub(crate) fn expect(&self, future: &FutureLog, copy: Complete, cleaned_to: Option<i64>) {
         let (topic, partition) = (future.topic.as_str(), future.partition);
         {
             let mut carried = self.carried.lock();
@@ -128,14 +126,25 @@ impl LogDir {
                 carried.log_start.set(topic, partition, copy.log_start);
             }
         }
-        self.set_cleaned(topic, partition, cleaned_to)?;
+        self.set_cleaned(topic, partition, cleaned_to);
+    }
+
+    /// Writes down what was [noted](Self::expect), by which whoever opens the log goes, also after a kill.
+    pub(crate) fn write_expected(&self, cleaned_to: Option<i64>) -> io::Result<()> {
+        if cleaned_to.is_some() {
+            self.write_clean_offsets()?;
+        }
         self.write_checkpoints().map(drop)
     }
 
-    /// It does not come after all.
+    /// It does not come after all. What is known here of another topic's partition of its name, when its own was deleted, stays.
     pub(crate) fn expect_no_more(&self, future: &FutureLog) -> io::Result<()> {
         let _change = self.changing.of_others();
-        self.forget(&[(future.topic.as_str(), future.partition)])
+        let (topic, partition) = (future.topic.as_str(), future.partition);
+        if self.knows_any(topic, &[partition]) {
+            return Ok(());
+        }
+        self.forget(&[(topic, partition)])
     }
 
     /// The copy takes the name of the log and is opened. The log is in no other directory any more, and the metadata place it
@@ -152,7 +161,7 @@ impl LogDir {
         let to = self.path.join(partition_dir(topic, partition));
         {
             let _change = self.changing.of(topic, &[partition]);
-            let is_there = self.clear_the_way(topic, partition, &to, future.topic_id)?;
+            let is_there = self.clear_the_way(topic, partition, &to, settings)?;
             // An earlier attempt may have come as far as that.
             let has_name = is_there && !self.disk.exists(&from).map_err(CreateError::at(&from))?;
             let renamed = if has_name { Ok(()) } else { self.disk.rename(&from, &to) };

@@ -67,7 +67,8 @@ impl LogDir {
     fn put_back(&self, entry: &Arc<Entry>, cleaned_to: Option<i64>) {
         let (topic, partition) = (&**entry.log.topic(), entry.log.partition());
         // Where it cannot be written, the next cleaning does.
-        let _ = self.set_cleaned(topic, partition, cleaned_to);
+        self.set_cleaned(topic, partition, cleaned_to);
+        let _ = self.write_clean_offsets();
         self.await_names([entry]);
         self.table.write().insert(topic, partition, Arc::clone(entry));
         entry.log.tell_unnoted();

@@ -113,7 +113,7 @@ impl Making<'_> {
         }
         let is_there = self
             .dir
-            .clear_the_way(topic, partition, &path, settings.topic_id)
+            .clear_the_way(topic, partition, &path, settings)
             .inspect_err(|error| self.note(&path, error))?;
         if is_there {
             let entry = self.take_up(partition, &path).inspect_err(|error| self.note(&path, error))?;

@@ -43,8 +43,10 @@ pub(super) struct Opening<'a> {
 /// What became of a directory.
 pub(super) enum Opened {
     Log(Arc<Entry>, Box<RecoveryReport>),
-    /// Another topic's, of this id, or behind its log. It has to be [set aside](super::stray).
+    /// Another topic's, of this id. It has to be [set aside](super::stray).
     Stray(Uuid),
+    /// The topic's, and behind its log, which is in another log directory. It has to be set aside, and never opened.
+    Behind,
 }
 
 /// Writes the topic's id into a partition's directory.
@@ -53,7 +55,7 @@ fn name(disk: &dyn Disk, file: &Path, topic_id: Uuid) -> Result<(), LogError> {
 }
 
 impl Opening<'_> {
-    /// Opens the log in `path`, unless it is another topic's.
+    /// Opens the log in `path`, unless it is another topic's or behind.
     pub(super) fn open(
         &self,
         path: &Path,
@@ -74,7 +76,7 @@ impl Opening<'_> {
         };
         match judge(named, settings.topic_id) {
             Judgement::Stray { found } => return Ok(Opened::Stray(found)),
-            _ if settings.is_behind(self.directory) => return Ok(Opened::Stray(settings.topic_id)),
+            _ if settings.is_behind(self.directory) => return Ok(Opened::Behind),
             Judgement::Open => {}
             Judgement::NameAndOpen => {
                 name(disk, &file, settings.topic_id)?;

@@ -4,13 +4,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::LogDir;
+use uuid::Uuid;
+
 use super::errors::CreateError;
 use super::evidence::Evidence;
 use super::notice::Notice;
 use super::opening::{Opened, Opening};
 use super::options::PartitionSettings;
+use super::stray::Stray;
 use super::table::Entry;
+use super::{LoadReport, LogDir};
 use crate::{Damaged, Hole, LogError, RecoveryReport};
 
 impl LogDir {
@@ -42,7 +45,24 @@ impl LogDir {
                 self.unopened.lock().remove(topic, partition);
                 Ok(None)
             }
+            Opened::Behind => Err(self.set_behind_aside(topic, partition, settings.topic_id)),
         }
+    }
+
+    /// Sets aside what is behind. There is nothing of the partition here then, which is the error; until it can be renamed, it
+    /// waits as before.
+    fn set_behind_aside(&self, topic: &str, partition: i32, topic_id: Uuid) -> CreateError {
+        let mut report = LoadReport::default();
+        if let Err(error) = self.set_strays_aside(&[Stray::behind(topic, partition, topic_id)], &mut report) {
+            return CreateError::at(&self.path)(error);
+        }
+        if let Some(failed) = report.failed.pop() {
+            return failed.error.into();
+        }
+        report.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
+        self.unopened.lock().remove(topic, partition);
+        self.no_longer_gone(topic, partition);
+        self.gone_error(topic, partition).into()
     }
 
     /// Does something with what opens logs by `evidence`; says what people should know of it.

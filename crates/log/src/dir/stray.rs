@@ -23,9 +23,20 @@ pub(super) struct Stray {
     pub(super) expected: Uuid,
 }
 
+impl Stray {
+    pub(super) fn new(topic: &str, partition: i32, found: Uuid, expected: Uuid) -> Self {
+        Self { topic: topic.to_owned(), partition, found, expected }
+    }
+
+    /// One that is behind its own topic's log.
+    pub(super) fn behind(topic: &str, partition: i32, topic_id: Uuid) -> Self {
+        Self::new(topic, partition, topic_id, topic_id)
+    }
+}
+
 impl LogDir {
     /// Sets aside what was found when the directory was loaded, for good. What cannot be renamed now is when the
-    /// topic's own is made.
+    /// topic's own is made. What is behind is by the next start that finds it: nothing opens it, and nothing is made in its place.
     pub(super) fn set_strays_aside(&self, strays: &[Stray], report: &mut LoadReport) -> io::Result<()> {
         if strays.is_empty() {
             return Ok(());

@@ -1,6 +1,7 @@
 //! Copies that are complete become logs, where nothing else is the log any more.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -55,7 +56,8 @@ impl LogDirs {
     }
 
     /// One of them becomes the log, if it is complete and nothing else is the log. One of which another directory than that at
-    /// `back` has to say that waits for this. The owner sees to it that nothing of its topic changes meanwhile.
+    /// `back` has to say that waits for this, and so does one whose log is in another directory and could not be opened. The owner
+    /// sees to it that nothing of its topic changes meanwhile.
     pub fn adopt_future(
         &self,
         to: &Path,
@@ -68,14 +70,26 @@ impl LogDirs {
             return Err(future);
         };
         let own = if at == 0 { None } else { dir.directory_id() };
-        let is_served = self.topic_id(&future.topic, future.partition).is_some();
         let settings = placed(&future).filter(|(_, directory)| *directory == own);
-        match settings.filter(|_| !is_served && !dir.is_unsure_of(&future, back)) {
+        let is_alone = |settings: &PartitionSettings| {
+            self.topic_id(&future.topic, future.partition).is_none() && !self.has_unopened(&future, settings)
+        };
+        match settings.filter(|(settings, _)| is_alone(settings) && !dir.is_unsure_of(&future, back)) {
             Some((settings, _)) if dir.is_complete(&future).unwrap_or(false) => {
                 let opened = dir.adopt(&future, &Noted::default(), &settings, now_ms);
                 Ok(Adopted { future, opened })
             }
             _ => Err(future),
         }
+    }
+
+    /// Whether directories have the log that one is a copy of and that could not be opened, or of which it cannot be told in which
+    /// of them it is. What is behind is not the log.
+    fn has_unopened(&self, future: &FutureLog, settings: &PartitionSettings) -> bool {
+        let (topic, partition, topic_id) = (future.topic.as_str(), future.partition, future.topic_id);
+        let has_one = |dir: Arc<LogDir>| {
+            dir.is_unopened(topic, partition, topic_id) && !settings.is_behind(dir.directory_id())
+        };
+        self.here().any(has_one) || self.torn(topic, partition, topic_id).is_some()
     }
 }

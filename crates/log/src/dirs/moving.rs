@@ -215,8 +215,8 @@ impl Moving {
     /// The round was called off after the copy was complete: the log goes on where it is, and the copy is to catch up once more.
     pub fn give_way(&mut self) -> MoveError {
         self.halted = None;
-        // A name too many in a checkpoint is one that another directory has. That of a topic that was deleted is another's.
-        let _ = self.entry.round(|_| self.to.expect_no_more(&self.future));
+        // A name too many in a checkpoint is one that another directory has.
+        let _ = self.to.expect_no_more(&self.future);
         MoveError::CalledOff
     }
 
@@ -231,11 +231,18 @@ impl Moving {
         self.end = copy.end;
         self.damage = log.notes();
         // One that was called off may be of a topic that was deleted since, and another one of its name be there.
-        let expected = self
-            .entry
-            .round(|_| halted.is_under_way().then(|| self.to.expect(&self.future, copy, cleaned_to)));
-        let expected = expected.ok_or(MoveError::Nothing)?.ok_or(MoveError::CalledOff)?;
-        expected.map_err(MoveError::at(self.to.path()))
+        self.while_under_way(halted, || self.to.expect(&self.future, copy, cleaned_to))?;
+        let written = self.to.write_expected(cleaned_to).map_err(MoveError::at(self.to.path()));
+        // It may have been called off, and its topic deleted, meanwhile.
+        let expected = self.while_under_way(halted, || ()).and(written);
+        expected.inspect_err(|_| drop(self.to.expect_no_more(&self.future)))
+    }
+
+    /// Does something in memory while the round is under way and the log not deleted. Whatever waits for the log, of all work in its
+    /// directory, waits for this: no disk is touched, least of all another directory's.
+    fn while_under_way(&self, halted: &Halted, work: impl FnOnce()) -> Result<(), MoveError> {
+        let done = self.entry.round(|_| halted.is_under_way().then(work));
+        done.ok_or(MoveError::Nothing)?.ok_or(MoveError::CalledOff)
     }
 
     /// What the source answered.

@@ -46,7 +46,9 @@ impl LogDirs {
         }
         for (topic, partition) in dir.unopened().into_iter().chain(dir.gone_names()) {
             let served = self.topic_id(&topic, partition).is_some();
-            let Some(settings) = settings(&topic, partition).filter(|_| !served) else { continue };
+            // What is behind is set aside, wherever its log is.
+            let is_due = |known: &PartitionSettings| !served || known.is_behind(dir.directory_id());
+            let Some(settings) = settings(&topic, partition).filter(is_due) else { continue };
             match self.reopen_one(&dir, &topic, partition, &settings, now_ms) {
                 Ok(opened) => report.loaded.extend(opened),
                 // It waits as before.

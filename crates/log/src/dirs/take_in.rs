@@ -58,6 +58,21 @@ pub enum TakeInError {
     /// Somebody else is at it.
     #[error("{0} is being opened already")]
     Busy(String),
+    /// Records are in open files alone, which were removed: they would be closed.
+    #[error(
+        "{path} is not opened again: {files} files of {partition} were removed, and only this broker still has them open. Run `{back}` \
+         first, which brings them back; to go on without them, end the broker"
+    )]
+    Removed {
+        /// The directory.
+        path: String,
+        /// Whose.
+        partition: String,
+        /// So many.
+        files: usize,
+        /// The command that copies them to where they were.
+        back: String,
+    },
     /// Another directory came back meanwhile, and serves a partition that this one has as well.
     #[error("{path} has a partition that {other} serves by now: try again, and it is left closed")]
     Overtaken {
@@ -154,6 +169,7 @@ impl LogDirs {
         };
         if let Some(dir) = &before {
             may_be_given_up(dir)?;
+            has_names(dir)?;
         }
         self.refuse_twin(path, look(disk.as_ref(), path, coming, &options)?)?;
         if matches!(coming, Coming::Bare(_)) {
@@ -298,6 +314,22 @@ fn may_be_given_up(dir: &LogDir) -> Result<(), TakeInError> {
         Some(why) if !dir.is_sick() => Err(TakeInError::Held { path, reason: why.reason }),
         _ => Ok(()),
     }
+}
+
+/// Whether all that is open of the directory would be there again.
+fn has_names(dir: &LogDir) -> Result<(), TakeInError> {
+    for log in dir.logs() {
+        if let Some((files, back)) = log.held_alone() {
+            let partition = partition_dir(log.topic(), log.partition());
+            return Err(TakeInError::Removed {
+                path: dir.path().display().to_string(),
+                partition,
+                files,
+                back,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Sees whose directory it is, and whether it is as it is said to be, before anything is done to it. The id it has, or keeps.

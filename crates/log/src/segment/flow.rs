@@ -31,7 +31,7 @@ pub(crate) struct Flow {
     pub(crate) cut_back: AtomicBool,
     /// Blocks are reserved up to here.
     pub(crate) reserved: AtomicU64,
-    /// As many names had the file at the last sync.
+    /// As many names had the file at the last sync after which its own was certain to be one of them, or not fewer.
     pub(crate) names: AtomicU64,
     /// Closed, indexes synced, reservation released.
     pub(crate) settled: AtomicBool,

@@ -29,14 +29,22 @@ impl Segment {
         }
     }
 
-    /// Whether the `.log`, which was synced as `file`, has lost its name: all that it had, or, if there are fewer than at the last
-    /// sync, the one under which it is looked for.
+    /// Whether the `.log`, which was synced as `file`, has lost its name: all that it had, or, if there are fewer than when it
+    /// was last certain to have that, the one under which it is looked for.
     pub(crate) fn has_lost_its_name(&self, file: &dyn DiskFile) -> io::Result<bool> {
         if file.is_nameless()? {
             return Ok(true);
         }
         let names = file.names()?;
-        let is_fewer = names < self.flow.names.swap(names, Ordering::Relaxed);
-        Ok(is_fewer && self.led_to(file) == LedTo::Elsewhere)
+        if names < self.flow.names.load(Ordering::Relaxed) {
+            match self.led_to(file) {
+                LedTo::It => {}
+                LedTo::Elsewhere => return Ok(true),
+                // The next sync looks again.
+                LedTo::Unknown => return Ok(false),
+            }
+        }
+        self.flow.names.store(names, Ordering::Relaxed);
+        Ok(false)
     }
 }

@@ -10,6 +10,11 @@ pub trait Record: Serialize + DeserializeOwned {
     const WHAT: &'static str;
     /// The newest version this program writes and reads.
     const VERSION: u32;
+
+    /// The version that this one is written in: an older one where it has nothing that a program which reads up to that would lose.
+    fn version(&self) -> u32 {
+        Self::VERSION
+    }
 }
 
 /// A record could not be read or written.
@@ -51,7 +56,7 @@ struct Version {
 
 /// The record's JSON.
 pub fn encode<R: Record>(record: &R) -> Result<Bytes, ModelError> {
-    serde_json::to_vec(&Versioned { v: R::VERSION, record })
+    serde_json::to_vec(&Versioned { v: record.version(), record })
         .map(Bytes::from)
         .map_err(|error| ModelError::Unreadable { what: R::WHAT, detail: error.to_string() })
 }

@@ -84,6 +84,22 @@ mod tests {
     }
 
     #[test]
+    fn who_does_not_know_what_a_partition_left_does_not_read_it() {
+        let version = |alter: fn(&mut PartitionRecord)| {
+            let mut topic = TopicRecord::on_one_node("t", 2, 1, 0);
+            topic.partitions[1].directory = Some(uuid::Uuid::from_u128(7));
+            alter(&mut topic.partitions[1]);
+            let bytes = encode(&topic).expect("a record");
+            String::from_utf8_lossy(&bytes).split(',').next().map(str::to_owned)
+        };
+        let left = version(|one| one.left = Some(uuid::Uuid::from_u128(8)));
+        let behind = version(|one| one.behind = vec![uuid::Uuid::from_u128(8)]);
+        let newer = Some(r#"{"v":4"#.to_owned());
+        assert_eq!((left, behind), (newer.clone(), newer));
+        assert_eq!(version(|_| ()), Some(r#"{"v":3"#.to_owned()), "an older one reads it");
+    }
+
+    #[test]
     fn partitions_one_by_one_are_read_as_before() {
         let one = r#"{"replicas":[1],"leader":1,"leader_epoch":0}"#;
         assert_eq!(read(&format!("{one},{one}")).expect("a record").partitions.len(), 2);

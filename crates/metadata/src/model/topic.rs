@@ -63,8 +63,15 @@ pub struct TopicRecord {
 
 impl Record for TopicRecord {
     const WHAT: &'static str = "topic";
-    /// 2 came with runs, 3 with directories: who does not know where a partition is makes it anew.
-    const VERSION: u32 = 3;
+    /// 2 came with runs, 3 with directories: who does not know where a partition is makes it anew. 4 came with what a partition left
+    /// and what is behind it: who does not know of that serves it.
+    const VERSION: u32 = 4;
+
+    fn version(&self) -> u32 {
+        let left_something =
+            |partition: &PartitionRecord| partition.left.is_some() || !partition.behind.is_empty();
+        if self.partitions.iter().any(left_something) { Self::VERSION } else { 3 }
+    }
 }
 
 impl TopicRecord {

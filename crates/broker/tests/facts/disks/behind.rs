@@ -86,6 +86,23 @@ fn what_a_log_left_in_a_directory_that_was_away_is_set_aside_when_that_is_taken_
 }
 
 #[test]
+fn what_a_log_left_and_could_not_be_read_when_that_was_taken_in_is_set_aside_when_it_can() {
+    let mut two = opened_while_what_it_left_was_away();
+    two.mount_second();
+    let file = two.dirs[1].join("t-0/partition.metadata");
+    let aside = file.with_extension("aside");
+    fs::rename(&file, &aside).unwrap();
+    fs::create_dir(&file).unwrap();
+    let answer = two.online(false);
+    assert!(answer.contains("\"partitions\":3"), "{answer}");
+    assert_eq!((two.of(1, "t"), values(&two).len()), (vec![0, 1, 2, 3], 2), "it waits");
+    fs::remove_dir(&file).unwrap();
+    fs::rename(&aside, &file).unwrap();
+    two.online(false);
+    is_served_and_what_is_behind_is_set_aside(&mut two);
+}
+
+#[test]
 fn what_was_set_aside_is_the_log_again_when_somebody_puts_it_back_in_its_place() {
     let mut two = opened_while_what_it_left_was_away();
     two.mount_second();

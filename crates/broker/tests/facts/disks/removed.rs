@@ -5,7 +5,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::{STORAGE_ERROR, leaders, online};
-use crate::harness::{Broker, batch};
+use crate::harness::{Broker, FetchAt, Fetched, batch};
 
 /// A broker of one directory with two partitions, a record in each, of which the directory of the first was taken away.
 fn without_a_partition() -> (Broker, TempDir) {
@@ -58,4 +58,50 @@ fn a_partition_whose_loss_is_accepted_is_made_anew_and_the_others_keep_theirs() 
     assert_eq!((client.produce("t", 0, batch(&["y"])), client.produce("t", 1, batch(&["y"]))), (0, 1));
     broker.restart();
     assert_eq!((broker.client().end_of("t", 0), broker.client().end_of("t", 1)), (1, 2));
+}
+
+/// Whatever of the answer is between the first two backquotes, as a shell runs it.
+fn run_what_it_says(answer: &str) {
+    let command = answer.split('`').nth(1).expect("a command").replace("\\\"", "\"");
+    let ended = std::process::Command::new("sh").args(["-c", &command]).status().expect("a shell");
+    assert!(ended.success(), "{command}");
+}
+
+#[test]
+fn files_that_only_the_broker_still_has_are_not_closed_before_all_of_them_are_back() {
+    const BATCHES: i64 = 12;
+    for written_to in [false, true] {
+        let broker = Broker::start();
+        let mut client = broker.client();
+        client.create_topic_with("t", 1, &[("segment.bytes", "1048576")]);
+        let large = "x".repeat(300_000);
+        for _ in 0..BATCHES {
+            client.produce("t", 0, batch(&[&large]));
+        }
+        let dir = broker.dir().join("t-0");
+        fs::remove_dir_all(&dir).unwrap();
+        // A roll, or the look of every few seconds, whichever comes first, takes the log offline.
+        let mut code = 0;
+        for _ in 0..100 {
+            code = client.try_produce("t", 0, batch(&[&large]), 9).error_code;
+            if code != 0 || !written_to {
+                break;
+            }
+        }
+        assert!(code == STORAGE_ERROR || !written_to, "{code}");
+        let refused = (0..600).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            online(broker.dir(), broker.dir(), false).contains("only this broker still has them open")
+        });
+        assert!(refused, "it takes some seconds until that is noticed");
+        assert!(!dir.exists(), "nothing was opened anew");
+        run_what_it_says(&online(broker.dir(), broker.dir(), false));
+        let answer = online(broker.dir(), broker.dir(), false);
+        assert!(answer.contains("\"partitions\":1"), "{answer}");
+        let mut client = broker.client();
+        assert_eq!(client.list_offset("t", 0, -2, 7).1, 0);
+        assert!(client.end_of("t", 0) >= BATCHES);
+        assert!(!client.fetch(&FetchAt::now("t", &[(0, 0)]), 12).records().is_empty());
+        client.produce("t", 0, batch(&["y"]));
+    }
 }

@@ -151,11 +151,11 @@ impl LogDir {
         self.cleaning.lock().offsets.get(topic, partition)
     }
 
-    /// Up to where a log that comes from another directory was cleaned there; on the disk when this returns.
-    pub(super) fn set_cleaned(&self, topic: &str, partition: i32, cleaned_to: Option<i64>) -> io::Result<()> {
-        let Some(offset) = cleaned_to else { return Ok(()) };
-        self.cleaning.lock().offsets.set(topic, partition, offset);
-        self.write_clean_offsets()
+    /// Up to where a log that comes from another directory was cleaned there.
+    pub(super) fn set_cleaned(&self, topic: &str, partition: i32, cleaned_to: Option<i64>) {
+        if let Some(offset) = cleaned_to {
+            self.cleaning.lock().offsets.set(topic, partition, offset);
+        }
     }
 
     /// Forgets what is said of a partition, also on the disk: its offsets would be taken for another's of the same

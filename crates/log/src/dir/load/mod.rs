@@ -192,12 +192,10 @@ impl Opening<'_> {
         };
         match self.open(path, topic, *partition, &settings, notices) {
             Ok(Opened::Log(entry, report)) => Outcome::Opened(entry, *report),
-            Ok(Opened::Stray(found)) => Outcome::Stray(Stray {
-                topic: topic.clone(),
-                partition: *partition,
-                found,
-                expected: settings.topic_id,
-            }),
+            Ok(Opened::Stray(found)) => {
+                Outcome::Stray(Stray::new(topic, *partition, found, settings.topic_id))
+            }
+            Ok(Opened::Behind) => Outcome::Stray(Stray::behind(topic, *partition, settings.topic_id)),
             Err(error) => Outcome::Failed(error, settings.topic_id),
         }
     }

@@ -375,6 +375,20 @@ fn nothing_is_acknowledged_that_went_into_a_file_with_fewer_names_than_before() 
 }
 
 #[test]
+fn a_name_of_which_it_was_not_known_where_it_leads_is_looked_for_at_the_next_sync() {
+    let (_place, _dir, log, file) = with_the_second_name_alone();
+    let (own, aside) = (log.dir().to_path_buf(), log.dir().with_extension("aside"));
+    std::fs::rename(&own, &aside).expect("moved");
+    // It leads to itself: nobody can say what is there.
+    std::os::unix::fs::symlink(&own, &own).expect("linked");
+    log.sync().expect("nobody knows that it is gone");
+    std::fs::remove_file(&own).expect("removed");
+    std::fs::rename(&aside, &own).expect("moved back");
+    append(&log, 1);
+    assert!(!file.exists() && log.sync().is_err());
+}
+
+#[test]
 fn a_copy_of_links_that_goes_costs_a_log_nothing() {
     let (place, _dir, log) = on_os_disk();
     let (file, linked) =

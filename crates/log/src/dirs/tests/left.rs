@@ -129,3 +129,64 @@ fn a_copy_of_which_another_directory_has_to_say_waits_for_this_one_though_its_ow
     assert!(adopted("/b").is_empty(), "the other may have its name again");
     assert_eq!((adopted("/a").len(), dirs.directory_of("t", 0), end(&dirs)), (1, Some(target), 6));
 }
+
+/// What has failed the look at whose the log in this directory is, when that was loaded.
+fn unreadable(failing: &FailingDisk, dir: &str) {
+    failing.fail_on(&format!("{dir}/t-0/"), Call::Open, When::Always, Fault::Error(Errno::IO));
+}
+
+#[test]
+fn what_is_behind_and_could_not_be_read_at_first_is_set_aside_and_not_opened_when_it_can() {
+    let (failing, disk) = failing();
+    let dirs = with_a_log(&disk);
+    let home = id_of(&dirs, "/a");
+    drop(dirs);
+    let behind = |topic: &str, _| {
+        (topic == "t").then(|| PartitionSettings { behind: home.into_iter().collect(), ..small() })
+    };
+    unreadable(&failing, "/a");
+    let locked = vec![(PathBuf::from("/a"), LockedDir::lock(Arc::clone(&disk), Path::new("/a")))];
+    let (dirs, report) = LogDirs::load(locked, &options(), &behind, &|_| {}).expect("opens");
+    assert_eq!((report.failed.len(), dirs.closed_in(Path::new("/a"))), (1, 1));
+    let reopened = || {
+        let report = dirs.reopen(Path::new("/a"), &behind, 0);
+        (report.loaded.len(), report.failed.len(), dirs.directory_of("t", 0))
+    };
+    assert_eq!(reopened(), (0, 1, None));
+    failing.heal();
+    failing.fail_on("/a/t-0", Call::Rename, When::Always, Fault::Error(Errno::ACCESS));
+    assert_eq!((reopened(), names(&*disk, "/a")), ((0, 1, None), vec!["t-0".to_owned()]), "it waits");
+    failing.heal();
+    assert_eq!((reopened(), names(&*disk, "/a")), ((0, 0, None), vec!["…-stray".to_owned()]));
+    assert_eq!((dirs.closed_in(Path::new("/a")), dirs.gone_in(Path::new("/a")).len()), (0, 0));
+}
+
+#[test]
+fn a_copy_waits_for_a_log_that_is_here_and_could_not_be_opened() {
+    let (failing, disk) = failing();
+    let dirs = with_a_log(&disk);
+    let (source, target) = (id_of(&dirs, "/a"), id_of(&dirs, "/b"));
+    let mut moving = begun(&dirs);
+    halted(&mut moving);
+    // Killed when that is stored, and before the log has left.
+    drop((moving, dirs));
+    // But what is behind is not the log.
+    for (behind, adopted) in [(vec![], 0), (source.into_iter().collect::<Vec<_>>(), 1)] {
+        unreadable(&failing, "/a");
+        let known =
+            |topic: &str, _| (topic == "t").then(|| PartitionSettings { behind: behind.clone(), ..small() });
+        let lock = |dir: &&str| (PathBuf::from(dir), LockedDir::lock(Arc::clone(&disk), Path::new(dir)));
+        let locked = ["/a", "/b"].iter().map(lock).collect();
+        let (dirs, _) = LogDirs::load(locked, &options(), &known, &|_| {}).expect("opens");
+        assert_eq!(dirs.closed_in(Path::new("/a")), 1);
+        let placed = |_: &_| Some((known("t", 0)?, target));
+        assert_eq!(dirs.adopt_futures(&placed, 0).0.len(), adopted);
+        failing.heal();
+        if adopted == 0 {
+            assert_eq!(dirs.reopen(Path::new("/a"), &known, 0).loaded.len(), 1);
+            assert_eq!((dirs.directory_of("t", 0), end(&dirs)), (Some(None), 6));
+        } else {
+            assert_eq!((dirs.directory_of("t", 0), end(&dirs)), (Some(target), 6));
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Facts about several log directories, on disks of which one fails.
 
 mod altered;
+mod held;
 mod left;
 mod moving;
 mod online;
