@@ -56,6 +56,7 @@ pub(crate) fn alter(
         None => {}
     }
     if hosted.log.dir().parent() == Some(&to) {
+        moves.no_longer_given_up(&of(topic_id));
         return Ok(());
     }
     if hosted.log.offline().is_some() {

@@ -130,7 +130,7 @@ impl Moves {
         let key = (future.topic_id, future.partition);
         let (bytes, end, tries) = (AtomicU64::new(0), AtomicI64::new(0), AtomicU32::new(0));
         let (waits, failure) = (Mutex::new(Some(shown::Waits::Turn)), Mutex::default());
-        self.is_wished_again(&future);
+        self.no_longer_given_up(&future);
         let begun = Arc::new(Move { future, to, ending: stop, bytes, end, tries, waits, failure });
         let before = self.wanted.lock().insert(key, Arc::clone(&begun));
         if let Some(before) = before {

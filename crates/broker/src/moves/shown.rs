@@ -166,8 +166,8 @@ impl Moves {
         given_up.push_back((Arc::clone(ended), Failure { at_ms: now_ms(), why: why.to_owned() }));
     }
 
-    /// It is wished again.
-    pub(super) fn is_wished_again(&self, future: &FutureLog) {
+    /// It is wished again, or where it is.
+    pub(super) fn no_longer_given_up(&self, future: &FutureLog) {
         self.counts.given_up.lock().retain(|(ended, _)| ended.future != *future);
     }
 

@@ -353,6 +353,9 @@ async fn a_move_that_was_given_up_is_shown_until_it_is_wished_again() {
     assert_eq!((&shown["topic"], &shown["from"], &shown["to"]), (&"t".into(), &first.into(), &second.into()));
     assert!(shown["last_failure"].as_str().is_some_and(|why| why.contains("No space")), "{shown}");
     assert_eq!(world.bench.broker.moves().gauges().failed, 1);
+    // Or where it is.
+    assert_eq!(world.alter("t", 0, first).await, ErrorCode::None);
+    assert!(world.shown().is_none());
     world.disk.heal();
     assert_eq!(world.alter("t", 0, second).await, ErrorCode::None);
     world.until("moved", async || world.is_in(second)).await;
