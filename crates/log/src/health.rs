@@ -68,7 +68,7 @@ impl Health {
                 dir = %self.dir.display(),
                 reason = &*reason,
                 "log directory is offline for writes; what can be read is served. {}",
-                self.way_back()
+                self.way_back(true)
             );
         }
     }
@@ -92,9 +92,10 @@ impl Health {
         (!self.dir.as_os_str().is_empty()).then(|| online(&self.dir, &self.home))
     }
 
-    /// What to type for writes to be taken again.
-    pub(crate) fn way_back(&self) -> String {
-        format!("When the cause is gone, {} opens it again, or a restart", online(&self.dir, &self.home))
+    /// What to type for writes to be taken again. `or_restart`: nothing is lost by that either.
+    pub(crate) fn way_back(&self, or_restart: bool) -> String {
+        let or_restart = if or_restart { ", or a restart" } else { "" };
+        format!("When the cause is gone, {} opens it again{or_restart}", online(&self.dir, &self.home))
     }
 
     /// No writes until [`release`](Self::release). The reason of the first time stays.

@@ -361,7 +361,7 @@ impl Log {
                 partition = self.partition,
                 reason,
                 "log is offline for writes. {}",
-                self.home.health.way_back()
+                self.home.health.way_back(kind != io::ErrorKind::NotFound)
             );
         }
     }

@@ -75,7 +75,9 @@ impl LogDir {
             Ok(true) => {
                 self.look_for_room();
                 let entries = self.entries();
-                entries.iter().for_each(|entry| entry.log.look_for_its_file());
+                for entry in &entries {
+                    entry.log.look_for_its_file();
+                }
                 self.look_for_closed_segments(&entries);
             }
         }

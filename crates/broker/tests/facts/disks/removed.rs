@@ -1,10 +1,13 @@
 //! One partition's directory that somebody removed from a log directory that is there.
 
-use std::fs;
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
 
 use tempfile::TempDir;
 
-use super::{STORAGE_ERROR, leaders, online};
+use super::{STORAGE_ERROR, leaders, online, with_records};
 use crate::harness::{Broker, batch};
 
 /// A broker of one directory with two partitions, a record in each, of which the directory of the first was taken away.
@@ -58,4 +61,22 @@ fn a_partition_whose_loss_is_accepted_is_made_anew_and_the_others_keep_theirs() 
     assert_eq!((client.produce("t", 0, batch(&["y"])), client.produce("t", 1, batch(&["y"]))), (0, 1));
     broker.restart();
     assert_eq!((broker.client().end_of("t", 0), broker.client().end_of("t", 1)), (1, 2));
+}
+
+#[test]
+fn a_directory_that_is_removed_under_the_broker_comes_back_with_what_it_had_open() {
+    let mut two = with_records();
+    let removed = two.of(1, "t")[0];
+    fs::remove_dir_all(two.dirs[1].join(format!("t-{removed}"))).unwrap();
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while two.broker.client().try_produce("t", removed, batch(&["y"]), 9).error_code == 0 {
+        assert!(Instant::now() < deadline, "never noticed");
+        thread::sleep(Duration::from_millis(100));
+    }
+    let answer = two.online(false);
+    assert!(answer.contains("\"partitions\":2"), "{answer}");
+    let next = two.broker.client().produce("t", removed, batch(&["z"]));
+    assert!(next > 0, "its records are there");
+    two.broker.restart();
+    assert_eq!(two.broker.client().end_of("t", removed), next + 1);
 }

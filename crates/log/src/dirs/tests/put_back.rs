@@ -56,7 +56,7 @@ impl Removing {
         let marks = log.marks();
         for offset in marks.log_start..marks.log_end {
             let read = log.read(offset, 1 << 20, crate::ReadUpTo::LogEnd, true).expect("read");
-            assert!(read.range.is_some_and(|range| range.len() > 0), "{offset}");
+            assert!(read.range.is_some_and(|range| !range.is_empty()), "{offset}");
         }
         append(&self.dirs, 0);
         (marks.log_start, marks.log_end)
