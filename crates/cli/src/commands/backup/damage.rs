@@ -17,16 +17,23 @@ pub(in crate::commands) fn print(damage: &Damage, out: &mut Out) -> anyhow::Resu
         1 => out.line(format_args!("1 more file is not what was copied"))?,
         more => out.line(format_args!("{} more files are not what was copied", count(more as u64)))?,
     }
-    for Damaged { topic, partition, file, position, bytes, offset, next_offset } in &damage.some {
-        let (last, what) = (next_offset - 1, if *bytes == 0 { "missing" } else { "damaged" });
-        out.line(format_args!(
-            "{topic}-{partition}/{file}: {bytes} bytes from {position} on are {what}, offsets {offset} to {last}"
-        ))?;
+    for stretch in &damage.some {
+        out.line(format_args!("{}", stretch_told(stretch)))?;
     }
     match damage.stretches - damage.some.len().min(damage.stretches) {
         0 => Ok(()),
         1 => out.line(format_args!("1 more place is damaged")),
         more => out.line(format_args!("{} more places are damaged", count(more as u64))),
+    }
+}
+
+/// What lies damaged in a file, or does not lie there: of offsets that are missing no bytes are bad.
+fn stretch_told(stretch: &Damaged) -> String {
+    let Damaged { topic, partition, file, position, bytes, offset, next_offset } = stretch;
+    let (name, last) = (format!("{topic}-{partition}/{file}"), next_offset - 1);
+    match bytes {
+        0 => format!("{name}: the offsets {offset} to {last} are missing at position {position}"),
+        _ => format!("{name}: {bytes} bytes from {position} on are damaged, offsets {offset} to {last}"),
     }
 }
 
@@ -64,5 +71,30 @@ fn places(stretches: usize) -> Option<String> {
         0 => None,
         1 => Some("one place".to_owned()),
         more => Some(format!("{} places", count(more as u64))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_no_number_of_bytes() {
+        let mut stretch = Damaged {
+            topic: "t".into(),
+            partition: 0,
+            file: "00000000000000000000.log".into(),
+            position: 14_656,
+            bytes: 0,
+            offset: 69_300,
+            next_offset: 70_550,
+        };
+        let missing =
+            "t-0/00000000000000000000.log: the offsets 69300 to 70549 are missing at position 14656";
+        assert_eq!(stretch_told(&stretch), missing);
+        stretch.bytes = 7;
+        let damaged =
+            "t-0/00000000000000000000.log: 7 bytes from 14656 on are damaged, offsets 69300 to 70549";
+        assert_eq!(stretch_told(&stretch), damaged);
     }
 }
