@@ -114,7 +114,8 @@ impl Handles {
             let Some(next) = open.pop_front() else { break };
             let Some(candidate) = next.upgrade() else { continue };
             let used = candidate.used.swap(false, Ordering::Relaxed);
-            if used || candidate.is_dirty() || kept.is_some_and(|kept| Arc::ptr_eq(&candidate, kept)) {
+            let is_kept = kept.is_some_and(|kept| Arc::ptr_eq(&candidate, kept));
+            if used || candidate.is_dirty() || is_kept || candidate.is_last_of_its_file() {
                 open.push_back(next);
             } else {
                 candidate.handle.store(None);
@@ -130,6 +131,11 @@ impl Handles {
 }
 
 impl Slot {
+    /// Whether its file was removed: closed, what is in it would be gone.
+    fn is_last_of_its_file(&self) -> bool {
+        self.handle.load().as_ref().is_some_and(|handle| handle.0.is_nameless().unwrap_or(false))
+    }
+
     /// A write begins, or has ended.
     pub(crate) fn note_write(&self) {
         self.writes.fetch_add(1, Ordering::AcqRel);
@@ -173,6 +179,20 @@ mod tests {
                 assert!(handles.open_files() <= 3);
             }
         }
+    }
+
+    #[test]
+    fn a_file_that_was_removed_is_not_closed() {
+        let (place, handles) = (tempfile::tempdir().expect("a directory"), Handles::new(2));
+        let disk = pagewire_disk::OsDisk::new();
+        let path = |name: usize| place.path().join(name.to_string());
+        let slots: Vec<Arc<Slot>> = (0..8).map(|_| Arc::default()).collect();
+        for (name, slot) in slots.iter().enumerate() {
+            assert!(handles.get(slot, || disk.open(&path(name), OpenMode::Create)).is_ok());
+            std::fs::remove_file(path(0)).ok();
+        }
+        let again = handles.get(&slots[0], || Err(io::ErrorKind::Other.into()));
+        assert!(again.is_ok() && handles.open_files() <= 2, "still open, and the others are not");
     }
 
     #[test]

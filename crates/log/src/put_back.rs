@@ -2,15 +2,18 @@
 //! their name again before the log is opened anew, which would close them for good.
 //!
 //! ```text
-//!   offline ─ copy each to <base>.log.tmp, synced ─ rename all, oldest first ─ sync the directory
+//!   offline ─ for each, oldest first: copy to <base>.log.tmp, synced ─ rename ─ sync the directory ─ let go of the open one
 //! ```
+//!
+//! So it takes the room of one segment, and where it ends early, what is there is a beginning of the log.
 //!
 //! A partition's directory that was moved as a whole is left alone: it is there, under another name, and its partition is
 //! [gone](crate::dir) until it is put back.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use pagewire_disk::{DiskFile, OpenMode, create_dir_durably};
 
@@ -61,12 +64,8 @@ impl Log {
         let in_dir = |error| NotPutBack::Io(dir.clone(), error);
         create_dir_durably(disk, dir).map_err(in_dir)?;
         for one in &open {
-            one.copy().map_err(|error| NotPutBack::Io(one.segment.path(), error))?;
+            one.put_back().map_err(|error| NotPutBack::Io(one.segment.path(), error))?;
         }
-        for one in &open {
-            one.name().map_err(|error| NotPutBack::Io(one.segment.path(), error))?;
-        }
-        disk.sync_dir(dir).map_err(in_dir)?;
         if !open.is_empty() {
             tracing::warn!(topic = %self.topic, partition = self.partition, segments = open.len(), "{}", PUT_BACK);
         }
@@ -104,12 +103,23 @@ impl Log {
             entries.binary_search_by(|entry| entry.name.as_str().cmp(name)).is_ok()
         };
         let unlisted = segments.iter().filter(|one| one.is_closed() && !is_listed(one));
-        let missing = unlisted.filter_map(Missing::of).find(|one| self.misses(&one.segment));
-        if let Some(Missing { segment, file, .. }) = missing
+        let missing = || unlisted.clone().filter_map(Missing::of).filter(|one| self.misses(&one.segment));
+        // One that is not open is lost already. Whoever reads it is told, and nothing is saved by taking no writes.
+        if let Some(Missing { segment, file, .. }) = missing().find(|one| one.file.is_some())
             && !self.is_given_up()
         {
             let error = removed(&self.home, &segment.path(), file.as_deref());
             self.poison(&error, "a closed segment");
+        } else if let Some(Missing { segment, .. }) = missing().next()
+            && !segment.told_lost.swap(true, Ordering::Relaxed)
+        {
+            let (path, last) = (segment.path(), segment.end().next_offset - 1);
+            tracing::error!(
+                path = %path.display(),
+                "was removed, and nobody has it open: without it the offsets {} to {last} are lost. It has to be put back; \
+                 `pagewire log check` tells of others",
+                segment.base_offset
+            );
         }
         entries.len()
     }
@@ -132,18 +142,24 @@ impl Missing {
         Some(Self { segment: Arc::clone(segment), file, is_replaced })
     }
 
-    fn copy(&self) -> io::Result<()> {
+    fn put_back(&self) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let (home, base) = (&self.segment.home, self.segment.base_offset);
-        let own = home.disk.open(&home.path(base, &temporary()), OpenMode::Create)?;
-        own.set_len(0)?;
-        copy(&**file, &*own, 0..self.segment.end().size)?;
-        own.sync_all()
+        let beside = home.path(base, &temporary());
+        let copied = self.copied(&**file, &beside);
+        let own = copied.inspect_err(|_| drop(home.disk.remove_file(&beside)))?;
+        home.disk.rename(&beside, &self.segment.path())?;
+        home.disk.sync_dir(&home.dir)?;
+        self.segment.put_file(&own);
+        Ok(())
     }
 
-    fn name(&self) -> io::Result<()> {
-        let (home, base) = (&self.segment.home, self.segment.base_offset);
-        home.disk.rename(&home.path(base, &temporary()), &self.segment.path())
+    fn copied(&self, file: &dyn DiskFile, beside: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        let own = self.segment.home.disk.open(beside, OpenMode::Create)?;
+        own.set_len(0)?;
+        copy(file, &*own, 0..self.segment.end().size)?;
+        own.sync_all()?;
+        Ok(own)
     }
 }
 

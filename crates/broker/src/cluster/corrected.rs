@@ -83,7 +83,7 @@ impl Change {
             topic.partitions.iter().any(|placed| placed.left == Some(id) || placed.behind.contains(&id))
         };
         for topic in topics.iter().filter(may_have) {
-            let _claim = self.claim_at_last(&topic.name).await;
+            let Ok(_claim) = self.claim([topic.name.as_str()]).await else { continue };
             let Ok(Some((mut record, version))) = self.cluster().catalog.topic(&topic.name).await else {
                 continue;
             };

@@ -223,8 +223,10 @@ impl Connection {
         if self.queue.is_empty() {
             // Also where the answer before took all of the task's budget: there is nothing to do but to wait, and a turn for others
             // before that wakes another thread for each answer.
-            let filled = unconstrained(timeout(self.idle, self.receiver.fill(&self.stream)));
-            return match filled.await {
+            let filled = unconstrained(timeout(self.idle, self.receiver.fill(&self.stream))).await;
+            // Whoever did wait has all of it again; a long frame that comes faster than it is read pays for each part.
+            consume_budget().await;
+            return match filled {
                 Ok(filled) => self.arrived(filled),
                 Err(_) if self.receiver.waits_for_memory() => Ok(()),
                 Err(_) => Err(Close::because("idle for connections.max.idle.ms")),

@@ -93,6 +93,8 @@ pub(crate) struct Segment {
     pub(crate) damage: KnownDamage,
     /// Places of it were told since the scrub was through with it.
     pub(crate) damage_told: AtomicBool,
+    /// That its file is gone was told.
+    pub(crate) told_lost: AtomicBool,
     /// A read came to bytes that are no batch: the scrub looks at it before anything else.
     pub(crate) suspect: AtomicBool,
     /// Recovery is at it: where it ends is not known yet, and what is damaged in it is not learned by the way.
@@ -132,6 +134,7 @@ impl Segment {
             gaps,
             damage: KnownDamage::default(),
             damage_told: AtomicBool::new(false),
+            told_lost: AtomicBool::new(false),
             suspect: AtomicBool::new(false),
             unsettled: AtomicBool::new(false),
             unverified: Unverified::new(if unread { u64::MAX } else { 0 }),

@@ -112,6 +112,14 @@ impl StoreFile {
         Err(StoreError::Unavailable(what))
     }
 
+    /// Whether its place is known to have another file, or none. A place that cannot be looked at says nothing.
+    pub(super) fn has_lost_its_name(&self) -> bool {
+        match self.disk.identity(&self.path) {
+            Ok(now) => now != self.identity,
+            Err(error) => error.kind() == ErrorKind::NotFound,
+        }
+    }
+
     /// A change failed, or was made.
     pub(super) fn note(&self, failed: Option<FailedChange>) {
         *self.failed.lock() = failed;

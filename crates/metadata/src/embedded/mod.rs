@@ -184,7 +184,7 @@ impl Store for EmbeddedStore {
     }
 
     fn rescue(&self) {
-        if self.file.is_still_there().is_err() {
+        if self.file.has_lost_its_name() {
             self.close();
             self.file.rescue();
         }

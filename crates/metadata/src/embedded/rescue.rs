@@ -16,6 +16,12 @@ impl StoreFile {
     pub(super) fn rescue(&self) {
         let Some(file) = self.taken() else { return };
         let path = self.path().display();
+        if !file.is_nameless().unwrap_or(false) {
+            return tracing::error!(
+                "{path} was moved away while this broker had it open: it has another name now, and the next start looks for it in \
+                 its place. Put it back there"
+            );
+        }
         match self.copied(&*file) {
             Ok(rescued) => tracing::error!(
                 "{path} was removed or replaced while this broker had it open, and the next start does not find what was in it. That is \

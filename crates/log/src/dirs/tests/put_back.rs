@@ -96,7 +96,9 @@ fn a_log_that_lacks_a_segment_which_nobody_has_open_is_not_opened_in_silence() {
     let unread = (0..5).find(|base| !is_open(*base)).expect("one that nobody has open");
     let end = log.segments().iter().find(|one| one.base_offset == unread).expect("it").next_offset - 1;
     fs::remove_file(it.segment(unread)).expect("removed");
-    assert!(it.look().is_some_and(|why| why.contains("was removed")));
+    assert_eq!(it.look(), None, "nothing is saved by taking no writes");
+    append(&it.dirs, 0);
+    it.dirs.here().for_each(|dir| dir.take_offline(std::io::ErrorKind::Other, "as the test wants"));
     let refused = it.taken_in().map(drop).expect_err("it is lost").to_string();
     assert!(refused.contains(&format!("offsets {unread} to {end}, is missing")), "{refused}");
     assert!(!it.dirs.here().any(|dir| dir.is_given_up()), "what is open goes on");
@@ -131,4 +133,24 @@ fn a_directory_that_was_moved_is_not_made_anew_from_what_is_open() {
     assert!(told.contains("was moved away to"), "{told}");
     it.dirs.serve(it.taken_in().expect("the others")).expect("alone");
     assert!(!it.own.exists() && it.dirs.get("t", 0).is_none());
+}
+
+#[test]
+fn what_has_no_room_to_come_back_leaves_nothing_half_and_comes_back_when_there_is() {
+    let it = Removing::new();
+    fs::remove_dir_all(&it.own).expect("removed");
+    it.look().expect("offline");
+    it.world.disk.fail_on(
+        "00000000000000000002.log.tmp",
+        Call::Write,
+        When::Always,
+        Fault::Error(Errno::NOSPC),
+    );
+    assert!(it.taken_in().is_err());
+    let left: Vec<_> =
+        fs::read_dir(&it.own).expect("there").flatten().map(|entry| entry.file_name()).collect();
+    let halves = left.iter().filter(|name| name.to_string_lossy().ends_with(".tmp")).count();
+    assert_eq!((left.len(), halves), (2, 0), "{left:?}");
+    it.world.disk.heal();
+    assert_eq!(it.back(), (0, 5));
 }
