@@ -14,9 +14,9 @@ use crate::harness::raw::{PRODUCE, Producer, Raw, produce_request};
 
 /// Between two attempts.
 const AGAIN: Duration = Duration::from_millis(20);
-/// Errors that pass: of a partition or a coordinator that is not there yet, or goes elsewhere, and of a transaction that is still
-/// being ended.
-const PASSING: [i16; 8] = [3, 5, 6, 7, 14, 15, 16, 51];
+/// Errors that pass: of a partition or a coordinator that is not there yet, or goes elsewhere (19: it is not known yet whether the
+/// transaction has the partition), and of a transaction that is still being ended.
+const PASSING: [i16; 9] = [3, 5, 6, 7, 14, 15, 16, 19, 51];
 const INIT_PRODUCER_ID: i16 = 4;
 const FIND_COORDINATOR: i16 = 3;
 /// What a coordinator is of.
