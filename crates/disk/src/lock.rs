@@ -54,12 +54,24 @@ fn by(pid: Option<u32>) -> String {
 
 /// Whether a process no longer takes signals: what is left of it is in the kernel. Of another machine's, or where nobody can tell, it
 /// does.
-#[doc(alias = "/proc/pid/stat")]
+#[doc(alias = "/proc/pid/status")]
 fn is_ending(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // Behind the name, which may hold anything.
-    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
-    matches!(state, Some('D' | 'Z' | 'X'))
+    is_ending_by(&std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default())
+}
+
+/// By what the system says of it. Whoever reads from a disk waits in the kernel for a moment as well: one that has been killed and is
+/// still there does for longer.
+fn is_ending_by(status: &str) -> bool {
+    const KILL: u64 = 1 << (9 - 1);
+    let of = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let is_killed = |name| {
+        of(name).and_then(|mask| u64::from_str_radix(mask, 16).ok()).is_some_and(|mask| mask & KILL != 0)
+    };
+    match of("State:").and_then(|state| state.chars().next()) {
+        Some('Z' | 'X') => true,
+        Some('D') => is_killed("SigPnd:") || is_killed("ShdPnd:"),
+        _ => false,
+    }
 }
 
 /// A held lock on a directory; released on drop.
@@ -139,5 +151,19 @@ mod tests {
         let told = held(Some(child.id()));
         assert!(told.contains("nobody can stop it before the disk does") && !told.contains(stop), "{told}");
         child.wait().expect("ended");
+    }
+
+    #[test]
+    fn who_waits_for_a_disk_counts_as_ending_only_once_it_was_killed() {
+        let status = |state: &str, pending: &str| {
+            format!("Name:\ta (b) State\nState:\t{state}\nSigPnd:\t0000000000000000\nShdPnd:\t{pending}\n")
+        };
+        let (none, term, kill) = ("0000000000000000", "0000000000004000", "0000000000000100");
+        assert!(is_ending_by(&status("Z (zombie)", none)));
+        assert!(is_ending_by(&status("D (disk sleep)", kill)));
+        assert!(
+            !is_ending_by(&status("D (disk sleep)", none)) && !is_ending_by(&status("D (disk sleep)", term))
+        );
+        assert!(!is_ending_by(&status("S (sleeping)", kill)) && !is_ending_by(""));
     }
 }

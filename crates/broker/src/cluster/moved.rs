@@ -43,6 +43,8 @@ pub(crate) enum Switch {
     /// A backup needs the log where it is, another change of the topic waits for a disk, compaction was quicker, or the copy lacks
     /// much again.
     Later(Box<Moving>),
+    /// Compaction puts segments in the places of others: the same, once it is done.
+    Changing(Box<Moving>, MoveError),
     /// The log goes on where it is.
     Failed(MoveError),
 }
@@ -123,7 +125,7 @@ impl Change {
                 Ok(Err(Switch::Late(Box::pin(late))))
             }
             Err(MoveError::Held | MoveError::Behind(_)) => Ok(Err(Switch::Later(Box::new(moving)))),
-            Err(error) if error.is_changing() => Ok(Err(Switch::Later(Box::new(moving)))),
+            Err(error) if error.is_changing() => Ok(Err(Switch::Changing(Box::new(moving), error))),
             Err(error) => Ok(Err(Switch::Failed(error))),
         }
     }

@@ -130,7 +130,7 @@ fn attempt(broker: &Arc<Broker>, going: &Arc<Move>, runtime: &Handle) -> Result<
     pace(0).map_err(|_| MoveError::Nothing)?;
     going.note((0, 0));
     let mut moving = broker.cluster().log_dirs().begin_move(&going.future, &going.to)?;
-    let (mut is_told, mut lates) = (false, 0);
+    let (mut is_told, mut lates, mut changes) = (false, 0, 0);
     loop {
         catch_up(&mut moving, going, &pace, runtime)?;
         if !is_told && moving.left_bytes() > LEFT_MAX_BYTES {
@@ -158,6 +158,12 @@ fn attempt(broker: &Arc<Broker>, going: &Arc<Move>, runtime: &Handle) -> Result<
                 moving = *again;
                 going.waits_for(Waits::Switch);
                 pause(going, PAUSE, runtime);
+            }
+            Switch::Changing(_, error) if changes >= TRIES_MAX => return Err(error.into()),
+            Switch::Changing(again, _) => {
+                (moving, changes) = (*again, changes + 1);
+                going.waits_for(Waits::Compaction);
+                pause(going, PAUSE_CHANGING, runtime);
             }
             Switch::Late(round) => {
                 lates += 1;
