@@ -36,6 +36,11 @@ pub(crate) fn equal_to_a_rebuild(world: &mut World, place: usize) {
                 base_of(name).is_some_and(|base| base >= first && !partition.others.contains(&base));
             if is_ours && [".index", ".timeindex"].iter().any(|suffix| name.ends_with(suffix)) {
                 let found = files.get(name);
+                // One without entries that a power cut took is made again when somebody looks an offset up in its segment.
+                if found.is_none() && bytes.is_empty() {
+                    lacking += 1;
+                    continue;
+                }
                 if found != Some(bytes) && world.places[place].was_ill && may_lack_entries(name, found, bytes)
                 {
                     lacking += 1;
@@ -52,7 +57,7 @@ pub(crate) fn equal_to_a_rebuild(world: &mut World, place: usize) {
         let written = |files: &Files| epochs_with_batches(partition, files);
         assert_eq!(written(&files), written(&rebuilt), "{}: epochs", path.display());
     }
-    world.tally.add("index files that lack entries a disk refused", lacking);
+    world.tally.add("index files that lack entries a disk refused, or have none and are not there", lacking);
     world.tally.count("derived files compared with a rebuild");
 }
 
