@@ -36,7 +36,7 @@ pub(crate) fn equal_to_a_rebuild(world: &mut World, place: usize) {
                 base_of(name).is_some_and(|base| base >= first && !partition.others.contains(&base));
             if is_ours && [".index", ".timeindex"].iter().any(|suffix| name.ends_with(suffix)) {
                 let found = files.get(name);
-                // One without entries that a power cut took is made again when somebody looks an offset up in its segment.
+                // One without entries, of a segment whose deletion a power cut undid by half, is made again when somebody looks an offset up.
                 if found.is_none() && bytes.is_empty() {
                     lacking += 1;
                     continue;
