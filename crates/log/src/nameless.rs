@@ -17,10 +17,8 @@ use crate::segment::named::LedTo;
 impl Log {
     /// Looks whether the active segment's file, if it is open, is still there. A log whose file is not takes no writes.
     pub(crate) fn look_for_its_file(&self) {
-        if let Some(active) = self.active()
-            && self.online().is_ok()
-            && let Some(file) = active.open_file()
-            && let Some(error) = self.told_away(&active, &*file)
+        if self.online().is_ok()
+            && let Some(error) = self.told_active_away()
             && !self.is_given_up()
         {
             self.poison(&error, "the active segment");
@@ -57,6 +55,11 @@ impl Log {
         if !is_of_a_name || error.raw_os_error().is_none() {
             return None;
         }
+        self.told_active_away()
+    }
+
+    /// What is told of the active segment, if it is open and its file is not where its name leads.
+    fn told_active_away(&self) -> Option<io::Error> {
         let active = self.active()?;
         let file = active.open_file()?;
         self.told_away(&active, &*file)

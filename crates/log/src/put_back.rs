@@ -88,7 +88,8 @@ impl Log {
         segments.iter().filter_map(Missing::of).collect()
     }
 
-    /// The first segment that is not in its directory any more, if one is not; and how many names were looked at.
+    /// Looks whether the closed segments are in the log's directory. A log that lacks one which is open takes no writes. How many
+    /// names were looked at.
     pub(crate) fn look_for_its_segments(&self) -> usize {
         // Whoever changes names has the lock: the next look will do.
         let Some(_placing) = self.placing.try_lock() else { return 0 };
@@ -104,22 +105,13 @@ impl Log {
         };
         let unlisted = segments.iter().filter(|one| one.is_closed() && !is_listed(one));
         let missing = || unlisted.clone().filter_map(Missing::of).filter(|one| self.misses(&one.segment));
-        // One that is not open is lost already. Whoever reads it is told, and nothing is saved by taking no writes.
         if let Some(Missing { segment, file, .. }) = missing().find(|one| one.file.is_some())
             && !self.is_given_up()
         {
             let error = removed(&self.home, &segment.path(), file.as_deref());
             self.poison(&error, "a closed segment");
-        } else if let Some(Missing { segment, .. }) = missing().next()
-            && !segment.told_lost.swap(true, Ordering::Relaxed)
-        {
-            let (path, last) = (segment.path(), segment.end().next_offset - 1);
-            tracing::error!(
-                path = %path.display(),
-                "was removed, and nobody has it open: without it the offsets {} to {last} are lost. It has to be put back; \
-                 `pagewire log check` tells of others",
-                segment.base_offset
-            );
+        } else if let Some(lost) = missing().next() {
+            lost.tell_once();
         }
         entries.len()
     }
@@ -140,6 +132,21 @@ impl Missing {
             }
         }
         Some(Self { segment: Arc::clone(segment), file, is_replaced })
+    }
+
+    /// Of one that is not open, and so lost already: nothing is saved by taking no writes.
+    fn tell_once(&self) {
+        let segment = &self.segment;
+        if segment.told_lost.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (path, last) = (segment.path(), segment.end().next_offset - 1);
+        tracing::error!(
+            path = %path.display(),
+            "was removed, and nobody has it open: without it the offsets {} to {last} are lost. It has to be put back; `pagewire log \
+             check` tells of others",
+            segment.base_offset
+        );
     }
 
     fn put_back(&self) -> io::Result<()> {

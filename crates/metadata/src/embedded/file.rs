@@ -12,7 +12,7 @@
 //! instead of served. It is made in one place only, [`make`]: a file that is there and empty, or without tables, is a
 //! damaged one and no new store.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -95,11 +95,7 @@ impl StoreFile {
 
     /// Refuses to change a file that the next start would not find: somebody removed it, or put another one in its place.
     pub(super) fn is_still_there(&self) -> Result<(), StoreError> {
-        let now = match self.disk.identity(&self.path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            found => found.map_err(|error| tables::failed(redb::Error::Io(error)))?,
-        };
-        if self.identity == now {
+        if !self.has_lost_its_name().map_err(|error| tables::failed(redb::Error::Io(error)))? {
             return Ok(());
         }
         let what = format!(
@@ -112,11 +108,11 @@ impl StoreFile {
         Err(StoreError::Unavailable(what))
     }
 
-    /// Whether its place is known to have another file, or none. A place that cannot be looked at says nothing.
-    pub(super) fn has_lost_its_name(&self) -> bool {
+    /// Whether its place has another file, or none. A place that cannot be looked at says nothing.
+    pub(super) fn has_lost_its_name(&self) -> io::Result<bool> {
         match self.disk.identity(&self.path) {
-            Ok(now) => now != self.identity,
-            Err(error) => error.kind() == ErrorKind::NotFound,
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(self.identity.is_some()),
+            found => Ok(found? != self.identity),
         }
     }
 

@@ -184,7 +184,7 @@ impl Store for EmbeddedStore {
     }
 
     fn rescue(&self) {
-        if self.file.has_lost_its_name() {
+        if self.file.has_lost_its_name().unwrap_or(false) {
             self.close();
             self.file.rescue();
         }
