@@ -33,7 +33,7 @@ impl Log {
             return None;
         }
         if file.is_nameless().ok()? {
-            return Some(removed(&self.home, &path, Some(file)));
+            return Some(removed(&self.home, &path, file));
         }
         // Where the log directory itself is another one, that is told of it.
         if led_to != LedTo::Elsewhere || disk.exists(&path).is_err() {
@@ -43,7 +43,7 @@ impl Log {
         // What was removed and has another name, one that was linked, is said to be where it was.
         let is_gone = to.as_deref().is_some_and(|to| !is_at(disk, to, file));
         Some(if is_gone {
-            removed(&self.home, &path, Some(file))
+            removed(&self.home, &path, file)
         } else {
             moved(&self.home, &path, file, to.as_deref())
         })
@@ -87,18 +87,15 @@ pub(crate) fn is_elsewhere(disk: &dyn Disk, file: &dyn DiskFile) -> bool {
     !file.is_nameless().unwrap_or(false) && whereabouts(file).is_some_and(|at| is_at(disk, &at, file))
 }
 
-/// What is told of a file that has lost its name, which was `path`.
-pub(crate) fn removed(home: &Home, path: &Path, file: Option<&dyn DiskFile>) -> io::Error {
-    let online =
-        home.health.online().map(|online| format!("`{online}` puts back all that it has open of the log"));
-    let this = file.map(|file| {
-        format!(
-            "`{}` {} back",
-            copied(file, path),
-            if online.is_some() { "this file alone" } else { "brings them" }
-        )
-    });
-    let back = online.into_iter().chain(this).collect::<Vec<_>>().join(", ");
+/// What is told of an open file that has lost its name, which was `path`.
+pub(crate) fn removed(home: &Home, path: &Path, file: &dyn DiskFile) -> io::Error {
+    let copied = copied(file, path);
+    let back = match home.health.online() {
+        Some(online) => {
+            format!("`{online}` puts back all that it has open of the log, `{copied}` this file alone back")
+        }
+        None => format!("`{copied}` brings them back"),
+    };
     let what = format!(
         "{} was removed or replaced. Its records go when this broker ends: before that, {back}",
         path.display(),

@@ -75,9 +75,8 @@ impl Log {
     /// What is appended by now is all that is put back.
     fn take_no_more(&self) {
         if self.online().is_ok()
-            && let Some(Missing { segment, file, .. }) = self.missing().into_iter().next()
+            && let Some(error) = self.missing().iter().find_map(Missing::told)
         {
-            let error = removed(&self.home, &segment.path(), file.as_deref());
             self.poison(&error, "a segment");
         }
         drop(self.writer.lock());
@@ -105,10 +104,9 @@ impl Log {
         };
         let unlisted = segments.iter().filter(|one| one.is_closed() && !is_listed(one));
         let missing = || unlisted.clone().filter_map(Missing::of).filter(|one| self.misses(&one.segment));
-        if let Some(Missing { segment, file, .. }) = missing().find(|one| one.file.is_some())
+        if let Some(error) = missing().find_map(|one| one.told())
             && !self.is_given_up()
         {
-            let error = removed(&self.home, &segment.path(), file.as_deref());
             self.poison(&error, "a closed segment");
         } else if let Some(lost) = missing().next() {
             lost.tell_once();
@@ -132,6 +130,12 @@ impl Missing {
             }
         }
         Some(Self { segment: Arc::clone(segment), file, is_replaced })
+    }
+
+    /// What is told of one that is open.
+    fn told(&self) -> Option<io::Error> {
+        let file = self.file.as_deref()?;
+        Some(removed(&self.segment.home, &self.segment.path(), file))
     }
 
     /// Of one that is not open, and so lost already: nothing is saved by taking no writes.
