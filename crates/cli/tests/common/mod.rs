@@ -9,10 +9,11 @@
 
 pub mod namespace;
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -91,7 +92,7 @@ pub struct Broker {
     child: Child,
     pub address: String,
     pub dir: TempDir,
-    told: Arc<Mutex<String>>,
+    log: File,
 }
 
 impl Broker {
@@ -110,27 +111,28 @@ impl Broker {
         let dirs = std::iter::once(dir.path().join("data")).chain(others.iter().cloned());
         let dirs: Vec<String> = dirs.map(|dir| dir.display().to_string()).collect();
         let log_dirs = format!("log.dirs={}", dirs.join(","));
+        // Of a file all is read that was written, where a pipe's reader may be late.
+        let log = tempfile::tempfile().unwrap();
         let mut child = pagewire()
             .args(["serve", "--listen", "127.0.0.1:0", "--set", &log_dirs])
             // Groups that start at once, so that tests take no longer than they must.
             .args(["--set", "group.initial.rebalance.delay.ms=0", "--set", "offsets.topic.num.partitions=1"])
             .args(options)
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(log.try_clone().unwrap())
             .spawn()
             .unwrap();
-        let told = gathered(child.stderr.take().unwrap());
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = lines.next().unwrap_or_else(|| panic!("{}", told.lock().unwrap())).unwrap();
+        let line = lines.next().unwrap_or_else(|| panic!("{}", text(&log))).unwrap();
         let address = line.strip_prefix("ready on ").unwrap_or_else(|| panic!("{line}")).to_owned();
         // Whoever holds the pipe must read on: there is nothing more to come.
         std::thread::spawn(move || assert_eq!(lines.next().and_then(Result::ok), None));
-        Self { child, address, dir, told }
+        Self { child, address, dir, log }
     }
 
     /// What its log says so far.
     pub fn told(&self) -> String {
-        self.told.lock().unwrap().clone()
+        text(&self.log)
     }
 
     /// How many lines of it say this.
@@ -168,16 +170,11 @@ impl Broker {
     }
 }
 
-/// Everything that comes, which a thread reads so that nobody who writes has to wait.
-fn gathered(from: impl std::io::Read + Send + 'static) -> Arc<Mutex<String>> {
-    let told = Arc::new(Mutex::new(String::new()));
-    let into = Arc::clone(&told);
-    std::thread::spawn(move || {
-        for line in BufReader::new(from).lines().map_while(Result::ok) {
-            *into.lock().unwrap() += &(line + "\n");
-        }
-    });
-    told
+/// All that is in a file, whose place for the next write is left where it is.
+fn text(file: &File) -> String {
+    let mut bytes = vec![0; file.metadata().unwrap().len().try_into().unwrap()];
+    file.read_exact_at(&mut bytes, 0).unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 impl Drop for Broker {
