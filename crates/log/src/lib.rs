@@ -132,6 +132,7 @@ pub use handles::Handles;
 pub use log::Log;
 pub use marks::Marks;
 pub use online::OnlineCommand;
+pub use producers::{Entry, ProducerTable, Verdict, producer::BatchMeta};
 pub use rewritten::{FILE as LENGTHS_FILE, write_lengths};
 pub use scrub::{FILE as SCRUB_FILE, Harm, ScrubCounts, ScrubLimits, Scrubbed, Stretch};
 pub use share::Share;

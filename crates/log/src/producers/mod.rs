@@ -22,7 +22,7 @@ use crate::txns::verification::{Guard, TxnStart, Verifications};
 
 /// What becomes of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// Append it.
     New,
     /// It is there already.
@@ -31,18 +31,19 @@ pub(crate) enum Verdict {
 
 /// What is about to be appended, or is in the log.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry<'b> {
-    pub(crate) header: &'b BatchHeader,
+pub struct Entry<'b> {
+    /// Its header.
+    pub header: &'b BatchHeader,
     /// Of a control batch: what it says.
-    pub(crate) marker: Option<EndTxnMarker>,
+    pub marker: Option<EndTxnMarker>,
 }
 
 /// Whether a batch of the producer with this id and epoch is to be believed.
 type Good<'a, E> = dyn FnMut((i64, i16), &BatchMeta) -> Result<bool, E> + 'a;
 
-/// All producers of one partition.
-#[derive(Debug, Default)]
-pub(crate) struct ProducerTable {
+/// All producers of one partition. For whoever wants to try its rules without a log; a [`Log`](crate::Log) has its own.
+#[derive(Debug, Clone, Default)]
+pub struct ProducerTable {
     known: HashMap<i64, Producer>,
     open: OpenTxns,
     asked: Verifications,
@@ -62,18 +63,18 @@ impl ProducerTable {
     }
 
     /// How many transactions are open.
-    pub(crate) fn open_count(&self) -> usize {
+    pub fn open_count(&self) -> usize {
         self.open.len()
     }
 
     /// Whether a producer's transaction is open, and of this epoch.
-    pub(crate) fn is_in_transaction(&self, id: i64, epoch: i16) -> bool {
+    pub fn is_in_transaction(&self, id: i64, epoch: i16) -> bool {
         self.known.get(&id).is_some_and(|known| known.epoch == epoch && known.txn_first_offset.is_some())
     }
 
     /// The guard for a question to the coordinator; none if there is nothing to ask: the transaction is open, or the producer
     /// is fenced here already.
-    pub(crate) fn verify(&mut self, start: TxnStart, now_ms: i64) -> Option<Guard> {
+    pub fn verify(&mut self, start: TxnStart, now_ms: i64) -> Option<Guard> {
         let is_open = self.is_in_transaction(start.producer_id, start.producer_epoch);
         let is_fenced =
             self.known.get(&start.producer_id).is_some_and(|known| start.producer_epoch < known.epoch);
@@ -81,7 +82,7 @@ impl ProducerTable {
     }
 
     /// The coordinator said that this epoch is over.
-    pub(crate) fn refuse(&mut self, producer: (i64, i16), guard: Guard) {
+    pub fn refuse(&mut self, producer: (i64, i16), guard: Guard) {
         self.asked.refuse(producer, guard);
     }
 
@@ -143,7 +144,11 @@ impl ProducerTable {
     }
 
     /// Whether a batch may be appended. No more than `max` transactions may be open.
-    pub(crate) fn check(&self, entry: Entry<'_>, origin: Origin, max: usize) -> Result<Verdict, AppendError> {
+    ///
+    /// # Errors
+    /// An older epoch, a sequence out of order, a transaction that nobody vouches for, a marker that is none or too late, a
+    /// transaction too many.
+    pub fn check(&self, entry: Entry<'_>, origin: Origin, max: usize) -> Result<Verdict, AppendError> {
         let header = entry.header;
         if !header.has_producer_id() {
             return Ok(Verdict::New);
@@ -208,8 +213,9 @@ impl ProducerTable {
         })
     }
 
-    /// A batch with its final offsets is in the log.
-    pub(crate) fn record(&mut self, entry: Entry<'_>, now_ms: i64, max: usize) {
+    /// A batch with its final offsets is in the log. Of more than `max` producers the ones that were silent for longest are
+    /// forgotten, but none with an open transaction.
+    pub fn record(&mut self, entry: Entry<'_>, now_ms: i64, max: usize) {
         let header = entry.header;
         // A control batch that says nothing was emptied by compaction, with all of its transaction.
         if !header.has_producer_id() || header.is_control() && entry.marker.is_none() {

@@ -7,11 +7,15 @@ pub(crate) const BATCHES_KEPT: usize = 5;
 
 /// A batch that is in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct BatchMeta {
-    pub(crate) last_sequence: i32,
-    pub(crate) last_offset: i64,
-    pub(crate) offset_delta: i32,
-    pub(crate) timestamp: i64,
+pub struct BatchMeta {
+    /// Of its last record.
+    pub last_sequence: i32,
+    /// Likewise.
+    pub last_offset: i64,
+    /// Last offset minus base offset.
+    pub offset_delta: i32,
+    /// Largest time in it, ms.
+    pub timestamp: i64,
 }
 
 impl BatchMeta {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 /// First offset to producer id.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct OpenTxns(BTreeMap<i64, i64>);
 
 impl OpenTxns {

@@ -56,7 +56,7 @@ struct Asked {
 }
 
 /// All of one partition.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Verifications {
     asked: HashMap<i64, Asked>,
     last_guard: u64,

@@ -1,15 +1,7 @@
-//! Every way in which two producers of one transactional id, a coordinator and two partitions can go, in a small scope:
-//! answers are lost and requests sent again, producers begin anew, time runs out, markers fail, a partition goes, the
-//! coordinator is stopped between any two of its steps, with what it had not made durable kept or lost. That records become
-//! durable is a step of its own: answers and markers that wait for it come after it, what does not wait may come before.
-//! Whatever happens: no commit that a producer was told of is lost, no transaction is half committed, and once nothing fails
-//! any more everything comes to rest.
-
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod explore;
+//! Producers, a coordinator and two partitions at one moment, and what may happen next.
 
 use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use pagewire_coordinate::txn::{
@@ -17,40 +9,30 @@ use pagewire_coordinate::txn::{
     TxnState, TxnVersion,
 };
 use pagewire_coordinate::{Now, Token};
+use pagewire_log::AppendError;
 
-use crate::explore::explore;
+use crate::explore;
+use crate::leader::{Batch, Leader, Marker};
 
 const ID: &str = "app";
 const TOPIC: &str = "t";
-const PARTITIONS: i32 = 2;
+const PARTITIONS: usize = 2;
 
 type KeyValue = (bytes::Bytes, Option<bytes::Bytes>);
 
 /// How often what may go wrong goes wrong on one way.
 #[derive(Clone, Copy, Debug, Hash)]
-struct Budget {
-    crashes: u8,
-    lost_answers: u8,
-    timeouts: u8,
-    failed_markers: u8,
+pub(crate) struct Budget {
+    pub(crate) crashes: u8,
+    pub(crate) lost_answers: u8,
+    pub(crate) timeouts: u8,
+    pub(crate) failed_markers: u8,
     /// Producers that begin anew.
-    beginnings: u8,
+    pub(crate) beginnings: u8,
     /// Partitions that are deleted.
-    deletions: u8,
-}
-
-/// One transaction: whose, and which of its own.
-type Label = (usize, u8);
-
-/// What a partition's leader knows of a producer id, and what became of the transactions in it.
-#[derive(Clone, Debug, Default, Hash)]
-struct Partition {
-    /// By producer id: the epoch, and the transactions with open records.
-    producers: BTreeMap<i64, (i16, Vec<Label>)>,
-    /// Whose question about it is under way, by producer id. What opens or ends a transaction takes it away.
-    guards: BTreeMap<i64, Label>,
-    ended: BTreeMap<Label, Outcome>,
-    is_gone: bool,
+    pub(crate) deletions: u8,
+    /// Batches that their producers give up, and that come all the same.
+    pub(crate) delays: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,6 +46,25 @@ enum Phase {
     Stopped,
 }
 
+/// A batch that its producer gave up, and that comes all the same.
+#[derive(Clone, Copy, Debug, Hash)]
+struct Late {
+    token: u64,
+    partition: i32,
+    batch: Batch,
+    version: TxnVersion,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Stage {
+    OnItsWay,
+    /// The coordinator is asked about it.
+    Asked,
+    /// It is appended next.
+    Allowed,
+}
+
 #[derive(Clone, Debug, Hash)]
 struct Client {
     version: TxnVersion,
@@ -73,24 +74,31 @@ struct Client {
     says_expected: bool,
     transaction: u8,
     outcome: Outcome,
+    /// It gave up a batch: it aborts, and goes on with another epoch.
+    gives_up: bool,
+    /// Of the next batch of each partition.
+    sequences: [i32; PARTITIONS],
     /// What it was told of its transactions.
     told: BTreeMap<u8, Outcome>,
 }
 
 #[derive(Clone)]
-struct World {
+pub(crate) struct World {
     shard: Shard,
     /// What is durable, then what is not.
     log: Vec<KeyValue>,
     stable: usize,
     now_ms: i64,
     sending: Vec<Sending>,
-    partitions: Vec<Partition>,
+    partitions: Vec<Rc<Leader>>,
     clients: Vec<Client>,
+    late: Vec<Late>,
     replies: Vec<Waiting>,
     next_producer_id: i64,
     /// Answers wait for what they stand on.
-    waits: bool,
+    pub(crate) waits: bool,
+    /// Partitions ask whether a transaction is under way before one begins there.
+    pub(crate) checks: bool,
     budget: Budget,
 }
 
@@ -122,11 +130,15 @@ impl Sending {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Step {
+pub(crate) enum Step {
     /// A producer does what comes next, and hears the answer as soon as that may be told.
     Client(usize),
     /// It does not hear it, and will ask again.
     Unheard(usize),
+    /// It gives up its batch, which comes later.
+    Delay(usize),
+    /// A batch that was given up comes a step further.
+    Late(usize),
     /// It gives up what it did and begins anew.
     BeginAnew { client: usize, says_expected: bool },
     /// What is written becomes durable.
@@ -145,8 +157,48 @@ enum Step {
     Crash { keeps: bool },
 }
 
+impl Client {
+    /// How its transaction is to end.
+    fn outcome(&self) -> Outcome {
+        if self.gives_up { Outcome::Abort } else { self.outcome }
+    }
+
+    fn batch(&self, at: usize, partition: i32) -> Batch {
+        Batch {
+            of: (at, self.transaction),
+            producer: self.producer,
+            sequence: self.sequences[partition as usize],
+            bumps_epoch: self.version == TxnVersion::EpochPerTransaction,
+        }
+    }
+
+    /// With another epoch sequences begin anew.
+    fn go_on_as(&mut self, producer: (i64, i16)) {
+        if std::mem::replace(&mut self.producer, producer) != producer {
+            self.sequences = [0; PARTITIONS];
+        }
+    }
+}
+
+/// That a partition takes part.
+fn add(
+    token: Token,
+    (producer_id, producer_epoch): (i64, i16),
+    partition: i32,
+    version: TxnVersion,
+) -> Input {
+    Input::Add(Add {
+        token,
+        transactional_id: ID.into(),
+        producer_id,
+        producer_epoch,
+        partitions: vec![(Arc::from(TOPIC), partition)],
+        version,
+    })
+}
+
 impl World {
-    fn new(versions: [TxnVersion; 2], outcomes: [Outcome; 2], budget: Budget) -> Self {
+    pub(crate) fn new(versions: [TxnVersion; 2], outcomes: [Outcome; 2], budget: Budget) -> Self {
         let client = |at: usize| Client {
             version: versions[at],
             phase: Phase::Begin,
@@ -154,6 +206,8 @@ impl World {
             says_expected: false,
             transaction: 0,
             outcome: outcomes[at],
+            gives_up: false,
+            sequences: [0; PARTITIONS],
             told: BTreeMap::new(),
         };
         let mut world = Self {
@@ -162,11 +216,13 @@ impl World {
             stable: 0,
             now_ms: 0,
             sending: Vec::new(),
-            partitions: vec![Partition::default(); PARTITIONS as usize],
+            partitions: vec![Rc::default(); PARTITIONS],
             clients: vec![client(0), client(1)],
+            late: Vec::new(),
             replies: Vec::new(),
             next_producer_id: 1,
             waits: true,
+            checks: true,
             budget,
         };
         world.shard.loaded(world.now());
@@ -187,16 +243,6 @@ impl World {
         let client = self.clients[at].clone();
         let (producer_id, producer_epoch) = client.producer;
         let token = Token(at as u64);
-        let add = |partition: i32| {
-            Input::Add(Add {
-                token,
-                transactional_id: ID.into(),
-                producer_id,
-                producer_epoch,
-                partitions: vec![(Arc::from(TOPIC), partition)],
-                version: client.version,
-            })
-        };
         match client.phase {
             Phase::Begin => self.ask(Input::Init(Init {
                 token,
@@ -204,22 +250,23 @@ impl World {
                 timeout_ms: 1_000,
                 expected: client.says_expected.then_some(client.producer),
             })),
-            Phase::Add(partition) => self.ask(add(partition)),
-            Phase::Verify(partition) if client.version == TxnVersion::EpochPerTransaction => {
-                self.guard(at, partition);
-                self.ask(add(partition));
-            }
+            Phase::Add(partition) => self.ask(add(token, client.producer, partition, client.version)),
             Phase::Verify(partition) => {
-                self.guard(at, partition);
-                self.verify(at, partition);
+                let batch = client.batch(at, partition);
+                if !self.come(token, partition, batch, client.version) {
+                    self.answer_at_once(token, None);
+                }
             }
-            Phase::Append(partition) => self.append(at, partition),
+            Phase::Append(partition) => {
+                let error = self.append(token, partition, client.batch(at, partition));
+                self.answer_at_once(token, error);
+            }
             Phase::End => self.ask(Input::End(End {
                 token,
                 transactional_id: ID.into(),
                 producer_id,
                 producer_epoch,
-                outcome: client.outcome,
+                outcome: client.outcome(),
                 version: client.version,
             })),
             Phase::Stopped => {}
@@ -236,61 +283,121 @@ impl World {
         self.act(effects);
     }
 
-    /// A partition takes note of a question about it that is under way.
-    fn guard(&mut self, at: usize, partition: i32) {
-        let (id, label) = (self.clients[at].producer.0, self.label(at));
-        self.partitions[partition as usize].guards.insert(id, label);
+    fn leader(&mut self, partition: i32) -> &mut Leader {
+        Rc::make_mut(&mut self.partitions[partition as usize])
     }
 
-    fn label(&self, at: usize) -> Label {
-        (at, self.clients[at].transaction)
+    /// A batch comes to its partition. Whether the coordinator was asked about it.
+    fn come(&mut self, token: Token, partition: i32, batch: Batch, version: TxnVersion) -> bool {
+        let leader = self.leader(partition);
+        if leader.is_gone || !leader.asks(token.0, batch) {
+            return false;
+        }
+        match version {
+            TxnVersion::EpochPerTransaction => self.ask(add(token, batch.producer, partition, version)),
+            TxnVersion::Classic => self.verify(token, batch.producer, partition),
+        }
+        true
     }
 
     /// The coordinator says whether a partition takes part, once that is durable.
-    fn verify(&mut self, at: usize, partition: i32) {
-        let (id, epoch) = self.clients[at].producer;
+    fn verify(&mut self, token: Token, (id, epoch): (i64, i16), partition: i32) {
         let error = match self.shard.verify(ID, id, epoch, &[(Arc::from(TOPIC), partition)]) {
             Ok(each) if each == [true] => None,
             Ok(_) => Some(Error::TransactionAbortable),
             Err(error) => Some(error),
         };
         let stable_at = self.log.len();
-        self.replies.push(Waiting { token: at as u64, answer: Answer::Add(error), stable_at });
+        self.replies.push(Waiting { token: token.0, answer: Answer::Add(error), stable_at });
     }
 
-    /// A partition takes records of a transaction that is open in it, or opens one with a guard.
-    fn append(&mut self, at: usize, partition: i32) {
-        let ((id, epoch), label) = (self.clients[at].producer, self.label(at));
-        let leader = &mut self.partitions[partition as usize];
-        let (known, open) = leader.producers.entry(id).or_insert((epoch, Vec::new()));
-        let error = if leader.is_gone {
-            Some(Error::InvalidRequest)
-        } else if *known > epoch {
-            Some(Error::ProducerFenced)
-        } else if open.contains(&label) {
-            None
-        } else if leader.guards.remove(&id) == Some(label) {
-            assert!(open.is_empty(), "two transactions are open at once");
-            (*known, *open) = (epoch, vec![label]);
-            None
-        } else {
-            Some(Error::InvalidTxnState)
+    fn append(&mut self, token: Token, partition: i32, batch: Batch) -> Option<Error> {
+        let checks = self.checks;
+        let leader = self.leader(partition);
+        if leader.is_gone {
+            return Some(Error::InvalidRequest);
+        }
+        match leader.append(token.0, batch, checks) {
+            Ok(()) => None,
+            Err(AppendError::InvalidProducerEpoch { .. }) => Some(Error::ProducerFenced),
+            Err(_) => Some(Error::InvalidTxnState),
+        }
+    }
+
+    fn answer_at_once(&mut self, token: Token, error: Option<Error>) {
+        self.replies.push(Waiting { token: token.0, answer: Answer::Add(error), stable_at: 0 });
+    }
+
+    /// A producer gives up the batch that it sends, and will abort.
+    fn delay(&mut self, at: usize) {
+        let client = &mut self.clients[at];
+        let (partition, stage) = match client.phase {
+            Phase::Verify(partition) => (partition, Stage::OnItsWay),
+            Phase::Append(partition) => (partition, Stage::Allowed),
+            phase => panic!("a batch in {phase:?}"),
         };
-        self.replies.push(Waiting { token: at as u64, answer: Answer::Add(error), stable_at: 0 });
+        let token = (self.clients.len() + self.late.len()) as u64;
+        let client = &mut self.clients[at];
+        let (batch, version) = (client.batch(at, partition), client.version);
+        (client.phase, client.gives_up) = (Phase::End, true);
+        self.leader(partition).hand_on(at as u64, token);
+        self.late.push(Late { token, partition, batch, version, stage });
+    }
+
+    /// What was given up goes on.
+    fn late(&mut self, at: usize) {
+        let Late { token, partition, batch, version, stage } = self.late[at];
+        match stage {
+            Stage::OnItsWay if self.come(Token(token), partition, batch, version) => {
+                self.late[at].stage = Stage::Asked;
+            }
+            Stage::OnItsWay => self.late[at].stage = Stage::Allowed,
+            Stage::Asked => {}
+            Stage::Allowed => {
+                // Nobody hears what became of it.
+                let _ = self.append(Token(token), partition, batch);
+                self.late.remove(at);
+            }
+        }
+    }
+
+    /// The coordinator's answer about a batch of this one.
+    fn said_of(&mut self, token: u64, partition: i32, producer: (i64, i16), error: Option<Error>) {
+        let is_over = matches!(error, Some(Error::InvalidProducerIdMapping | Error::ProducerFenced));
+        if is_over && !self.partitions[partition as usize].is_gone {
+            self.leader(partition).refuse(token, producer);
+        }
     }
 
     /// Answers to requests that were given up are heard by nobody, unless the client still asks the same.
     fn hear_what_may_be_told(&mut self) {
         while let Some(found) = self.replies.iter().position(|reply| reply.stable_at <= self.stable) {
             let Waiting { token, answer, .. } = self.replies.remove(found);
-            let client = &self.clients[token as usize];
+            let Some(client) = self.clients.get(token as usize) else {
+                self.hear_of_late(token, answer.error());
+                continue;
+            };
             if client.phase == Phase::End || !matches!(answer, Answer::End(_)) {
                 self.hear(token as usize, answer);
             }
         }
     }
 
+    fn hear_of_late(&mut self, token: u64, error: Option<Error>) {
+        let Some(at) = self.late.iter().position(|late| late.token == token) else { return };
+        let Late { partition, batch, .. } = self.late[at];
+        self.said_of(token, partition, batch.producer, error);
+        match error {
+            Some(_) => drop(self.late.remove(at)),
+            None => self.late[at].stage = Stage::Allowed,
+        }
+    }
+
     fn hear(&mut self, at: usize, answer: Answer) {
+        let client = &self.clients[at];
+        if let Phase::Verify(partition) = client.phase {
+            self.said_of(at as u64, partition, client.producer, answer.error());
+        }
         // The first producer goes on with a second transaction.
         let transactions = if at == 0 { 2 } else { 1 };
         let client = &mut self.clients[at];
@@ -314,20 +421,31 @@ impl World {
         };
         client.phase = match (client.phase, answer) {
             (Phase::Begin, Answer::Init(producer)) => {
-                client.producer = (producer.id, producer.epoch);
+                client.go_on_as((producer.id, producer.epoch));
                 take_part(0)
             }
             (Phase::Add(partition), _) => Phase::Verify(partition),
             (Phase::Verify(partition), _) => Phase::Append(partition),
-            (Phase::Append(partition), _) if partition + 1 < PARTITIONS => take_part(partition + 1),
-            (Phase::Append(_), _) => Phase::End,
+            (Phase::Append(partition), _) => {
+                client.sequences[partition as usize] += 1;
+                let next = partition + 1;
+                if (next as usize) < PARTITIONS { take_part(next) } else { Phase::End }
+            }
             (Phase::End, Answer::End(producer)) => {
-                client.told.insert(client.transaction, client.outcome);
+                client.told.insert(client.transaction, client.outcome());
                 if client.version == TxnVersion::EpochPerTransaction {
-                    client.producer = (producer.id, producer.epoch);
+                    client.go_on_as((producer.id, producer.epoch));
                 }
                 client.transaction += 1;
-                if client.transaction < transactions { take_part(0) } else { Phase::Stopped }
+                let gave_up = std::mem::take(&mut client.gives_up);
+                if client.transaction >= transactions {
+                    Phase::Stopped
+                } else if gave_up && client.version == TxnVersion::Classic {
+                    client.says_expected = true;
+                    Phase::Begin
+                } else {
+                    take_part(0)
+                }
             }
             (phase, answer) => panic!("{answer:?} in {phase:?}"),
         };
@@ -337,22 +455,16 @@ impl World {
     fn mark(&mut self, at: usize, partition: i32) {
         let sending = &mut self.sending[at];
         let (markers, of) = (&sending.markers, &sending.markers.of);
-        let leader = &mut self.partitions[partition as usize];
+        let leader = Rc::make_mut(&mut self.partitions[partition as usize]);
         if leader.is_gone {
             sending.done.push((partition, Marked::Gone));
         } else {
-            let (id, epoch) = (of.producer_id, of.producer_epoch);
-            let (known, open) = leader.producers.entry(id).or_insert((epoch, Vec::new()));
-            assert!(*known <= epoch, "a marker of {epoch} where {known} is");
-            if markers.version >= 2 {
-                assert!(*known < epoch || open.is_empty(), "it does not raise the epoch");
-            }
-            *known = epoch;
-            leader.guards.remove(&id);
-            for label in std::mem::take(open) {
-                let before = leader.ended.insert(label, markers.outcome);
-                assert_eq!(before, None);
-            }
+            leader.mark(Marker {
+                producer: (of.producer_id, of.producer_epoch),
+                coordinator_epoch: markers.coordinator_epoch,
+                version: markers.version,
+                outcome: markers.outcome,
+            });
             sending.done.push((partition, Marked::Written));
         }
         if sending.missing().next().is_none() {
@@ -421,6 +533,14 @@ impl World {
         self.shard = shard;
         self.sending.clear();
         self.replies.clear();
+        self.partitions.iter_mut().for_each(|leader| Rc::make_mut(leader).restart());
+        // What had come is gone; who still wants it sends it again.
+        self.late.retain(|late| late.stage == Stage::OnItsWay);
+        for client in &mut self.clients {
+            if let Phase::Append(partition) = client.phase {
+                client.phase = Phase::Verify(partition);
+            }
+        }
     }
 
     /// Nothing fails any more, nobody asks any more: everything must come to rest, and be whole.
@@ -443,7 +563,7 @@ impl World {
         assert!(state.is_none_or(TxnState::is_at_rest), "{state:?} for ever");
         assert!(world.shard.waiting().is_empty(), "somebody waits for ever");
         for partition in &world.partitions {
-            assert!(partition.producers.values().all(|(_, open)| open.is_empty()), "a transaction hangs");
+            assert!(partition.is_at_rest(), "a transaction hangs");
         }
         for (at, client) in world.clients.iter().enumerate() {
             for transaction in 0..=client.transaction {
@@ -455,7 +575,9 @@ impl World {
                 assert!(ends.len() <= 1, "half a transaction");
                 if let Some(told) = client.told.get(&transaction) {
                     let all_gone = world.partitions.iter().all(|partition| partition.is_gone);
-                    assert!(all_gone || ends.contains(told), "{told} was told, {ends:?} came");
+                    let nothing_to_abort = *told == Outcome::Abort && ends.is_empty();
+                    let is_so = all_gone || nothing_to_abort || ends.contains(told);
+                    assert!(is_so, "{told} was told, {ends:?} came");
                 }
             }
         }
@@ -474,12 +596,20 @@ impl explore::World for World {
                     steps.push(Step::Unheard(at));
                 }
             }
+            if budget.delays > 0
+                && !self.awaits(at)
+                && matches!(client.phase, Phase::Verify(_) | Phase::Append(_))
+            {
+                steps.push(Step::Delay(at));
+            }
             // The other one is the rival.
             if at == 0 && budget.beginnings > 0 && client.phase != Phase::Begin {
                 steps
                     .extend([true, false].map(|says_expected| Step::BeginAnew { client: at, says_expected }));
             }
         }
+        let moves = |(_, late): &(usize, &Late)| late.stage != Stage::Asked;
+        steps.extend(self.late.iter().enumerate().filter(moves).map(|(at, _)| Step::Late(at)));
         if self.stable < self.log.len() {
             steps.push(Step::Sync);
         }
@@ -496,7 +626,7 @@ impl explore::World for World {
             }
         }
         if budget.deletions > 0 {
-            let there = (0..PARTITIONS).filter(|index| !self.partitions[*index as usize].is_gone);
+            let there = (0..PARTITIONS as i32).filter(|index| !self.partitions[*index as usize].is_gone);
             steps.extend(there.map(Step::Delete));
         }
         if budget.timeouts > 0 {
@@ -516,11 +646,16 @@ impl explore::World for World {
                 self.request(at);
                 self.replies.retain(|reply| reply.token != at as u64);
             }
+            Step::Delay(at) => {
+                self.budget.delays -= 1;
+                self.delay(at);
+            }
+            Step::Late(at) => self.late(at),
             Step::BeginAnew { client: at, says_expected } => {
                 self.budget.beginnings -= 1;
                 self.replies.retain(|reply| reply.token != at as u64);
                 let client = &mut self.clients[at];
-                (client.phase, client.says_expected) = (Phase::Begin, says_expected);
+                (client.phase, client.says_expected, client.gives_up) = (Phase::Begin, says_expected, false);
                 client.transaction += 1;
             }
             Step::Sync => self.sync(),
@@ -540,7 +675,7 @@ impl explore::World for World {
             }
             Step::Delete(partition) => {
                 self.budget.deletions -= 1;
-                self.partitions[partition as usize] = Partition { is_gone: true, ..Partition::default() };
+                self.leader(partition).delete();
             }
             Step::Time => {
                 self.budget.timeouts -= 1;
@@ -556,73 +691,12 @@ impl explore::World for World {
     }
 
     fn fingerprint(&self) -> u64 {
-        let hashed = (&self.log, self.stable, &self.partitions, &self.clients, &self.budget);
+        let leaders: Vec<_> = self.partitions.iter().map(|leader| leader.hashed()).collect();
+        let hashed = (&self.log, self.stable, leaders, &self.clients, &self.late, &self.budget);
         explore::fingerprint(&(&self.shard, &self.sending, &self.replies), hashed)
     }
 }
 
 fn settings() -> Settings {
     Settings { abort_interval_ms: 10, limits: Limits::default(), ..Settings::default() }
-}
-
-const TV1: TxnVersion = TxnVersion::Classic;
-const TV2: TxnVersion = TxnVersion::EpochPerTransaction;
-
-/// Nothing goes wrong.
-const SMOOTH: Budget =
-    Budget { crashes: 0, lost_answers: 0, timeouts: 0, failed_markers: 0, beginnings: 0, deletions: 0 };
-
-#[test]
-fn no_commit_is_lost_and_none_is_half_whoever_stops_in_between() {
-    let budget = Budget { crashes: 1, lost_answers: 1, ..SMOOTH };
-    for versions in [[TV1, TV2], [TV2, TV1]] {
-        let worlds = explore(World::new(versions, [Outcome::Commit, Outcome::Commit], budget));
-        assert!(worlds > 1_000, "only {worlds} worlds of {versions:?}");
-    }
-}
-
-#[test]
-fn an_abort_is_as_whole_as_a_commit() {
-    let stopped = Budget { crashes: 1, timeouts: 1, ..SMOOTH };
-    let unmarked = Budget { timeouts: 1, failed_markers: 1, ..SMOOTH };
-    for (version, budget) in [(TV1, stopped), (TV2, stopped), (TV1, unmarked), (TV2, unmarked)] {
-        let worlds = explore(World::new([version; 2], [Outcome::Abort, Outcome::Commit], budget));
-        assert!(worlds > 1_000, "only {worlds} worlds of {version:?}");
-    }
-}
-
-#[test]
-fn a_coordinator_that_stops_twice_ends_what_it_decided_once() {
-    let budget = Budget { crashes: 2, failed_markers: 1, ..SMOOTH };
-    for version in [TV1, TV2] {
-        let worlds = explore(World::new([version; 2], [Outcome::Commit, Outcome::Abort], budget));
-        assert!(worlds > 1_000, "only {worlds} worlds of {version:?}");
-    }
-}
-
-#[test]
-fn a_producer_that_begins_anew_leaves_nothing_half_behind() {
-    let budget = Budget { crashes: 1, beginnings: 1, ..SMOOTH };
-    for version in [TV1, TV2] {
-        let worlds = explore(World::new([version; 2], [Outcome::Commit, Outcome::Commit], budget));
-        assert!(worlds > 1_000, "only {worlds} worlds of {version:?}");
-    }
-}
-
-#[test]
-fn a_transaction_ends_whole_in_what_is_left_when_a_partition_goes() {
-    let budget = Budget { crashes: 1, deletions: 1, ..SMOOTH };
-    for version in [TV1, TV2] {
-        let worlds = explore(World::new([version; 2], [Outcome::Commit, Outcome::Abort], budget));
-        assert!(worlds > 1_000, "only {worlds} worlds of {version:?}");
-    }
-}
-
-#[test]
-#[should_panic(expected = "a transaction hangs")]
-fn an_answer_that_does_not_wait_for_what_it_stands_on_leaves_a_transaction_hanging() {
-    let budget = Budget { crashes: 1, lost_answers: 1, ..SMOOTH };
-    let mut world = World::new([TV2; 2], [Outcome::Commit, Outcome::Commit], budget);
-    world.waits = false;
-    explore(world);
 }
