@@ -39,8 +39,7 @@ const NO_CONTENT: u16 = 204;
 
 /// A worker is stopped while there is more to copy, and started again: nothing is lost, nothing copied twice.
 pub(super) fn orderly(stage: &Stage<'_>) -> Result<()> {
-    let node = stage.node()?;
-    let mut copying = Copying::new(stage, &node, "exactly.once.source.support=disabled")?;
+    let mut copying = Copying::new(stage, "exactly.once.source.support=disabled")?;
     let mut worker = copying.worker("one")?;
     let sinks =
         [("classic", json!({})), ("consumer", json!({"consumer.override.group.protocol": "consumer"}))];
@@ -50,20 +49,20 @@ pub(super) fn orderly(stage: &Stage<'_>) -> Result<()> {
     }
     copying.until_grown(&mut [&mut worker])?;
     worker.program.stop()?;
-    copying.append(10 * BATCH)?;
+    copying.lines.append(10 * BATCH)?;
     let mut worker = copying.worker("one")?;
     copying.until_grown(&mut [&mut worker])?;
     for (name, _) in &sinks {
         copying.until_is_copied(name, &mut worker)?;
     }
-    worker.knows_where_it_is(copying.written()?)?;
+    worker.knows_where_it_is(copying.lines.written()?)?;
     worker.program.stop()?;
     for (name, _) in &sinks {
-        let (read, out) = (copying.lines()?, fs::read_to_string(copying.out(name))?);
+        let (read, out) = (copying.lines.text()?, fs::read_to_string(copying.out(name))?);
         ensure!(out == read, "{name} has {} bytes of {}", out.len(), read.len());
     }
     for store in ["configs", "offsets", "status"] {
-        has_settings(stage, &node, store, &["cleanup.policy=compact"])?;
+        has_settings(stage, &copying.node, store, &["cleanup.policy=compact"])?;
     }
     let mut worker = copying.worker("one")?;
     worker.forgets(&[SOURCE, "classic", "consumer"])?;
@@ -71,9 +70,8 @@ pub(super) fn orderly(stage: &Stage<'_>) -> Result<()> {
 }
 
 /// Of two workers the one that reads the file is killed, twice; the other takes over. Each line is in the topic once.
-pub(super) fn exactly_once(stage: &Stage<'_>) -> Result<()> {
-    let node = stage.node()?;
-    let mut copying = Copying::new(stage, &node, "exactly.once.source.support=enabled")?;
+pub(super) fn workers_killed(stage: &Stage<'_>) -> Result<()> {
+    let mut copying = Copying::new(stage, "exactly.once.source.support=enabled")?;
     let (mut one, mut two) = (copying.worker("one")?, copying.worker("two")?);
     one.put(SOURCE, &copying.source())?;
     for round in 0..2 {
@@ -84,41 +82,39 @@ pub(super) fn exactly_once(stage: &Stage<'_>) -> Result<()> {
         std::mem::replace(victim, fresh).program.kill()?;
     }
     copying.until_grown(&mut [&mut one, &mut two])?;
-    let written = i64::try_from(copying.written()?)?;
-    until_right("all lines", || {
-        one.program.lives()?;
-        let known = one.position()?;
-        ensure!(known == Some(written), "of {written} bytes {known:?} are copied");
-        Ok(())
-    })?;
-    one.program.stop()?;
-    two.program.stop()?;
-    let found = stage.step(&node, &["values", TOPIC])?;
-    let read = copying.lines()?;
-    let wrong = read.lines().zip(&found).find(|(expected, found)| expected != found);
-    ensure!(wrong.is_none(), "a line is not as it was read: {wrong:?}");
-    let count = read.lines().count();
-    ensure!(count == found.len(), "{count} lines made {} records", found.len());
-    Ok(())
+    copying.is_exact(vec![one, two])
 }
 
-/// The file that is copied, and whoever copies.
+/// The broker is killed twice under a worker, which lives on. Each line is in the topic once.
+pub(super) fn broker_killed(stage: &Stage<'_>) -> Result<()> {
+    let mut copying = Copying::new(stage, "exactly.once.source.support=enabled")?;
+    let mut worker = copying.worker("one")?;
+    worker.put(SOURCE, &copying.source())?;
+    copying.until_grown(&mut [&mut worker])?;
+    for _ in 0..2 {
+        copying.node.kill_and_start_again()?;
+        copying.until_grown(&mut [&mut worker])?;
+    }
+    copying.is_exact(vec![worker])
+}
+
+/// A file, the broker, and whoever copies.
 struct Copying<'s> {
     stage: &'s Stage<'s>,
-    node: &'s Node<'s>,
+    node: Node<'s>,
     scratch: TempDir,
-    file: File,
-    appended: usize,
+    lines: Lines,
     /// A line of every worker's properties.
     support: &'static str,
 }
 
 impl<'s> Copying<'s> {
-    fn new(stage: &'s Stage<'_>, node: &'s Node<'_>, support: &'static str) -> Result<Self> {
-        create(node, TOPIC, 1)?;
+    fn new(stage: &'s Stage<'_>, support: &'static str) -> Result<Self> {
+        let node = stage.node()?;
+        create(&node, TOPIC, 1)?;
         let scratch = Broker::directory()?;
-        let file = File::create(scratch.path().join("in"))?;
-        Ok(Self { stage, node, scratch, file, appended: 0, support })
+        let lines = Lines::new(scratch.path().join("in"))?;
+        Ok(Self { stage, node, scratch, lines, support })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -129,27 +125,10 @@ impl<'s> Copying<'s> {
         self.path(&format!("out-{name}"))
     }
 
-    fn append(&mut self, lines: usize) -> Result<()> {
-        let mut text = String::new();
-        for number in self.appended..self.appended + lines {
-            writeln!(text, "line {number} {}", "y".repeat(number % 60))?;
-        }
-        self.appended += lines;
-        self.file.write_all(text.as_bytes()).context("cannot append lines")
-    }
-
-    fn lines(&self) -> Result<String> {
-        fs::read_to_string(self.path("in")).context("no lines")
-    }
-
-    fn written(&self) -> Result<u64> {
-        Ok(fs::metadata(self.path("in"))?.len())
-    }
-
     fn source(&self) -> Value {
         json!({
             "connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector",
-            "file": self.path("in"), "topic": TOPIC, "batch.size": BATCH_MAX,
+            "file": self.lines.path, "topic": TOPIC, "batch.size": BATCH_MAX,
         })
     }
 
@@ -182,20 +161,71 @@ impl<'s> Copying<'s> {
 
     /// The topic grows while the file does, and everybody lives.
     fn until_grown(&mut self, workers: &mut [&mut Worker]) -> Result<()> {
-        until_grown(self.node, (TOPIC, 1), STRIDE, || {
-            self.append(BATCH)?;
+        let Self { node, lines, .. } = self;
+        until_grown(node, (TOPIC, 1), STRIDE, || {
+            lines.append(BATCH)?;
             workers.iter_mut().try_for_each(|worker| worker.program.lives())
         })
     }
 
     /// What came out of a sink is as long as what went in. Whoever copies twice makes it longer.
     fn until_is_copied(&self, sink: &str, worker: &mut Worker) -> Result<()> {
-        let written = self.written()?;
+        let written = self.lines.written()?;
         until(&format!("{written} bytes from {sink}"), || {
             worker.program.lives()?;
             Ok(fs::metadata(self.out(sink)).is_ok_and(|out| out.len() >= written))
         })
-        .with_context(|| format!("the topic ends at {:?}", ends(self.node, TOPIC, 1)))
+        .with_context(|| format!("the topic ends at {:?}", ends(&self.node, TOPIC, 1)))
+    }
+
+    /// All that was appended is copied, each line once, as the workers say and as the topic shows.
+    fn is_exact(&self, mut workers: Vec<Worker>) -> Result<()> {
+        let written = i64::try_from(self.lines.written()?)?;
+        until_right("all lines", || {
+            workers.iter_mut().try_for_each(|worker| worker.program.lives())?;
+            let known = workers.first_mut().context("no worker")?.position()?;
+            ensure!(known == Some(written), "of {written} bytes {known:?} are copied");
+            Ok(())
+        })?;
+        workers.into_iter().try_for_each(|worker| worker.program.stop())?;
+        let found = self.stage.step(&self.node, &["values", TOPIC])?;
+        let read = self.lines.text()?;
+        let wrong = read.lines().zip(&found).find(|(expected, found)| expected != found);
+        ensure!(wrong.is_none(), "a line is not as it was read: {wrong:?}");
+        let count = read.lines().count();
+        ensure!(count == found.len(), "{count} lines made {} records", found.len());
+        Ok(())
+    }
+}
+
+/// The file that is copied.
+struct Lines {
+    path: PathBuf,
+    file: File,
+    appended: usize,
+}
+
+impl Lines {
+    fn new(path: PathBuf) -> Result<Self> {
+        let file = File::create(&path)?;
+        Ok(Self { path, file, appended: 0 })
+    }
+
+    fn append(&mut self, lines: usize) -> Result<()> {
+        let mut text = String::new();
+        for number in self.appended..self.appended + lines {
+            writeln!(text, "line {number} {}", "y".repeat(number % 60))?;
+        }
+        self.appended += lines;
+        self.file.write_all(text.as_bytes()).context("cannot append lines")
+    }
+
+    fn text(&self) -> Result<String> {
+        fs::read_to_string(&self.path).context("no lines")
+    }
+
+    fn written(&self) -> Result<u64> {
+        Ok(self.file.metadata()?.len())
     }
 }
 

@@ -65,6 +65,25 @@ pub(super) fn killed(stage: &Stage<'_>) -> Result<()> {
     pair.are_the_same()
 }
 
+/// The broker under test is killed twice beneath a mirror, which lives on; exactly once on both sides.
+pub(super) fn broker_killed(stage: &Stage<'_>) -> Result<()> {
+    const FIRST: i64 = 2000;
+    const ALL: i64 = 4000;
+    const SOME: i64 = 300;
+    let mut pair = Pair::new(stage)?;
+    pair.fill(0, FIRST)?;
+    let mut mirror = pair.mirror("enabled")?;
+    pair.until_some_have_come(SOME, &mut mirror)?;
+    pair.ours.kill_and_start_again()?;
+    pair.fill(FIRST, ALL)?;
+    pair.until_some_have_come(FIRST + SOME, &mut mirror)?;
+    pair.ours.kill_and_start_again()?;
+    pair.until_mirrored(ALL, &mut mirror)?;
+    pair.until_groups_are_at_the_end(&mut mirror)?;
+    mirror.stop()?;
+    pair.are_the_same()
+}
+
 /// What mirrors always have: one machine, and nobody who waits long.
 const SETTINGS: [&str; 30] = [
     "clusters=theirs,ours",

@@ -1,5 +1,5 @@
 //! Whole programs of Kafka's, unchanged, each in processes of its own: Kafka Streams, Kafka Connect, MirrorMaker 2.
-//! They are killed under load, Streams' broker too, and what they made must be exactly what they promise.
+//! They are killed under load, and their broker beneath them, and what they made must be exactly what they promise.
 //!
 //! ```text
 //!   node.rs      the broker: ours, or a node of Apache Kafka (`--on-kafka`): each case is known to pass on both
@@ -39,18 +39,20 @@ pub fn streams(context: &Context<'_>, cases: &Cases<'_>) {
 
 /// Kafka Connect.
 pub fn connect(context: &Context<'_>, cases: &Cases<'_>) {
-    let tests: [(&str, Test); 2] = [
+    let tests: [(&str, Test); 3] = [
         ("a_file_comes_out_as_it_went_in_over_a_restart", connect::orderly),
-        ("each_line_is_written_once_when_workers_are_killed", connect::exactly_once),
+        ("each_line_is_written_once_when_workers_are_killed", connect::workers_killed),
+        ("each_line_is_written_once_when_the_broker_is_killed", connect::broker_killed),
     ];
     run(context, cases, &tests);
 }
 
 /// MirrorMaker 2.
 pub fn mirror(context: &Context<'_>, cases: &Cases<'_>) {
-    let tests: [(&str, Test); 2] = [
+    let tests: [(&str, Test); 3] = [
         ("records_groups_and_settings_are_mirrored_both_ways", mirror::both_ways),
         ("a_mirror_that_is_killed_copies_every_record_once", mirror::killed),
+        ("a_mirror_copies_every_record_once_when_the_broker_is_killed", mirror::broker_killed),
     ];
     run(context, cases, &tests);
 }
