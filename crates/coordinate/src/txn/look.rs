@@ -1,5 +1,6 @@
 //! What is told of transactions without changing any: DescribeTransactions and ListTransactions.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::record::TxnTopic;
@@ -60,22 +61,34 @@ impl Shard {
         })
     }
 
-    /// The transactional ids that the filter and `wanted` leave.
-    pub fn list(&self, filter: &Filter, wanted: impl Fn(&str) -> bool, wall_ms: i64) -> Vec<Listed> {
-        let fits = |id: &str, transaction: &Transaction| {
-            let kept = &transaction.kept;
-            let open_ms = wall_ms.saturating_sub(kept.started_ms);
-            (filter.producer_ids.is_empty() || filter.producer_ids.contains(&kept.producer_id))
-                && filter.states.as_ref().is_none_or(|states| states.contains(&kept.state))
-                && (filter.longer_than_ms < 0 || open_ms > filter.longer_than_ms)
-                && wanted(id)
-        };
-        let all = self.ids.iter().filter(|(id, transaction)| fits(id, transaction));
-        let listed = all.map(|(id, transaction)| Listed {
+    /// Of the transactional ids from `from` on those that the filter and `wanted` leave, and where to go on: not all are looked
+    /// at in one turn.
+    pub fn list(
+        &self,
+        filter: &Filter,
+        wanted: impl Fn(&str) -> bool,
+        wall_ms: i64,
+        from: Option<&Arc<str>>,
+    ) -> (Vec<Listed>, Option<Arc<str>>) {
+        let from = from.map_or(Bound::Unbounded, |id| Bound::Included(id.clone()));
+        let mut all = self.ids.range::<Arc<str>, _>((from, Bound::Unbounded));
+        let looked_at = all.by_ref().take(self.settings().limits.look_steps.max(1));
+        let fits = looked_at.filter(|(id, transaction)| filter.leaves(transaction, wall_ms) && wanted(id));
+        let listed = fits.map(|(id, transaction)| Listed {
             transactional_id: id.clone(),
             producer_id: transaction.kept.producer_id,
             state: transaction.kept.state,
         });
-        listed.collect()
+        (listed.collect(), all.next().map(|(id, _)| id.clone()))
+    }
+}
+
+impl Filter {
+    fn leaves(&self, transaction: &Transaction, wall_ms: i64) -> bool {
+        let kept = &transaction.kept;
+        let open_ms = wall_ms.saturating_sub(kept.started_ms);
+        (self.producer_ids.is_empty() || self.producer_ids.contains(&kept.producer_id))
+            && self.states.as_ref().is_none_or(|states| states.contains(&kept.state))
+            && (self.longer_than_ms < 0 || open_ms > self.longer_than_ms)
     }
 }

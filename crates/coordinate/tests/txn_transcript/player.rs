@@ -188,7 +188,15 @@ impl Player {
             longer_than_ms: command.number("longer-than", -1),
         };
         let starts = command.text("starts");
-        print::listed(&self.shard.list(&filter, |id| id.starts_with(&starts), self.now_ms), out);
+        let mut from = None;
+        loop {
+            let wanted = |id: &str| id.starts_with(&starts);
+            let (listed, next) = self.shard.list(&filter, wanted, self.now_ms, from.as_ref());
+            print::listed(&listed, out);
+            let Some(next) = next else { break };
+            let _ = writeln!(out, "and on from {next}");
+            from = Some(next);
+        }
     }
 
     fn act(&mut self, effects: Effects, out: &mut String) {

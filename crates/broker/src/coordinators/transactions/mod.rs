@@ -126,13 +126,23 @@ impl TransactionCoordinator {
         };
         let mut listed = Vec::new();
         for shard in shards.all() {
-            consume_budget().await;
-            match shard.read(|machine| machine.list(filter, &wanted, now_ms)) {
-                Ok((mut some, _)) => listed.append(&mut some),
-                Err(txn::Error::CoordinatorLoadInProgress) => {
-                    return Err(txn::Error::CoordinatorLoadInProgress);
+            let mut from = None;
+            loop {
+                // Others come in between: a shard may hold a million.
+                consume_budget().await;
+                match shard.read(|machine| machine.list(filter, &wanted, now_ms, from.as_ref())) {
+                    Ok(((mut some, next), _)) => {
+                        listed.append(&mut some);
+                        from = next;
+                    }
+                    Err(txn::Error::CoordinatorLoadInProgress) => {
+                        return Err(txn::Error::CoordinatorLoadInProgress);
+                    }
+                    Err(_) => from = None,
                 }
-                Err(_) => {}
+                if from.is_none() {
+                    break;
+                }
             }
         }
         Ok(listed)
