@@ -62,9 +62,13 @@ impl Shard {
             return Err(Error::InvalidRequest);
         }
         let known = self.ids.get_key_value(transactional_id);
-        let (id, transaction) = known
-            .filter(|(_, transaction)| transaction.kept.producer_id == producer_id)
-            .ok_or(Error::InvalidProducerIdMapping)?;
+        let (id, transaction) = known.ok_or(Error::InvalidProducerIdMapping)?;
+        if transaction.kept.gives_way_to(producer_id, producer_epoch) {
+            return Err(Error::ConcurrentTransactions);
+        }
+        if transaction.kept.producer_id != producer_id {
+            return Err(Error::InvalidProducerIdMapping);
+        }
         if transaction.kept.epoch != producer_epoch {
             return Err(Error::ProducerFenced);
         }

@@ -149,6 +149,11 @@ fn by_epoch(kept: &Kept, end: &End) -> Result<Verdict, Error> {
         kept.previous_producer_id == producer_id && epoch == i16::MAX - 1 && kept.epoch == 0;
     let came_before = i32::from(kept.epoch) == i32::from(epoch) + 1;
     let current = kept.epoch == epoch;
+    let prepares = matches!(kept.state, TxnState::PrepareCommit | TxnState::PrepareAbort);
+    // It has heard how it goes on, and the transaction before is not over yet, or again not since a restart.
+    if kept.gives_way_to(producer_id, epoch) || prepares && current && kept.producer_id == producer_id {
+        return Err(Error::ConcurrentTransactions);
+    }
     if kept.producer_id != producer_id && !came_before_the_turn {
         return Err(Error::InvalidProducerIdMapping);
     }

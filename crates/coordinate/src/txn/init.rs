@@ -108,9 +108,10 @@ impl Shard {
 }
 
 /// Whether the one who asks may be the producer that has the id now: it names the producer id in use, or the one before
-/// with its last epoch, whose successor it has not heard of.
+/// with its last epoch, whose successor it has not heard of, or the next one already.
 const fn may_go_on(kept: &Kept, producer_id: i64, epoch: i16) -> bool {
     kept.epoch == NO_PRODUCER_EPOCH
+        || kept.gives_way_to(producer_id, epoch)
         || producer_id == kept.producer_id
         || (producer_id == kept.previous_producer_id && Kept::is_last(epoch))
 }

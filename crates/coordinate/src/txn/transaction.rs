@@ -136,6 +136,15 @@ impl Kept {
         }
     }
 
+    /// Whether this is the producer id that follows when the transaction is over: its producer may have heard of that before it
+    /// is.
+    pub(crate) const fn gives_way_to(&self, producer_id: i64, epoch: i16) -> bool {
+        matches!(self.state, TxnState::PrepareCommit | TxnState::PrepareAbort)
+            && self.next_producer_id != NO_PRODUCER_ID
+            && self.next_producer_id == producer_id
+            && epoch == 0
+    }
+
     /// No producer may have a later epoch with this producer id.
     pub(crate) const fn is_exhausted(&self) -> bool {
         self.epoch >= LAST_EPOCH

@@ -31,6 +31,7 @@ const SMOOTH: Budget = Budget {
     beginnings: 0,
     deletions: 0,
     delays: 0,
+    copies: 0,
 };
 
 #[test]
@@ -111,4 +112,30 @@ fn a_partition_that_does_not_ask_lets_a_late_batch_open_one() {
     let mut world = World::new([TV1; 2], [Outcome::Commit, Outcome::Commit], budget);
     world.checks = false;
     explore(world);
+}
+
+#[test]
+fn a_request_that_comes_a_second_time_later_ends_or_opens_nothing() {
+    for budget in [Budget { copies: 1, ..SMOOTH }, Budget { copies: 1, crashes: 1, ..SMOOTH }] {
+        let worlds = explore(World::new([TV2; 2], [Outcome::Commit, Outcome::Commit], budget));
+        assert!(worlds > 1_000, "only {worlds} worlds");
+    }
+}
+
+#[test]
+fn what_nobody_asked_to_end_ends_by_the_rules_of_the_earlier_levels_too() {
+    let budget = Budget { crashes: 1, timeouts: 1, ..SMOOTH };
+    for level in [0, 1] {
+        let worlds = explore(World::at_level(level, TV1, [Outcome::Commit, Outcome::Abort], budget));
+        assert!(worlds > 1_000, "only {worlds} worlds at {level}");
+    }
+}
+
+#[test]
+fn a_producer_id_whose_epochs_are_used_up_gives_way_to_another() {
+    let budget = Budget { crashes: 1, lost_answers: 1, ..SMOOTH };
+    for (version, epoch) in [(TV1, i16::MAX - 2), (TV2, i16::MAX - 3), (TV2, i16::MAX - 2)] {
+        let worlds = explore(World::from_epoch(epoch, version, [Outcome::Commit, Outcome::Abort], budget));
+        assert!(worlds > 1_000, "only {worlds} worlds of {version:?} from {epoch}");
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pagewire_coordinate::txn::{
     Add, Answer, Effects, End, Error, Init, Input, Limits, Marked, Markers, Outcome, Settings, Shard,
-    TxnState, TxnVersion,
+    TxnRecord, TxnState, TxnValue, TxnVersion,
 };
 use pagewire_coordinate::{Now, Token};
 use pagewire_log::AppendError;
@@ -17,6 +17,9 @@ use crate::leader::{Batch, Leader, Marker};
 const ID: &str = "app";
 const TOPIC: &str = "t";
 const PARTITIONS: usize = 2;
+
+/// The newest `transaction.version`.
+const CURRENT_LEVEL: i16 = 2;
 
 type KeyValue = (bytes::Bytes, Option<bytes::Bytes>);
 
@@ -33,6 +36,8 @@ pub(crate) struct Budget {
     pub(crate) deletions: u8,
     /// Batches that their producers give up, and that come all the same.
     pub(crate) delays: u8,
+    /// Requests to the coordinator of which a copy comes later.
+    pub(crate) copies: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,7 +98,14 @@ pub(crate) struct World {
     partitions: Vec<Rc<Leader>>,
     clients: Vec<Client>,
     late: Vec<Late>,
+    /// Requests that come a second time.
+    copies: Vec<Input>,
     replies: Vec<Waiting>,
+    /// Who took the transactional id over last.
+    last_init: Option<usize>,
+    /// What a producer may not survive has happened: its time ran out, or a partition went.
+    is_disturbed: bool,
+    level: i16,
     next_producer_id: i64,
     /// Answers wait for what they stand on.
     pub(crate) waits: bool,
@@ -139,8 +151,14 @@ pub(crate) enum Step {
     Delay(usize),
     /// A batch that was given up comes a step further.
     Late(usize),
+    /// It asks the coordinator, and a copy of that is still under way.
+    Copied(usize),
+    CopyComes(usize),
     /// It gives up what it did and begins anew.
-    BeginAnew { client: usize, says_expected: bool },
+    BeginAnew {
+        client: usize,
+        says_expected: bool,
+    },
     /// What is written becomes durable.
     Sync,
     /// A marker reaches its partition.
@@ -154,7 +172,9 @@ pub(crate) enum Step {
     /// Time runs out for whatever is open.
     Time,
     /// The coordinator stops.
-    Crash { keeps: bool },
+    Crash {
+        keeps: bool,
+    },
 }
 
 impl Client {
@@ -199,6 +219,47 @@ fn add(
 
 impl World {
     pub(crate) fn new(versions: [TxnVersion; 2], outcomes: [Outcome; 2], budget: Budget) -> Self {
+        Self::on(Vec::new(), CURRENT_LEVEL, versions, outcomes, budget)
+    }
+
+    /// With the `transaction.version` by which the coordinator ends what nobody asked it to end.
+    pub(crate) fn at_level(level: i16, version: TxnVersion, outcomes: [Outcome; 2], budget: Budget) -> Self {
+        Self::on(Vec::new(), level, [version; 2], outcomes, budget)
+    }
+
+    /// With a transactional id that was taken over so often.
+    pub(crate) fn from_epoch(
+        epoch: i16,
+        version: TxnVersion,
+        outcomes: [Outcome; 2],
+        budget: Budget,
+    ) -> Self {
+        let value = TxnValue {
+            version: 1,
+            producer_id: 1,
+            previous_producer_id: 1,
+            next_producer_id: -1,
+            producer_epoch: epoch,
+            next_producer_epoch: -1,
+            timeout_ms: 1_000,
+            state: TxnState::Empty,
+            topics: None,
+            updated_ms: 0,
+            started_ms: -1,
+            client_version: 0,
+        };
+        let record = TxnRecord { transactional_id: ID.into(), value: Some(value) };
+        let log = vec![(record.encode_key().unwrap(), record.encode_value().unwrap())];
+        Self { stable: 1, ..Self::on(log, CURRENT_LEVEL, [version; 2], outcomes, budget) }
+    }
+
+    fn on(
+        log: Vec<KeyValue>,
+        level: i16,
+        versions: [TxnVersion; 2],
+        outcomes: [Outcome; 2],
+        budget: Budget,
+    ) -> Self {
         let client = |at: usize| Client {
             version: versions[at],
             phase: Phase::Begin,
@@ -210,23 +271,25 @@ impl World {
             sequences: [0; PARTITIONS],
             told: BTreeMap::new(),
         };
-        let mut world = Self {
-            shard: Shard::new(settings(), 0),
-            log: Vec::new(),
+        Self {
+            shard: shard(&log, level, Now::both(0)),
+            log,
             stable: 0,
             now_ms: 0,
             sending: Vec::new(),
             partitions: vec![Rc::default(); PARTITIONS],
             clients: vec![client(0), client(1)],
             late: Vec::new(),
+            copies: Vec::new(),
             replies: Vec::new(),
-            next_producer_id: 1,
+            last_init: None,
+            is_disturbed: false,
+            level,
+            next_producer_id: 2,
             waits: true,
             checks: true,
             budget,
-        };
-        world.shard.loaded(world.now());
-        world
+        }
     }
 
     const fn now(&self) -> Now {
@@ -240,20 +303,14 @@ impl World {
 
     /// What the client does next, at the coordinator or at a partition.
     fn request(&mut self, at: usize) {
-        let client = self.clients[at].clone();
-        let (producer_id, producer_epoch) = client.producer;
-        let token = Token(at as u64);
+        if let Some(input) = self.question(at) {
+            return self.ask(input);
+        }
+        let (token, client) = (Token(at as u64), &self.clients[at]);
         match client.phase {
-            Phase::Begin => self.ask(Input::Init(Init {
-                token,
-                transactional_id: ID.into(),
-                timeout_ms: 1_000,
-                expected: client.says_expected.then_some(client.producer),
-            })),
-            Phase::Add(partition) => self.ask(add(token, client.producer, partition, client.version)),
             Phase::Verify(partition) => {
-                let batch = client.batch(at, partition);
-                if !self.come(token, partition, batch, client.version) {
+                let (batch, version) = (client.batch(at, partition), client.version);
+                if !self.come(token, partition, batch, version) {
                     self.answer_at_once(token, None);
                 }
             }
@@ -261,7 +318,23 @@ impl World {
                 let error = self.append(token, partition, client.batch(at, partition));
                 self.answer_at_once(token, error);
             }
-            Phase::End => self.ask(Input::End(End {
+            _ => {}
+        }
+    }
+
+    /// What the client asks the coordinator next, if it does.
+    fn question(&self, at: usize) -> Option<Input> {
+        let (token, client) = (Token(at as u64), &self.clients[at]);
+        let (producer_id, producer_epoch) = client.producer;
+        match client.phase {
+            Phase::Begin => Some(Input::Init(Init {
+                token,
+                transactional_id: ID.into(),
+                timeout_ms: 1_000,
+                expected: client.says_expected.then_some(client.producer),
+            })),
+            Phase::Add(partition) => Some(add(token, client.producer, partition, client.version)),
+            Phase::End => Some(Input::End(End {
                 token,
                 transactional_id: ID.into(),
                 producer_id,
@@ -269,11 +342,14 @@ impl World {
                 outcome: client.outcome(),
                 version: client.version,
             })),
-            Phase::Stopped => {}
+            Phase::Verify(_) | Phase::Append(_) | Phase::Stopped => None,
         }
     }
 
     fn ask(&mut self, input: Input) {
+        if let Input::Init(Init { token, .. }) = &input {
+            self.last_init = usize::try_from(token.0).ok().filter(|at| *at < self.clients.len());
+        }
         let mut effects = self.shard.handle(input.clone(), self.now());
         if self.shard.lacks_producer_id() {
             self.shard.give_producer_id(self.next_producer_id);
@@ -408,7 +484,14 @@ impl World {
                 | Error::CoordinatorLoadInProgress
                 | Error::CoordinatorNotAvailable,
             ) => return,
-            Some(_) => {
+            Some(error) => {
+                // A rival may have taken over from the one that says from where it goes on.
+                let may_be_fenced = client.phase == Phase::Begin && client.says_expected;
+                if may_be_fenced && self.last_init == Some(at) {
+                    self.last_init = None;
+                }
+                let is_its = self.last_init == Some(at) && !self.is_disturbed;
+                assert!(!is_its, "{error} to the producer that took over last, in {:?}", client.phase);
                 client.phase = Phase::Stopped;
                 return;
             }
@@ -525,12 +608,7 @@ impl World {
             self.log.truncate(self.stable);
         }
         self.sync();
-        let mut shard = Shard::new(settings(), 0);
-        for (key, value) in &self.log {
-            shard.replay(key, value.as_deref()).unwrap();
-        }
-        shard.loaded(self.now());
-        self.shard = shard;
+        self.shard = shard(&self.log, self.level, self.now());
         self.sending.clear();
         self.replies.clear();
         self.partitions.iter_mut().for_each(|leader| Rc::make_mut(leader).restart());
@@ -582,6 +660,32 @@ impl World {
             }
         }
     }
+
+    /// Nothing fails any more: the producer that took over last comes to its end.
+    fn its_producer_goes_on(&self) {
+        let Some(at) = self.last_init.filter(|_| !self.is_disturbed) else { return };
+        let mut world = self.clone();
+        for _ in 0..64 {
+            if world.clients[at].phase == Phase::Stopped {
+                return;
+            }
+            world.sync();
+            world.hear_what_may_be_told();
+            while let Some(missing) = world.sending.first().and_then(|sending| sending.missing().next()) {
+                world.mark(0, missing);
+            }
+            if !world.awaits(at) {
+                world.request(at);
+            }
+            world.sync();
+            world.hear_what_may_be_told();
+            // Not long enough for an open transaction.
+            world.now_ms += 5;
+            let effects = world.shard.on_time(world.now());
+            world.act(effects);
+        }
+        panic!("a producer does not come on from {:?}", world.clients[at].phase);
+    }
 }
 
 impl explore::World for World {
@@ -608,6 +712,11 @@ impl explore::World for World {
                     .extend([true, false].map(|says_expected| Step::BeginAnew { client: at, says_expected }));
             }
         }
+        if budget.copies > 0 {
+            let asks = |at: &usize| !self.awaits(*at) && self.question(*at).is_some();
+            steps.extend((0..self.clients.len()).filter(asks).map(Step::Copied));
+        }
+        steps.extend((0..self.copies.len()).map(Step::CopyComes));
         let moves = |(_, late): &(usize, &Late)| late.stage != Stage::Asked;
         steps.extend(self.late.iter().enumerate().filter(moves).map(|(at, _)| Step::Late(at)));
         if self.stable < self.log.len() {
@@ -639,6 +748,7 @@ impl explore::World for World {
     }
 
     fn take(&mut self, step: Step) {
+        let is_failure = !matches!(step, Step::Client(_) | Step::Sync | Step::Mark(..));
         match step {
             Step::Client(at) => self.request(at),
             Step::Unheard(at) => {
@@ -651,6 +761,16 @@ impl explore::World for World {
                 self.delay(at);
             }
             Step::Late(at) => self.late(at),
+            Step::Copied(at) => {
+                self.budget.copies -= 1;
+                let copy = self.question(at).map(|input| with_token(input, Token(u64::MAX)));
+                self.copies.extend(copy);
+                self.request(at);
+            }
+            Step::CopyComes(at) => {
+                let copy = self.copies.remove(at);
+                self.ask(copy);
+            }
             Step::BeginAnew { client: at, says_expected } => {
                 self.budget.beginnings -= 1;
                 self.replies.retain(|reply| reply.token != at as u64);
@@ -675,15 +795,20 @@ impl explore::World for World {
             }
             Step::Delete(partition) => {
                 self.budget.deletions -= 1;
+                self.is_disturbed = true;
                 self.leader(partition).delete();
             }
             Step::Time => {
                 self.budget.timeouts -= 1;
+                self.is_disturbed = true;
                 self.pass();
             }
             Step::Crash { keeps } => self.crash(keeps),
         }
         self.hear_what_may_be_told();
+        if is_failure {
+            self.its_producer_goes_on();
+        }
     }
 
     fn keeps_its_promises(&self) {
@@ -693,10 +818,27 @@ impl explore::World for World {
     fn fingerprint(&self) -> u64 {
         let leaders: Vec<_> = self.partitions.iter().map(|leader| leader.hashed()).collect();
         let hashed = (&self.log, self.stable, leaders, &self.clients, &self.late, &self.budget);
-        explore::fingerprint(&(&self.shard, &self.sending, &self.replies), hashed)
+        let printed = (&self.shard, &self.sending, &self.replies, &self.copies);
+        explore::fingerprint(&printed, (hashed, self.last_init, self.is_disturbed))
     }
 }
 
-fn settings() -> Settings {
-    Settings { abort_interval_ms: 10, limits: Limits::default(), ..Settings::default() }
+/// What `log` makes of a shard.
+fn shard(log: &[KeyValue], level: i16, now: Now) -> Shard {
+    let settings = Settings { abort_interval_ms: 10, limits: Limits::default(), ..Settings::default() };
+    let mut shard = Shard::new(settings, 0);
+    for (key, value) in log {
+        shard.replay(key, value.as_deref()).unwrap();
+    }
+    shard.loaded(now);
+    shard.go_by(level);
+    shard
+}
+
+fn with_token(input: Input, token: Token) -> Input {
+    match input {
+        Input::Init(init) => Input::Init(Init { token, ..init }),
+        Input::Add(add) => Input::Add(Add { token, ..add }),
+        Input::End(end) => Input::End(End { token, ..end }),
+    }
 }
