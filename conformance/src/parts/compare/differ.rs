@@ -5,6 +5,7 @@
 //!   nobody@0-8 | Topics.ErrorCode | NONE | INVALID_TOPIC_EXCEPTION | why
 //!   case       | where            | ours | Kafka's                 | a sentence; `*` stands for anything
 //! ```
+//! `{a, b}` in a case or a place stands for each of them, and each must differ.
 
 use std::fmt;
 
@@ -176,11 +177,21 @@ pub(super) struct Known {
 impl Known {
     pub(super) fn matches(&self, api: &str, found: &Difference) -> bool {
         self.api == api
-            && fits(&self.case, &found.case)
+            && alternatives(&self.case).iter().any(|case| fits(case, &found.case))
             && self.versions.is_none_or(|(first, last)| (first..=last).contains(&found.version))
-            && fits(&self.path, &found.path)
+            && alternatives(&self.path).iter().any(|path| fits(path, &found.path))
             && fits(&self.ours, &found.ours)
             && fits(&self.theirs, &found.theirs)
+    }
+
+    /// Whether one of its cases or places is as in Kafka.
+    pub(super) fn is_gone(&self, api: &str, found: &[Difference]) -> bool {
+        let differs = |case: &str, path: &str| {
+            let row = Self { case: case.to_owned(), path: path.to_owned(), ..self.clone() };
+            found.iter().any(|difference| row.matches(api, difference))
+        };
+        let paths = alternatives(&self.path);
+        !alternatives(&self.case).iter().all(|case| paths.iter().all(|path| differs(case, path)))
     }
 
     /// The versions it is about, in words.
@@ -198,6 +209,13 @@ impl fmt::Display for Known {
         let Self { api, case, path, ours, theirs, .. } = self;
         write!(f, "{api}: {case} | {path} | {ours} | {theirs}")
     }
+}
+
+/// Each pattern that one with a list in it stands for.
+fn alternatives(pattern: &str) -> Vec<String> {
+    let parts = pattern.split_once('{').and_then(|(head, rest)| Some((head, rest.split_once('}')?)));
+    let Some((head, (names, tail))) = parts else { return vec![pattern.to_owned()] };
+    names.split(',').map(|name| format!("{head}{}{tail}", name.trim())).collect()
 }
 
 /// Whether a text is what a pattern says; `*` in it stands for any letters, also none.
@@ -313,6 +331,23 @@ mod tests {
         assert!(!rows[0].matches("Fetch", &Difference { version: 12, ..found.clone() }));
         assert!(!rows[0].matches("Fetch", &Difference { theirs: "2".into(), ..found }));
         assert!(known("Fetch\n  a | b | c | d |\n").is_err());
+    }
+
+    #[test]
+    fn each_name_of_a_list_must_differ() {
+        let rows = known("A\n  case | T[{a, b}] | there | absent | because\n").expect("good");
+        let found = |name: &str| Difference {
+            case: "case".into(),
+            version: 0,
+            path: format!("T[{name}]"),
+            ours: "there".into(),
+            theirs: "absent".into(),
+        };
+        assert!(rows[0].matches("A", &found("b")) && !rows[0].matches("A", &found("c")));
+        assert!(!rows[0].is_gone("A", &[found("a"), found("b")]));
+        assert!(rows[0].is_gone("A", &[found("a"), found("c")]));
+        let rows = known("A\n  {case, other} | T[a] | there | absent | because\n").expect("good");
+        assert!(rows[0].matches("A", &found("a")) && rows[0].is_gone("A", &[found("a")]));
     }
 
     #[test]

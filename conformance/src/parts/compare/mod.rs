@@ -139,9 +139,9 @@ impl Both {
     fn play(&mut self, script: &Script) -> Result<Seen> {
         let mut seen = Seen::default();
         self.prepare(&script.given)?;
-        for (number, case) in script.cases.iter().enumerate() {
+        for case in &script.cases {
             for &version in &case.versions {
-                let run = format!("{}{number}v{version}", script.api.name().to_ascii_lowercase());
+                let run = format!("{}-{}-{version}", script.api.name().to_ascii_lowercase(), case.name);
                 if let Err(error) = self.case(&run, case, version, &mut seen) {
                     seen.broken.push(format!("{}@{version}: {error:#}", case.name));
                 }
@@ -217,7 +217,7 @@ fn judge(script: &Script, seen: &Seen, tables: &Tables, folder: &Path) -> Result
     let gone: Vec<String> = tables
         .known
         .iter()
-        .filter(|row| row.api == api && !seen.differences.iter().any(|found| row.matches(api, found)))
+        .filter(|row| row.api == api && row.is_gone(api, &seen.differences))
         .map(ToString::to_string)
         .collect();
     ensure!(seen.broken.is_empty(), "cases without an end: {}", told(&seen.broken));
