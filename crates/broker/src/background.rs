@@ -53,6 +53,7 @@ pub(crate) fn start(broker: &Arc<Broker>, tasks: &TaskTracker, stop: &Cancellati
     let on_change = Some(Broker::settings_changed as fn(&Broker) -> &Notify);
     let retention = Round { early: on_change, after: wake_waiting, ..Round::by_the_clock(retain) };
     every(config.log_retention_check_interval, retention);
+    every(config.producer_id_expiration_check_interval, Round::by_the_clock(expire_producers));
     every(config.log_flush_offset_checkpoint_interval, Round::by_the_clock(checkpoint));
     every(NOTE_EVERY, Round { wanted: has_unnoted, ..Round::by_the_clock(note) });
     every(UNLINK_EVERY, Round::by_the_clock(unlink));
@@ -249,6 +250,13 @@ fn retain(log_dir: &LogDir, now_ms: i64) {
     }
     for line in removed_lines(&done.removed) {
         info!("{line}");
+    }
+}
+
+fn expire_producers(log_dir: &LogDir, now_ms: i64) {
+    let producers = log_dir.expire_producers(now_ms);
+    if producers > 0 {
+        debug!(log_dir = %log_dir.path().display(), producers, "forgotten: silent for too long");
     }
 }
 

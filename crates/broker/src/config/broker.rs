@@ -80,6 +80,8 @@ pub struct BrokerConfig {
     pub recovery_threads: usize,
     /// `producer.id.expiration.ms`.
     pub producer_id_expiration_ms: i64,
+    /// `producer.id.expiration.check.interval.ms`.
+    pub producer_id_expiration_check_interval: Duration,
     /// `transaction.partition.verification.enable`.
     pub transaction_partition_verification_enable: bool,
 
@@ -262,6 +264,7 @@ impl BrokerConfig {
             .unwrap_or(0),
             recovery_threads: size("num.recovery.threads.per.data.dir"),
             producer_id_expiration_ms: layers.int("producer.id.expiration.ms"),
+            producer_id_expiration_check_interval: period("producer.id.expiration.check.interval.ms"),
             transaction_partition_verification_enable: layers
                 .flag("transaction.partition.verification.enable"),
             auto_create_topics_enable: layers.flag("auto.create.topics.enable"),

@@ -1,9 +1,6 @@
 //! Compaction, seen by those who write and read: the latest record of a key stays, at its offset, through restarts.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::collections::BTreeMap;
 
 use pagewire_record::Codec;
 use pagewire_wire::messages::{
@@ -14,23 +11,13 @@ use pagewire_wire::messages::{
 use crate::{
     configs::{SET, TOPIC, change},
     groups::{coordinator, once_loaded},
-    harness::{Broker, Client, FetchAt, Fetched, Read, keyed, now_ms, records_of},
+    harness::{Broker, Client, FetchAt, Fetched, Read, keyed, now_ms, records_of, until},
 };
 
-/// Ends a test that would wait for ever.
-const NEVER: Duration = Duration::from_mins(1);
 const COMMITS: i64 = 600;
 const PARTITIONS: i32 = 4;
 /// As long as a commit's metadata may be, so that few commits fill a segment.
 const METADATA: usize = 4000;
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < NEVER, "{what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
 
 /// Bytes of all segments of a topic's partitions.
 fn bytes_of(broker: &Broker, topic: &str) -> u64 {

@@ -8,7 +8,7 @@ use pagewire_wire::messages::{
     init_producer_id_request::InitProducerIdRequest,
 };
 
-use crate::harness::{Broker, Client, FetchAt, Fetched, batch_of, values_of};
+use crate::harness::{Broker, Client, FetchAt, Fetched, batch_of, until, values_of};
 
 /// A batch of one producer.
 fn sent(producer: (i64, i16), sequence: i32, values: &[&str]) -> Bytes {
@@ -178,4 +178,18 @@ fn a_topic_made_anew_knows_no_producer() {
     assert_eq!(producers(&mut client), []);
     assert_eq!(outcome(&mut client, sent((9, 0), 0, &["a"])), (0, 0));
     assert_eq!(client.end_of("t", 0), 1);
+}
+
+#[test]
+fn a_producer_that_is_silent_for_too_long_is_forgotten_at_the_next_look() {
+    let broker = Broker::with(&[
+        ("producer.id.expiration.ms", "1"),
+        ("producer.id.expiration.check.interval.ms", "20"),
+    ]);
+    let mut client = broker.client();
+    client.create_topic("t", 1);
+    let me = new_producer(&mut client);
+    assert_eq!(outcome(&mut client, sent(me, 7, &["a"])), (0, 0));
+    until("it is forgotten", || producers(&mut client).is_empty());
+    assert_eq!(outcome(&mut client, sent(me, 7, &["a"])), (0, 1), "nobody knows that it came before");
 }

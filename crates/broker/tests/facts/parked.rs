@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use pagewire_record::Codec;
@@ -15,7 +15,7 @@ use pagewire_wire::messages::fetch_request::FetchRequest;
 use socket2::{Domain, Socket, Type};
 
 use crate::configs::{SET, TOPIC, change};
-use crate::harness::{Broker, Client, FetchAt, Fetched, batch, keyed, now_ms};
+use crate::harness::{Broker, Client, FetchAt, Fetched, batch, keyed, now_ms, until};
 use crate::offsets::delete_before;
 
 /// Ends a test that would wait forever.
@@ -60,14 +60,6 @@ impl Slow {
             }
         }
         self.got
-    }
-}
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < NEVER, "{what}");
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -17,8 +17,6 @@ pub struct RetainedAll {
     pub segments: usize,
     /// Their bytes.
     pub bytes: u64,
-    /// Idempotent producers forgotten.
-    pub producers: usize,
     /// From which logs they were, and why.
     pub removed: Vec<(Arc<Log>, Removed)>,
     /// Logs that could not do it, by directory, each once until it can again.
@@ -36,7 +34,7 @@ pub struct Flushed {
 
 impl LogDir {
     /// One retention round (`log.retention.check.interval.ms`): closes segments that are old enough, removes those
-    /// that retention no longer covers, forgets expired producers. Does nothing while the directory is offline.
+    /// that retention no longer covers. Does nothing while the directory is offline.
     pub fn retain(&self, now_ms: i64) -> RetainedAll {
         let mut all = RetainedAll::default();
         if self.is_sick() {
@@ -56,6 +54,11 @@ impl LogDir {
             }
         }
         all
+    }
+
+    /// Forgets producers that were silent for too long (`producer.id.expiration.check.interval.ms`); how many.
+    pub fn expire_producers(&self, now_ms: i64) -> usize {
+        self.entries().iter().filter_map(|entry| entry.round(|log| log.expire_producers(now_ms))).sum()
     }
 
     /// One flush round (every second or so where a topic has `flush.ms`, and before each checkpoint): syncs the logs
@@ -107,7 +110,6 @@ impl LogDir {
 
 /// A segment that cannot be closed keeps none from being removed: on a full disk that is what makes room.
 fn retain_one(log: &Log, now_ms: i64, all: &mut RetainedAll) -> Result<Vec<Removed>, AppendError> {
-    all.producers += log.expire_producers(now_ms);
     let rolled = if log.offline().is_some() { Ok(false) } else { log.roll_if_due(now_ms) };
     let retained = log.apply_retention(now_ms)?;
     all.segments += retained.segments;

@@ -68,6 +68,8 @@ pub(super) static LOG: &[S] = &[
         .doc("The level when batches are stored as zstd."),
     S::new("producer.id.expiration.ms", Int, Some("86400000"), Min(1)).dynamic()
         .doc("Milliseconds after which a silent idempotent producer is forgotten by a partition."),
+    S::new("producer.id.expiration.check.interval.ms", Int, Some("600000"), Min(1)).internal()
+        .doc("Milliseconds between two looks for producers that have been silent for too long."),
     S::new("num.recovery.threads.per.data.dir", Int, Some("2"), Min(1)).dynamic()
         .doc("Threads that open and recover logs at the start."),
     S::new("replica.alter.log.dirs.io.max.bytes.per.second", Long, Some("9223372036854775807"), Min(0)).dynamic()

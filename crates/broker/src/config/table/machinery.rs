@@ -35,7 +35,6 @@ pub(super) static MACHINERY: &[Setting] = &[
     machinery("num.io.threads", Int, Some("8"), Min(1)).dynamic(),
     machinery("num.network.threads", Int, Some("3"), Min(1)).dynamic(),
     machinery("offsets.load.buffer.size", Int, Some("5242880"), Min(1)),
-    machinery("producer.id.expiration.check.interval.ms", Int, Some("600000"), Min(1)).internal(),
     machinery("producer.purgatory.purge.interval.requests", Int, Some("1000"), Any),
     machinery("queued.max.request.bytes", Long, Some("-1"), Any),
     machinery("queued.max.requests", Int, Some("500"), Min(1)),

@@ -11,9 +11,9 @@ use pagewire_wire::messages::{
     offset_fetch_request::{OffsetFetchRequest, OffsetFetchRequestTopic},
 };
 
-use super::{EndsOthers, Place, bytes_in, until};
+use super::{EndsOthers, Place, bytes_in};
 use crate::groups::{coordinator, once_loaded};
-use crate::harness::{Broker, Client, FetchAt, Fetched, batch, batch_of, values_of};
+use crate::harness::{Broker, Client, FetchAt, Fetched, batch, batch_of, until, values_of};
 
 const PARTITIONS: i32 = 4;
 const BUSY: [(&str, &str); 1] = [("internal.segment.bytes", "5000")];
@@ -123,7 +123,7 @@ fn each_log_is_a_prefix_with_its_producers_and_no_offset_is_ahead_of_its_log() {
         });
         for round in 0..3 {
             let before = rounds.load(Ordering::Relaxed);
-            until(|| rounds.load(Ordering::Relaxed) >= before + 60);
+            until("more rounds", || rounds.load(Ordering::Relaxed) >= before + 60);
             acked_before.push(acked.each_ref().map(|acked| acked.load(Ordering::SeqCst)));
             let summary = place.back_up(&broker, &format!("backup{round}"));
             assert!(summary.verified && summary.logs >= 5, "{summary:?}");
@@ -188,7 +188,7 @@ fn segments_that_retention_takes_meanwhile_are_missing_at_the_front_only() {
         });
         for round in 0..5 {
             let before = rounds.load(Ordering::Relaxed);
-            until(|| rounds.load(Ordering::Relaxed) >= before + 100);
+            until("more rounds", || rounds.load(Ordering::Relaxed) >= before + 100);
             acked.push(i64::from(rounds.load(Ordering::Relaxed)));
             place.back_up(&broker, &format!("backup{round}"));
         }

@@ -11,7 +11,6 @@ mod transactions;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use pagewire_broker::backup::{
     Altered, BackupFailed, BackupSummary, Limits, RestoreOptions, Restored, restore, verify,
@@ -21,16 +20,6 @@ use tempfile::TempDir;
 
 use crate::control::Control;
 use crate::harness::{Broker, runtime};
-
-/// Waits for what others are about to bring about.
-fn until(mut holds: impl FnMut() -> bool) {
-    const LIMIT: Duration = Duration::from_mins(1);
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < LIMIT, "it does not come");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
 
 /// Ends the threads that look at the flag, also when the test fails.
 struct EndsOthers<'f>(&'f AtomicBool);

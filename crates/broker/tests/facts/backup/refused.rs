@@ -6,9 +6,9 @@ use std::io::Write;
 use pagewire_broker::backup::BackupFailed;
 use serde_json::json;
 
-use super::{Place, until};
+use super::Place;
 use crate::control::Control;
-use crate::harness::{Broker, batch};
+use crate::harness::{Broker, batch, until};
 
 /// A broker with some closed segments.
 fn broker() -> Broker {
@@ -47,11 +47,11 @@ fn a_client_that_goes_away_ends_its_backup_which_is_not_finished() {
     let slow = json!({"verb": "backup", "to": to, "rate_bytes_per_second": 1});
     let mut control = Control::of(broker.dir());
     control.send(format!("{slow}\n").as_bytes());
-    until(|| to.join("backup.unfinished").exists());
+    until("it is begun", || to.join("backup.unfinished").exists());
     let other = json!({"verb": "backup", "to": place.path("other")});
     assert!(Control::of(broker.dir()).ask(&other).unwrap_err().contains("already"), "one at a time");
     drop(control);
-    until(|| {
+    until("it has ended", || {
         Control::of(broker.dir()).ask(&json!({"verb": "status"})).unwrap()["backing_up"] == json!(false)
     });
     assert!(to.join("backup.unfinished").exists() && !to.join("backup.json").exists());
@@ -66,7 +66,7 @@ fn a_broker_that_stops_ends_a_backup_at_once() {
     let slow = json!({"verb": "backup", "to": place.path("backup"), "rate_bytes_per_second": 1});
     let mut control = Control::of(broker.dir());
     control.send(format!("{slow}\n").as_bytes());
-    until(|| place.path("backup/backup.unfinished").exists());
+    until("it is begun", || place.path("backup/backup.unfinished").exists());
     broker.stop();
     assert!(!place.path("backup/backup.json").exists());
     broker.restart();

@@ -24,10 +24,10 @@ use pagewire_wire::{
 use serde_json::json;
 
 use super::damaged::{CORRUPT_MESSAGE, flip};
-use super::{EndsOthers, Place, until};
+use super::{EndsOthers, Place};
 use crate::control::Control;
 use crate::groups::coordinator;
-use crate::harness::{Broker, Client, FetchAt, Fetched, batch_of, produce_request};
+use crate::harness::{Broker, Client, FetchAt, Fetched, batch_of, produce_request, until};
 
 const PARTITIONS: i32 = 4;
 const BACKUPS: i32 = 6;
@@ -301,7 +301,7 @@ fn transactions_are_whole_in_what_is_restored_of_a_backup_made_while_they_run() 
         }
         for round in 0..BACKUPS {
             let before = ended.load(Ordering::Relaxed);
-            until(|| ended.load(Ordering::Relaxed) >= before + 40);
+            until("more have ended", || ended.load(Ordering::Relaxed) >= before + 40);
             let request = json!({
                 "verb": "backup",
                 "to": place.path(&format!("backup{round}")),

@@ -5,11 +5,11 @@ use std::fs;
 use super::{
     Two,
     moved::{move_all, wish},
-    put_back::{future, produced, until},
+    put_back::{future, produced},
     with_records,
 };
 use crate::configs::{BROKER, SET, change};
-use crate::harness::{FetchAt, Fetched, values_of};
+use crate::harness::{FetchAt, Fetched, until, values_of};
 
 fn move_at(two: &Two, bytes_per_second: &'static str) {
     let rate = [("replica.alter.log.dirs.io.max.bytes.per.second", SET, Some(bytes_per_second))];

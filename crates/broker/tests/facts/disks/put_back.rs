@@ -8,15 +8,7 @@ use std::{
 };
 
 use super::{Two, moved::move_all, online, with_records};
-use crate::harness::batch;
-
-pub(super) fn until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_mins(1);
-    while !is_so() {
-        assert!(Instant::now() < deadline, "never {what}");
-        thread::sleep(Duration::from_millis(10));
-    }
-}
+use crate::harness::{batch, until};
 
 /// Produces to `t-0`, which has its new directory a moment before it is served from there; the offset.
 pub(super) fn produced(two: &Two, value: &str) -> i64 {

@@ -7,8 +7,10 @@ mod batches;
 mod broker;
 mod calls;
 mod client;
+mod waiting;
 
 pub(crate) use batches::{Read, batch, batch_of, keyed, now_ms, records_of, values_of};
 pub(crate) use broker::{Broker, config, runtime};
 pub(crate) use calls::{FetchAt, Fetched, produce_request};
 pub(crate) use client::Client;
+pub(crate) use waiting::until;
