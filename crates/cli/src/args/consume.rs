@@ -76,7 +76,9 @@ pub(crate) struct ConsumeArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Isolation {
     /// All, as they come
+    #[value(alias = "read_uncommitted")]
     Uncommitted,
     /// Only those whose transaction was committed
+    #[value(alias = "read_committed")]
     Committed,
 }

@@ -53,6 +53,11 @@ pub(crate) fn list_of<'w>(words: impl Iterator<Item = &'w str>) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
+/// Milliseconds since the Unix epoch as people and programs both read them, always as wide; one that no calendar has as it is.
+pub(crate) fn date(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| format!("{time:.3}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

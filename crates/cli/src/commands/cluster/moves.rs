@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::state::time;
-use crate::output::units::{bytes, count};
+use crate::output::units::{bytes, count, date};
 use crate::output::{Out, Table};
 
 /// How many there are, and some of them.
@@ -40,7 +39,7 @@ impl Move {
         let waits = self.waits_for.as_ref().map(|what| format!("waits for {what}"));
         let state = waits.unwrap_or_else(|| self.state.replace('_', " "));
         let Some(why) = &self.last_failure else { return state };
-        let at = self.last_failure_ms.map(|at| format!(" at {}", time(at))).unwrap_or_default();
+        let at = self.last_failure_ms.map(|at| format!(" at {}", date(at))).unwrap_or_default();
         format!("{state}; broke off{at}: {why}")
     }
 }
@@ -84,8 +83,8 @@ mod tests {
         let waits_for = Some("another attempt".to_owned());
         let (last_failure, last_failure_ms) = (Some("EIO".to_owned()), Some(0));
         let waiting = Move { waits_for, last_failure, last_failure_ms, ..copying };
-        assert_eq!(waiting.note(), "waits for another attempt; broke off at 1970-01-01T00:00:00Z: EIO");
+        assert_eq!(waiting.note(), "waits for another attempt; broke off at 1970-01-01T00:00:00.000Z: EIO");
         let given_up = Move { state: "given_up".to_owned(), waits_for: None, ..waiting };
-        assert_eq!(given_up.note(), "given up; broke off at 1970-01-01T00:00:00Z: EIO");
+        assert_eq!(given_up.note(), "given up; broke off at 1970-01-01T00:00:00.000Z: EIO");
     }
 }

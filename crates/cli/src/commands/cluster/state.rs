@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::moves::Moves;
 use crate::client::control::Control;
-use crate::output::units::{bytes, count, several};
+use crate::output::units::{bytes, count, date, several};
 use crate::output::{Out, Table};
 
 /// A look does not wait longer.
@@ -153,7 +153,7 @@ impl LogDir {
         let reason = self.offline.as_ref()?;
         Some(
             self.offline_since_ms
-                .map_or_else(|| reason.clone(), |at| format!("since {}: {reason}", time(at))),
+                .map_or_else(|| reason.clone(), |at| format!("since {}: {reason}", date(at))),
         )
     }
 }
@@ -193,7 +193,7 @@ pub(super) fn print(states: &[State], out: &mut Out) -> anyhow::Result<()> {
 fn complaints(state: &State, out: &mut Out) -> anyhow::Result<()> {
     let node = state.node_id;
     if let Some(reason) = &state.metadata_trouble {
-        let at = state.metadata_trouble_ms.map(|at| format!(" (as of {})", time(at))).unwrap_or_default();
+        let at = state.metadata_trouble_ms.map(|at| format!(" (as of {})", date(at))).unwrap_or_default();
         out.line(format_args!(
             "node {node}: topics, settings and producer ids cannot be changed{at}: {reason}"
         ))?;
@@ -206,7 +206,7 @@ fn complaints(state: &State, out: &mut Out) -> anyhow::Result<()> {
         out.line(format_args!("node {node}: {topic}-{partition} is not served: {reason}"))?;
     }
     for SetAside { topic, partition, reason, since_ms } in &state.compaction.uncleanable {
-        let since = time(*since_ms);
+        let since = date(*since_ms);
         out.line(format_args!("node {node}: {topic}-{partition} is not compacted since {since}: {reason}"))?;
     }
     for Place { topic, partition, offset, next_offset } in &state.damage.some {
@@ -229,11 +229,6 @@ fn complaints(state: &State, out: &mut Out) -> anyhow::Result<()> {
     }
 }
 
-/// Milliseconds since the Unix epoch, for people.
-pub(super) fn time(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,7 +236,7 @@ mod tests {
     #[test]
     fn a_directory_says_why_it_is_offline_and_since_when() {
         let dir = LogDir { offline: Some("EIO".to_owned()), offline_since_ms: Some(0), ..LogDir::default() };
-        assert_eq!(dir.trouble().as_deref(), Some("since 1970-01-01T00:00:00Z: EIO"));
+        assert_eq!(dir.trouble().as_deref(), Some("since 1970-01-01T00:00:00.000Z: EIO"));
         assert_eq!(LogDir::default().trouble(), None);
     }
 

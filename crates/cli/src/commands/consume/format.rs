@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::args::pairs::unescape;
 use crate::client::fetch::Chunk;
 use crate::output::Out;
+use crate::output::units::date;
 
 /// A piece of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,7 +114,7 @@ fn text<'a>(part: &'a Part, topic: &'a str, partition: i32, record: &'a Record) 
         Part::Partition => number(i64::from(partition)),
         Part::Topic => Cow::Borrowed(topic.as_bytes()),
         Part::Timestamp => number(record.timestamp),
-        Part::Date => Cow::Owned(date(record.timestamp).into_bytes()),
+        Part::Date => Cow::Owned(time_of(record.timestamp).into_bytes()),
         Part::ValueSize => size(&record.value),
         Part::KeySize => size(&record.key),
     }
@@ -123,12 +124,9 @@ fn number(number: i64) -> Cow<'static, [u8]> {
     Cow::Owned(number.to_string().into_bytes())
 }
 
-fn date(timestamp: i64) -> String {
-    // A time that no calendar has (-1: the record has none) is shown as it is.
-    jiff::Timestamp::from_millisecond(timestamp)
-        .ok()
-        .filter(|_| timestamp >= 0)
-        .map_or_else(|| timestamp.to_string(), |time| time.to_string())
+/// -1 says that the record has none.
+fn time_of(timestamp: i64) -> String {
+    if timestamp < 0 { timestamp.to_string() } else { date(timestamp) }
 }
 
 /// `name=value,name=value`; a null value as kcat shows it.
@@ -245,7 +243,7 @@ mod tests {
     #[test]
     fn every_sign_stands_for_its_part() {
         let text = render(r"%t/%p/%o %T %D\t%k=%v|%s [%h] %K %S 100%%\n", &record());
-        assert_eq!(text, "t/3/7 1700000000000 2023-11-14T22:13:20Z\tk=va|va [a=1,b=NULL] 1 2 100%\n");
+        assert_eq!(text, "t/3/7 1700000000000 2023-11-14T22:13:20.000Z\tk=va|va [a=1,b=NULL] 1 2 100%\n");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::folded::Folded;
 use crate::output::progress::Progress;
-use crate::output::units::bytes;
+use crate::output::units::{bytes, date};
 use crate::output::{Format, Out, complain};
 
 /// A finding for programs.
@@ -148,8 +148,7 @@ fn end_soon() {
 
 /// For people a time is in the words.
 fn dated(finding: Finding) -> Finding {
-    let time = finding.time_ms.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    let Some(time) = time else { return finding };
+    let Some(time) = finding.time_ms.map(date) else { return finding };
     Finding { what: format!("{}; it was last written to at {time}", finding.what), ..finding }
 }
 

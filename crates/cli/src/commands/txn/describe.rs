@@ -3,11 +3,11 @@
 use pagewire_wire::ErrorCode;
 use serde::Serialize;
 
-use super::time;
 use crate::args::Connect;
 use crate::args::txn::DescribeArgs;
 use crate::client::{Client, Error};
 use crate::commands::{failures::Failures, pages, pasted};
+use crate::output::units::date;
 use crate::output::{Out, Table};
 
 #[derive(Serialize)]
@@ -59,7 +59,7 @@ async fn page(client: &mut Client, id: &str) -> Result<Page, Error> {
         producer_id: described.producer,
         producer_epoch: described.epoch,
         timeout_ms: described.timeout_ms,
-        started: time(described.started_ms),
+        started: described.started_ms.map(date),
         partitions: described.partitions.into_iter().map(row).collect(),
     })
 }

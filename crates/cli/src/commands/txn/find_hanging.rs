@@ -9,7 +9,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use pagewire_wire::ErrorCode;
 use serde::Serialize;
 
-use super::time;
 use crate::args::Connect;
 use crate::args::txn::FindHangingArgs;
 use crate::client::admin::transactions::{Described, Filter, Producer};
@@ -17,6 +16,7 @@ use crate::client::routing::Which;
 use crate::client::unanswered::Kept;
 use crate::client::{Client, Place};
 use crate::commands::{pasted, unanswered};
+use crate::output::units::date;
 use crate::output::{Format, Out, Table, complain};
 
 #[derive(Serialize)]
@@ -58,7 +58,7 @@ pub(crate) async fn run(
                 partition: place.partition,
                 producer_id: producer.id,
                 producer_epoch: producer.epoch,
-                last_written: time(producer.last_ms),
+                last_written: producer.last_ms.map(date),
                 transactional_id: known.get(&producer.id).map(|(id, _)| id.clone()),
             })
         })

@@ -24,8 +24,3 @@ pub(crate) async fn run(args: TxnArgs) -> anyhow::Result<()> {
     out.flush()?;
     result
 }
-
-/// A time in ms as people and programs both read it.
-fn time(ms: Option<i64>) -> Option<String> {
-    jiff::Timestamp::from_millisecond(ms?).ok().map(|time| time.to_string())
-}

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::time;
 use crate::args::txn::ProducersArgs;
 use crate::client::Client;
+use crate::output::units::date;
 use crate::output::{Format, Out, Table};
 
 #[derive(Serialize)]
@@ -37,7 +37,7 @@ pub(crate) async fn run(
             producer_epoch: producer.epoch,
             coordinator_epoch: Some(producer.coordinator_epoch).filter(|epoch| *epoch >= 0),
             last_sequence: Some(producer.last_sequence).filter(|sequence| *sequence >= 0),
-            last_written: time(producer.last_ms),
+            last_written: producer.last_ms.map(date),
             open_from_offset: producer.open_from,
         }));
     }
