@@ -18,7 +18,6 @@ use crate::effects::{Append, Effects, Then};
 use crate::error::Error;
 use crate::group::{Group, Turn};
 use crate::input::{GroupTiming, Input, Token};
-use crate::note::Cause;
 use crate::now::Now;
 use crate::offsets::{Offsets, Pending};
 use crate::records::{ConsumerRecord, DecodeError, Decoded, GroupMetadata, OffsetKey, OffsetValue, Record};
@@ -137,21 +136,13 @@ impl Shard {
                 TimerKey::Sync(group_id) => self.with_group(&group_id, now, &mut out, |turn| {
                     turn.sync_deadline();
                 }),
-                TimerKey::Session(group_id, member_id) if self.consumer_group(&group_id).is_some() => {
-                    self.expel_consumer(&group_id, &member_id, Cause::Silent, now, &mut out);
-                }
-                TimerKey::Session(group_id, member_id) => {
+                TimerKey::Session(group_id, member_id) if self.consumer_group(&group_id).is_none() => {
                     self.with_group(&group_id, now, &mut out, |turn| turn.session_deadline(&member_id));
                 }
-                TimerKey::Revoke(group_id, member_id) => {
-                    self.revoke_deadline(&group_id, &member_id, now, &mut out);
-                }
-                TimerKey::MemberJoin(group_id, member_id) => {
-                    self.expel_consumer(&group_id, &member_id, Cause::NotRejoined, now, &mut out);
-                }
-                TimerKey::MemberSync(group_id, member_id) => {
-                    self.expel_consumer(&group_id, &member_id, Cause::NotSynced, now, &mut out);
-                }
+                TimerKey::Session(..)
+                | TimerKey::Revoke(..)
+                | TimerKey::MemberJoin(..)
+                | TimerKey::MemberSync(..) => self.member_deadline(key, now, &mut out),
                 TimerKey::Resolve(group_id) => self.look_up_expressions(&group_id, &mut out),
                 TimerKey::Retention => self.expire(now, &mut out),
             }

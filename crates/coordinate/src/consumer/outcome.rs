@@ -15,7 +15,7 @@ use crate::records::Record;
 use crate::shard::Shard;
 use crate::timers::TimerKey;
 
-/// A member that could not be put out is tried again after this.
+/// The deadline of a member that could not be put out comes again after this.
 const EXPEL_AGAIN_MS: i64 = 500;
 
 /// A plan without the group that it was made for.
@@ -47,8 +47,8 @@ pub(crate) struct Outcome {
     group_id: Arc<str>,
     timed: Vec<Timed>,
     reply: Option<Reply>,
-    /// This member is out.
-    expelled: Option<Arc<str>>,
+    /// A member is out because this deadline had come.
+    expelled: Option<TimerKey>,
     /// There is a new target.
     assigns: bool,
     /// Expressions are resolved against this version of the topics.
@@ -69,8 +69,8 @@ impl Outcome {
         }
     }
 
-    pub(crate) fn expels(mut self, member_id: &Arc<str>) -> Self {
-        self.expelled = Some(member_id.clone());
+    pub(crate) fn expels(mut self, because: TimerKey) -> Self {
+        self.expelled = Some(because);
         self
     }
 }
@@ -143,8 +143,7 @@ impl Shard {
                 self.set_deadline(&group_id, timed, now);
             }
         }
-        if let Some(member_id) = expelled {
-            let key = TimerKey::Session(group_id, member_id);
+        if let Some(key) = expelled {
             self.timers.set(key, now.deadline(EXPEL_AGAIN_MS));
         }
         if let Some(reply) = reply {

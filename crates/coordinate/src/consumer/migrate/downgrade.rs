@@ -20,6 +20,7 @@ use crate::now::Now;
 use crate::records::{GroupMetadata, Record};
 use crate::settings::Settings;
 use crate::shard::Shard;
+use crate::timers::TimerKey;
 use crate::topics::Topics;
 
 /// The classic group that takes the place of a consumer group once its records are in the log.
@@ -119,13 +120,14 @@ impl Downgrade {
 }
 
 impl Shard {
-    /// Members are out; if only classic ones are left, the group becomes a classic one. With an answer for whoever waits.
+    /// Members are out; if only classic ones are left, the group becomes a classic one. With an answer for whoever waits, or
+    /// because a deadline had come.
     pub(crate) fn take_members_out(
         &mut self,
         group_id: &Arc<str>,
         ids: &[Arc<str>],
         answer: Option<(Token, Answer)>,
-        expelled: Option<&Arc<str>>,
+        because: Option<TimerKey>,
         now: Now,
         out: &mut Effects,
     ) {
@@ -145,8 +147,8 @@ impl Shard {
         }
         let planned = plan.done();
         let (records, outcome) = self.outcome(planned, answer, out);
-        let mut outcome: Outcome = match expelled {
-            Some(member_id) => outcome.expels(member_id),
+        let mut outcome: Outcome = match because {
+            Some(deadline) => outcome.expels(deadline),
             None => outcome,
         };
         outcome.downgrade = downgrade;
