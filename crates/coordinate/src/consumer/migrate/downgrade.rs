@@ -58,6 +58,12 @@ pub(super) fn may_downgrade_with(group: &Group, replaced: &Member, settings: &Se
         && settings.consumer.migration.downgrades()
 }
 
+/// All but this one have what they are to have, and nothing else.
+pub(super) fn are_others_reconciled(group: &Group, member_id: &str) -> bool {
+    let mut others = group.members().filter(|(id, _)| ***id != *member_id);
+    others.all(|(_, member)| member.is_reconciled_to(group.target_epoch))
+}
+
 /// The classic group that is left without `gone`, with an heir in the place of the one that it replaces.
 pub(super) fn left_over(
     group: &Group,

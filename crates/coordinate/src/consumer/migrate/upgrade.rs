@@ -118,7 +118,8 @@ fn by_id(named: Named, epoch: i32, topics: &dyn Topics) -> Owned {
     let mut owned = Owned::new();
     for (name, partitions) in named {
         if let Some(topic) = topics.topic(&name) {
-            owned.insert(topic.id, partitions.into_iter().map(|partition| (partition, epoch)).collect());
+            let of_topic = owned.entry(topic.id).or_default();
+            of_topic.extend(partitions.into_iter().map(|partition| (partition, epoch)));
         }
     }
     owned
