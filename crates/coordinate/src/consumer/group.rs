@@ -57,6 +57,8 @@ pub(crate) struct Group {
     pub(crate) target_ms: i64,
     /// The same by the steady clock; none after a restart. Not in the log.
     pub(crate) target_steady_ms: Option<i64>,
+    /// The next one is not computed before this long; none after a restart. Not in the log.
+    pub(crate) next_target_ms: Option<i32>,
     members: BTreeMap<Arc<str>, Member>,
     /// In the order in which members came, for the assignors.
     arrivals: BTreeMap<u64, Arc<str>>,
@@ -107,6 +109,7 @@ impl Group {
             target_epoch: FIRST_EPOCH,
             target_ms: 0,
             target_steady_ms: None,
+            next_target_ms: None,
             members: BTreeMap::new(),
             arrivals: BTreeMap::new(),
             arrived_at: BTreeMap::new(),
