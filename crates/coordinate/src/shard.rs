@@ -101,6 +101,7 @@ impl Shard {
     /// what is set for a consumer group.
     pub fn loaded(&mut self, timing_of: impl Fn(&str) -> GroupTiming, now: Now) -> Effects {
         let mut out = Effects::default();
+        self.group_strays(now);
         self.consumers_loaded(&timing_of, now);
         let max = self.settings.max_size.min(self.settings.limits.members);
         for group_id in self.groups.keys().cloned().collect::<Vec<_>>() {
@@ -189,7 +190,7 @@ impl Shard {
             Then::Replace { group_id, undo } => {
                 self.with_group(&group_id, now, &mut out, |turn| turn.replacement_kept(&undo));
             }
-            Then::Join(join) => self.dispatch(Input::Join(*join), now, &mut out),
+            Then::Join(join) => self.join_successor(*join, now, &mut out),
             Then::Consumer(outcome) => self.outcome_kept(*outcome, now, &mut out),
         }
         out
@@ -406,6 +407,13 @@ impl Shard {
     pub(crate) fn settle_offset(&mut self, key: &OffsetKey, value: OffsetValue, wall_ms: i64) {
         self.create_group(&key.group_id, wall_ms);
         self.offsets.put(key, value);
+    }
+
+    /// Offsets that a group left behind whose successor was not written get a group: they can be seen and deleted, and expire.
+    fn group_strays(&mut self, now: Now) {
+        let strays = self.offsets.groups().map(|(group_id, _)| group_id);
+        let strays: Vec<Arc<str>> = strays.filter(|id| !self.groups.contains_key(*id)).cloned().collect();
+        strays.iter().for_each(|group_id| self.create_group(group_id, now.wall_ms));
     }
 
     /// Undoes [`Shard::create_group`] for a group that nobody was let into.

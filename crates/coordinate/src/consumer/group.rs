@@ -210,6 +210,12 @@ impl Group {
         self.statics.get(instance_id)
     }
 
+    /// The member that is there already, maybe under another id: who has an instance id takes its holder's place.
+    pub(crate) fn present_member(&self, id: &str, instance_id: Option<&str>) -> Option<&Member> {
+        let holder = instance_id.and_then(|instance_id| self.static_member(instance_id));
+        self.member(holder.map_or(id, |holder| holder))
+    }
+
     pub(crate) fn target(&self, member_id: &str) -> Option<&TargetAssignment> {
         self.targets.get(member_id)
     }
