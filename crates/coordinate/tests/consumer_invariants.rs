@@ -17,6 +17,8 @@ use proptest::prelude::*;
 
 const GROUP: &str = "g";
 const CLIENTS: usize = 4;
+/// The last client and the last classic one are the same static member, which speaks one protocol or the other.
+const CLASSICS: usize = 3;
 const TOPICS: [&str; 2] = ["t", "u"];
 type Place = ([u8; 16], i32);
 
@@ -76,10 +78,10 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (client.clone(), 0..6u8).prop_map(|(client, topics)| Step::Subscribe { client, topics }),
         2 => (client.clone(), any::<bool>()).prop_map(|(client, for_a_while)| Step::Leave { client, for_a_while }),
         1 => client.prop_map(|client| Step::LoseAnswer { client }),
-        2 => (0..2usize).prop_map(|member| Step::ClassicJoin { member }),
-        2 => (0..2usize).prop_map(|member| Step::ClassicSync { member }),
-        2 => (0..2usize).prop_map(|member| Step::ClassicBeat { member }),
-        1 => (0..2usize).prop_map(|member| Step::ClassicLeave { member }),
+        2 => (0..CLASSICS).prop_map(|member| Step::ClassicJoin { member }),
+        2 => (0..CLASSICS).prop_map(|member| Step::ClassicSync { member }),
+        2 => (0..CLASSICS).prop_map(|member| Step::ClassicBeat { member }),
+        1 => (0..CLASSICS).prop_map(|member| Step::ClassicLeave { member }),
         1 => (0..TOPICS.len()).prop_map(|topic| Step::GrowTopic { topic }),
         3 => prop_oneof![Just(1), Just(900), Just(11_000), Just(50_000)].prop_map(|ms| Step::Pass { ms }),
         1 => Just(Step::Restart),
@@ -130,7 +132,7 @@ struct World {
     topics: TopicTable,
     partitions: [i32; 2],
     clients: Vec<Client>,
-    classics: [Classic; 2],
+    classics: [Classic; CLASSICS],
     asked_by: BTreeMap<Token, usize>,
     now_ms: i64,
     next_token: u64,
@@ -149,7 +151,7 @@ impl World {
             topics: TopicTable::default(),
             partitions: [3, 2],
             clients: vec![Client::default(); CLIENTS],
-            classics: [Classic::default(), Classic::default()],
+            classics: Default::default(),
             asked_by: BTreeMap::new(),
             now_ms: 0,
             next_token: 0,
@@ -175,6 +177,9 @@ impl World {
             Step::Rejoin { client, topics, assignor } => {
                 let (topics, assignor) = (*topics, *assignor);
                 let life = self.clients[*client].life + 1;
+                if *client + 1 == CLIENTS {
+                    self.classics[CLASSICS - 1] = Classic::default();
+                }
                 self.clients[*client] =
                     Client { life, topics, assignor, epoch: Some(0), ..Client::default() };
                 self.beat(*client);
@@ -184,13 +189,20 @@ impl World {
             }
             Step::Leave { client, for_a_while } => self.leave(*client, *for_a_while),
             Step::LoseAnswer { client } => self.clients[*client].loses_answer = true,
-            Step::ClassicJoin { member } => self.classic_join(*member),
+            Step::ClassicJoin { member } => {
+                if *member + 1 == CLASSICS {
+                    (self.clients[CLIENTS - 1].epoch, self.clients[CLIENTS - 1].has) =
+                        (None, BTreeSet::new());
+                }
+                self.classic_join(*member);
+            }
             Step::ClassicSync { member } => self.classic_sync(*member),
             Step::ClassicBeat { member } => self.classic_beat(*member),
             Step::ClassicLeave { member } => {
                 let token = self.token();
                 let member_id = std::mem::take(&mut self.classics[*member]).member_id;
-                let members = vec![Leaver { member_id, instance_id: None, reason: None }];
+                let instance_id = instance(*member, CLASSICS);
+                let members = vec![Leaver { member_id, instance_id, reason: None }];
                 self.ask(Input::Leave(Leave { token, group_id: GROUP.into(), members }));
             }
             Step::GrowTopic { topic } => {
@@ -231,7 +243,7 @@ impl World {
             group_id: GROUP.into(),
             member_id: self.id(client),
             member_epoch: epoch,
-            instance_id: (client + 1 == CLIENTS).then(|| "i".to_owned()),
+            instance_id: instance(client, CLIENTS),
             rack_id: None,
             rebalance_timeout_ms: if full { 10_000 } else { -1 },
             topics: full.then(|| names(state.topics)),
@@ -320,7 +332,7 @@ impl World {
             group_id: GROUP.into(),
             generation,
             member_id,
-            instance_id: None,
+            instance_id: instance(member, CLASSICS),
         }));
     }
 
@@ -346,6 +358,8 @@ impl World {
             other => panic!("{other:?}"),
         };
         match error {
+            // Its successor speaks the other protocol.
+            Some(Error::FencedInstanceId) => *state = Classic::default(),
             None | Some(Error::NotCoordinator) if state.phase == Phase::Works => {}
             // It gives up what it has when it joins.
             None | Some(Error::RebalanceInProgress | Error::NotCoordinator) => state.phase = Phase::Joins,
@@ -367,7 +381,7 @@ impl World {
             token,
             group_id: GROUP.into(),
             member_id: self.classics[member].member_id.clone(),
-            instance_id: None,
+            instance_id: instance(member, CLASSICS),
             client_id: "c".into(),
             client_host: "/h".into(),
             session_timeout_ms: 10_000,
@@ -394,7 +408,7 @@ impl World {
             group_id: GROUP.into(),
             generation,
             member_id,
-            instance_id: None,
+            instance_id: instance(member, CLASSICS),
             protocol_type: None,
             protocol: None,
             assignments,
@@ -552,6 +566,11 @@ impl World {
         let wanted = wanted.iter().flat_map(|at| (0..self.partitions[*at]).map(|p| ([*at as u8 + 1; 16], p)));
         assert_eq!(given, wanted.collect(), "{:?} {:?} {:?}", self.clients, self.classics, self.described());
     }
+}
+
+/// The instance id of the last of so many.
+fn instance(at: usize, of: usize) -> Option<String> {
+    (at + 1 == of).then(|| "i".to_owned())
 }
 
 /// Up to 3: topics by name, one bit each. 4: none. 5: all, by expression.
