@@ -413,7 +413,9 @@ impl Shard {
     fn group_strays(&mut self, now: Now) {
         let strays = self.offsets.groups().map(|(group_id, _)| group_id);
         let strays: Vec<Arc<str>> = strays.filter(|id| !self.groups.contains_key(*id)).cloned().collect();
-        strays.iter().for_each(|group_id| self.create_group(group_id, now.wall_ms));
+        for group_id in strays {
+            self.create_group(&group_id, now.wall_ms);
+        }
     }
 
     /// Undoes [`Shard::create_group`] for a group that nobody was let into.
