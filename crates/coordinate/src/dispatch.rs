@@ -1,7 +1,10 @@
 //! Inputs on their way to a group: what is checked before a group is looked at, and what an unknown group means to each.
 
+use std::sync::Arc;
+
 use crate::answer::{Answer, JoinAnswer, LeaveAnswer, LeftMember, SyncAnswer};
 use crate::any_group::AnyGroup;
+use crate::consumer::Member;
 use crate::effects::{Effects, Then};
 use crate::error::Error;
 use crate::group::{Group, new_group_bytes, places_bytes, weight_of, weight_of_newcomer};
@@ -34,7 +37,7 @@ impl Shard {
         }
         let group_id = join.group_id.clone();
         if let Some(AnyGroup::Consumer(_)) = self.any_group(&group_id) {
-            return self.make_way(join, out);
+            return self.make_way(join, now, out);
         }
         if !known {
             self.create_group(&group_id, now.wall_ms);
@@ -50,8 +53,7 @@ impl Shard {
                 turn.keep_new();
             }
         });
-        // Offsets of a consumer group that gave way need a group.
-        if refused && self.offsets().of_group(&group_id).is_none() {
+        if refused {
             self.discard_group(&group_id);
         }
     }
@@ -66,10 +68,18 @@ impl Shard {
         }
     }
 
-    /// A consumer group that nobody is in gives way to a classic one: the join goes on when it is gone.
-    fn make_way(&mut self, join: Join, out: &mut Effects) {
-        let records = self.any_group(&join.group_id).map(AnyGroup::tombstones).unwrap_or_default();
+    /// A consumer group that nobody is in gives way to a classic one, in one append: its offsets are never without a group.
+    /// The join goes on in the new one.
+    fn make_way(&self, join: Join, now: Now, out: &mut Effects) {
+        let mut records = self.any_group(&join.group_id).map(AnyGroup::tombstones).unwrap_or_default();
+        records.push(Group::new(Arc::from(join.group_id.as_str()), now.wall_ms).new_record());
         out.append(records, Then::Join(Box::new(join)));
+    }
+
+    /// The way is free.
+    pub(crate) fn join_successor(&mut self, join: Join, now: Now, out: &mut Effects) {
+        self.create_group(&join.group_id, now.wall_ms);
+        self.dispatch_join(join, now, out);
     }
 
     fn check_join(&self, join: &Join, known: bool) -> Result<(), Error> {
@@ -82,7 +92,7 @@ impl Shard {
             return Err(Error::UnknownMemberId);
         }
         let limits = &self.settings().limits;
-        if !known && self.group_count() >= limits.groups {
+        if self.any_group(&join.group_id).is_none() && self.group_count() >= limits.groups {
             return Err(Error::GroupMaxSizeReached);
         }
         if join.protocols.len() > limits.protocols {
@@ -107,15 +117,25 @@ impl Shard {
 
     /// A member that offers no more than before always has room.
     fn has_room_for(&self, join: &Join) -> bool {
-        let group = self.group(&join.group_id);
-        let present = group.and_then(|group| {
-            let holder = join.instance_id.as_deref().and_then(|id| group.static_member(id));
-            group.member(holder.map_or(&join.member_id, |id| id))
-        });
-        let more = present.map_or_else(
-            || newcomer_bytes(group, join),
-            |member| weight_of(&join.protocols).saturating_sub(weight_of(&member.protocols)),
-        );
+        let (id, instance_id) = (join.member_id.as_str(), join.instance_id.as_deref());
+        let (offered, members, group_bytes) = match self.any_group(&join.group_id) {
+            None => (None, 0, new_group_bytes(&join.group_id)),
+            Some(AnyGroup::Classic(group)) => {
+                let holder = instance_id.and_then(|id| group.static_member(id));
+                let present = group.member(holder.map_or(id, |id| id));
+                (present.map(|member| &*member.protocols), group.len(), 0)
+            }
+            Some(AnyGroup::Consumer(group)) => {
+                let present = group.present_member(id, instance_id);
+                (present.map(Member::protocols), group.len(), 0)
+            }
+        };
+        let more = match offered {
+            Some(offered) => weight_of(&join.protocols).saturating_sub(weight_of(offered)),
+            None => {
+                group_bytes + places_bytes(members + 1) - places_bytes(members) + weight_of_newcomer(join)
+            }
+        };
         self.has_bytes_for(more)
     }
 
@@ -191,14 +211,6 @@ impl Shard {
         check_group_id(group_id, self.settings().limits.name_bytes)?;
         if self.group(group_id).is_some() { Ok(()) } else { Err(Error::UnknownMemberId) }
     }
-}
-
-/// What somebody takes who joins for the first time, about, with the group if there is none yet.
-fn newcomer_bytes(group: Option<&Group>, join: &Join) -> usize {
-    let group_bytes = group.map_or_else(|| new_group_bytes(&join.group_id), |_| 0);
-    let members = group.map_or(0, Group::len);
-    let places = places_bytes(members + 1) - places_bytes(members);
-    group_bytes + places + weight_of_newcomer(join)
 }
 
 fn check_group_id(group_id: &str, max: usize) -> Result<(), Error> {

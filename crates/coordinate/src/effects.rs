@@ -89,7 +89,7 @@ pub(crate) enum Then {
     Assign { group_id: Arc<str>, generation: i32, assignments: BTreeMap<Arc<str>, Bytes> },
     /// A static member took its predecessor's place in a stable group.
     Replace { group_id: Arc<str>, undo: Box<Undo> },
-    /// A consumer group without members is gone: this join makes a classic one.
+    /// A classic group took the place of a consumer group without members: this join goes on in it.
     Join(Box<Join>),
     /// What was decided about a consumer group holds.
     Consumer(Box<Outcome>),

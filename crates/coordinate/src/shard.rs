@@ -18,7 +18,6 @@ use crate::effects::{Append, Effects, Then};
 use crate::error::Error;
 use crate::group::{Group, Turn};
 use crate::input::{GroupTiming, Input, Token};
-use crate::note::Cause;
 use crate::now::Now;
 use crate::offsets::{Offsets, Pending};
 use crate::records::{ConsumerRecord, DecodeError, Decoded, GroupMetadata, OffsetKey, OffsetValue, Record};
@@ -102,6 +101,7 @@ impl Shard {
     /// what is set for a consumer group.
     pub fn loaded(&mut self, timing_of: impl Fn(&str) -> GroupTiming, now: Now) -> Effects {
         let mut out = Effects::default();
+        self.group_strays(now);
         self.consumers_loaded(&timing_of, now);
         let max = self.settings.max_size.min(self.settings.limits.members);
         for group_id in self.groups.keys().cloned().collect::<Vec<_>>() {
@@ -137,21 +137,13 @@ impl Shard {
                 TimerKey::Sync(group_id) => self.with_group(&group_id, now, &mut out, |turn| {
                     turn.sync_deadline();
                 }),
-                TimerKey::Session(group_id, member_id) if self.consumer_group(&group_id).is_some() => {
-                    self.expel_consumer(&group_id, &member_id, Cause::Silent, now, &mut out);
-                }
-                TimerKey::Session(group_id, member_id) => {
+                TimerKey::Session(group_id, member_id) if self.consumer_group(&group_id).is_none() => {
                     self.with_group(&group_id, now, &mut out, |turn| turn.session_deadline(&member_id));
                 }
-                TimerKey::Revoke(group_id, member_id) => {
-                    self.revoke_deadline(&group_id, &member_id, now, &mut out);
-                }
-                TimerKey::MemberJoin(group_id, member_id) => {
-                    self.expel_consumer(&group_id, &member_id, Cause::NotRejoined, now, &mut out);
-                }
-                TimerKey::MemberSync(group_id, member_id) => {
-                    self.expel_consumer(&group_id, &member_id, Cause::NotSynced, now, &mut out);
-                }
+                TimerKey::Session(..)
+                | TimerKey::Revoke(..)
+                | TimerKey::MemberJoin(..)
+                | TimerKey::MemberSync(..) => self.member_deadline(key, now, &mut out),
                 TimerKey::Resolve(group_id) => self.look_up_expressions(&group_id, &mut out),
                 TimerKey::Retention => self.expire(now, &mut out),
             }
@@ -198,7 +190,7 @@ impl Shard {
             Then::Replace { group_id, undo } => {
                 self.with_group(&group_id, now, &mut out, |turn| turn.replacement_kept(&undo));
             }
-            Then::Join(join) => self.dispatch(Input::Join(*join), now, &mut out),
+            Then::Join(join) => self.join_successor(*join, now, &mut out),
             Then::Consumer(outcome) => self.outcome_kept(*outcome, now, &mut out),
         }
         out
@@ -415,6 +407,15 @@ impl Shard {
     pub(crate) fn settle_offset(&mut self, key: &OffsetKey, value: OffsetValue, wall_ms: i64) {
         self.create_group(&key.group_id, wall_ms);
         self.offsets.put(key, value);
+    }
+
+    /// Offsets that a group left behind whose successor was not written get a group: they can be seen and deleted, and expire.
+    fn group_strays(&mut self, now: Now) {
+        let strays = self.offsets.groups().map(|(group_id, _)| group_id);
+        let strays: Vec<Arc<str>> = strays.filter(|id| !self.groups.contains_key(*id)).cloned().collect();
+        for group_id in strays {
+            self.create_group(&group_id, now.wall_ms);
+        }
     }
 
     /// Undoes [`Shard::create_group`] for a group that nobody was let into.

@@ -25,6 +25,8 @@ const GROUP: &str = "g";
 const TOPIC: [u8; 16] = [1; 16];
 /// Of two ticks without a word a session ends, and within one a member must give back what it should.
 const TICK_MS: i64 = 30_000;
+/// Shorter than what a failed write is tried again after.
+const MOMENT_MS: i64 = 400;
 /// Within two of these too, but there is time for a heartbeat in between.
 const WAIT_MS: i64 = 6_000;
 
@@ -34,6 +36,8 @@ struct Budget {
     crashes: u8,
     lost_answers: u8,
     ticks: u8,
+    /// Ticks that are as short as can be.
+    moments: u8,
     leaves: u8,
     /// Members that begin anew under their id.
     beginnings: u8,
@@ -48,6 +52,7 @@ const SMOOTH: Budget = Budget {
     crashes: 0,
     lost_answers: 0,
     ticks: 0,
+    moments: 0,
     leaves: 0,
     beginnings: 0,
     holds: 0,
@@ -111,6 +116,8 @@ enum Step {
     Sync,
     /// Time passes.
     Tick,
+    /// Hardly any.
+    Moment,
     /// Less of it.
     Wait,
     Grow,
@@ -373,6 +380,9 @@ impl explore::World for World {
         if budget.ticks > 0 {
             steps.push(Step::Tick);
         }
+        if budget.moments > 0 {
+            steps.push(Step::Moment);
+        }
         if budget.growths > 0 {
             steps.push(Step::Grow);
         }
@@ -414,6 +424,10 @@ impl explore::World for World {
             Step::Tick => {
                 self.budget.ticks -= 1;
                 self.pass(TICK_MS);
+            }
+            Step::Moment => {
+                self.budget.moments -= 1;
+                self.pass(MOMENT_MS);
             }
             Step::Wait => self.pass(WAIT_MS),
             Step::Grow => {
@@ -479,6 +493,7 @@ fn nothing_is_had_twice_whenever_the_coordinator_stops() {
 #[test]
 fn a_member_that_keeps_what_it_should_give_back_is_put_out_in_time() {
     all_ways(2, false, Budget { holds: 1, ticks: 2, ..SMOOTH });
+    all_ways(2, false, Budget { holds: 1, refused_writes: 1, ticks: 1, moments: 1, ..SMOOTH });
 }
 
 #[test]

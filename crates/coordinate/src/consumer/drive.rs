@@ -99,7 +99,7 @@ impl Shard {
         let topics: usize = beat.topics.iter().flatten().map(|topic| 2 * text_bytes(topic)).sum();
         let regex = beat.regex.as_deref().map_or(0, text_bytes);
         let said = topics + regex;
-        let more = match group.member(&beat.member_id) {
+        let more = match group.present_member(&beat.member_id, beat.instance_id.as_deref()) {
             Some(member) => {
                 let had: usize = member.topics.iter().map(|topic| 2 * text_bytes(topic)).sum();
                 said.saturating_sub(had + member.regex.as_deref().map_or(0, text_bytes))

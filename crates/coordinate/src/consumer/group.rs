@@ -57,6 +57,8 @@ pub(crate) struct Group {
     pub(crate) target_ms: i64,
     /// The same by the steady clock; none after a restart. Not in the log.
     pub(crate) target_steady_ms: Option<i64>,
+    /// The next one is not computed before this long; none after a restart. Not in the log.
+    pub(crate) next_target_ms: Option<i32>,
     members: BTreeMap<Arc<str>, Member>,
     /// In the order in which members came, for the assignors.
     arrivals: BTreeMap<u64, Arc<str>>,
@@ -107,6 +109,7 @@ impl Group {
             target_epoch: FIRST_EPOCH,
             target_ms: 0,
             target_steady_ms: None,
+            next_target_ms: None,
             members: BTreeMap::new(),
             arrivals: BTreeMap::new(),
             arrived_at: BTreeMap::new(),
@@ -205,6 +208,12 @@ impl Group {
     /// The id of the member that holds an instance id.
     pub(crate) fn static_member(&self, instance_id: &str) -> Option<&Arc<str>> {
         self.statics.get(instance_id)
+    }
+
+    /// The member that is there already, maybe under another id: who has an instance id takes its holder's place.
+    pub(crate) fn present_member(&self, id: &str, instance_id: Option<&str>) -> Option<&Member> {
+        let holder = instance_id.and_then(|instance_id| self.static_member(instance_id));
+        self.member(holder.map_or(id, |holder| holder))
     }
 
     pub(crate) fn target(&self, member_id: &str) -> Option<&TargetAssignment> {

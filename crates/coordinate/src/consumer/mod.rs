@@ -55,4 +55,5 @@ pub use group::ConsumerGroupState;
 pub use lookup::{Found, Lookup};
 
 pub(crate) use group::Group;
+pub(crate) use member::Member;
 pub(crate) use outcome::Outcome;

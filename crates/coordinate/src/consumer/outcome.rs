@@ -15,7 +15,7 @@ use crate::records::Record;
 use crate::shard::Shard;
 use crate::timers::TimerKey;
 
-/// A member that could not be put out is tried again after this.
+/// The deadline of a member that could not be put out comes again after this.
 const EXPEL_AGAIN_MS: i64 = 500;
 
 /// A plan without the group that it was made for.
@@ -25,7 +25,7 @@ pub(crate) struct Planned {
     pub(crate) timed: Vec<Timed>,
     notes: Vec<Event>,
     topics_seen: Option<u64>,
-    assigns: bool,
+    next_target_ms: Option<i32>,
 }
 
 impl Plan<'_> {
@@ -36,7 +36,7 @@ impl Plan<'_> {
             timed: self.timed,
             notes: self.notes,
             topics_seen: self.topics_seen,
-            assigns: self.assigns,
+            next_target_ms: self.next_target_ms,
         }
     }
 }
@@ -47,10 +47,10 @@ pub(crate) struct Outcome {
     group_id: Arc<str>,
     timed: Vec<Timed>,
     reply: Option<Reply>,
-    /// This member is out.
-    expelled: Option<Arc<str>>,
-    /// There is a new target.
-    assigns: bool,
+    /// A member is out because this deadline had come.
+    expelled: Option<TimerKey>,
+    /// There is a new target; the next one not before this long.
+    next_target_ms: Option<i32>,
     /// Expressions are resolved against this version of the topics.
     pub(crate) topics_resolved: Option<u64>,
     pub(crate) downgrade: Option<Downgrade>,
@@ -63,14 +63,14 @@ impl Outcome {
             timed,
             reply,
             expelled: None,
-            assigns: false,
+            next_target_ms: None,
             topics_resolved: None,
             downgrade: None,
         }
     }
 
-    pub(crate) fn expels(mut self, member_id: &Arc<str>) -> Self {
-        self.expelled = Some(member_id.clone());
+    pub(crate) fn expels(mut self, because: TimerKey) -> Self {
+        self.expelled = Some(because);
         self
     }
 }
@@ -95,7 +95,7 @@ impl Shard {
         answer: Option<(Token, Answer)>,
         out: &mut Effects,
     ) -> (Vec<Record>, Outcome) {
-        let Planned { group_id, records, timed, notes, topics_seen, assigns } = planned;
+        let Planned { group_id, records, timed, notes, topics_seen, next_target_ms } = planned;
         for event in notes {
             out.note(&group_id, event);
         }
@@ -103,7 +103,7 @@ impl Shard {
             group.topics_seen = Some(seen);
         }
         let reply = answer.map(|(token, answer)| Reply { token, answer });
-        (records, Outcome { assigns, ..Outcome::new(group_id, timed, reply) })
+        (records, Outcome { next_target_ms, ..Outcome::new(group_id, timed, reply) })
     }
 
     pub(crate) fn finish(&mut self, records: Vec<Record>, outcome: Outcome, now: Now, out: &mut Effects) {
@@ -116,12 +116,12 @@ impl Shard {
 
     /// Its records are in the log, or it had none.
     pub(crate) fn outcome_kept(&mut self, outcome: Outcome, now: Now, out: &mut Effects) {
-        let Outcome { group_id, timed, reply, assigns, topics_resolved, downgrade, .. } = outcome;
+        let Outcome { group_id, timed, reply, next_target_ms, topics_resolved, downgrade, .. } = outcome;
         for timed in timed {
             self.set_deadline(&group_id, timed, now);
         }
-        if let (true, Some(group)) = (assigns, self.consumer_group_mut(&group_id)) {
-            group.target_steady_ms = Some(now.steady_ms);
+        if let (Some(_), Some(group)) = (next_target_ms, self.consumer_group_mut(&group_id)) {
+            (group.target_steady_ms, group.next_target_ms) = (Some(now.steady_ms), next_target_ms);
         }
         if let (Some(version), Some(group)) = (topics_resolved, self.consumer_group_mut(&group_id)) {
             (group.look.topics_version, group.look.failed) = (Some(version), false);
@@ -143,8 +143,7 @@ impl Shard {
                 self.set_deadline(&group_id, timed, now);
             }
         }
-        if let Some(member_id) = expelled {
-            let key = TimerKey::Session(group_id, member_id);
+        if let Some(key) = expelled {
             self.timers.set(key, now.deadline(EXPEL_AGAIN_MS));
         }
         if let Some(reply) = reply {

@@ -62,8 +62,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) resolving: bool,
     /// The topics of this version look as those that the group was assigned by.
     pub(crate) topics_seen: Option<u64>,
-    /// There is a new target.
-    pub(crate) assigns: bool,
+    /// There is a new target; the next one not before this long.
+    pub(crate) next_target_ms: Option<i32>,
 }
 
 impl<'a> Plan<'a> {
@@ -79,7 +79,7 @@ impl<'a> Plan<'a> {
             notes,
             resolving: false,
             topics_seen: None,
-            assigns: false,
+            next_target_ms: None,
         }
     }
 

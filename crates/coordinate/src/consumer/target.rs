@@ -49,7 +49,7 @@ impl Plan<'_> {
         }
         let value = TargetEpoch { epoch: outlook.epoch, computed_ms: self.now.wall_ms };
         self.write(ConsumerRecord::TargetEpoch(Some(value)));
-        self.assigns = true;
+        self.next_target_ms = Some(interval_ms);
         Target { epoch: outlook.epoch, assignment: own }
     }
 
@@ -64,7 +64,7 @@ impl Plan<'_> {
     }
 
     /// Assignments are not computed faster than the interval allows (KIP-1263).
-    fn may_assign(&self, interval_ms: i32) -> bool {
+    pub(crate) fn may_assign(&self, interval_ms: i32) -> bool {
         let ago_ms = self.now.since(self.group.target_ms, self.group.target_steady_ms);
         ago_ms.is_none_or(|ago_ms| ago_ms >= i64::from(interval_ms))
     }

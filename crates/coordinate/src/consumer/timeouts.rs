@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::member::Member;
 use super::plan::{Plan, Timed};
 use crate::effects::Effects;
 use crate::input::GroupTiming;
@@ -32,34 +31,29 @@ impl Shard {
         }
     }
 
-    /// A member had to give partitions back.
-    pub(crate) fn revoke_deadline(
-        &mut self,
-        group_id: &Arc<str>,
-        member_id: &Arc<str>,
-        now: Now,
-        out: &mut Effects,
-    ) {
+    /// A deadline of a member has come: it did not keep to the rules, and is taken out.
+    pub(crate) fn member_deadline(&mut self, key: TimerKey, now: Now, out: &mut Effects) {
+        let Some((group_id, member_id, cause)) = key.overdue() else { return };
         let member = self.consumer_group(group_id).and_then(|group| group.member(member_id));
-        if member.is_some_and(Member::is_to_give_back) {
-            self.expel_consumer(group_id, member_id, Cause::NotRevoked, now, out);
+        let Some(member) = member else { return };
+        if cause == Cause::NotRevoked && !member.is_to_give_back() {
+            return;
         }
+        out.note(group_id, Event::Expelled { member_id: member_id.clone(), cause });
+        let (group_id, ids) = (group_id.clone(), [member_id.clone()]);
+        self.take_members_out(&group_id, &ids, None, Some(key), now, out);
     }
+}
 
-    /// Takes out a member that did not keep to the rules.
-    pub(crate) fn expel_consumer(
-        &mut self,
-        group_id: &Arc<str>,
-        member_id: &Arc<str>,
-        cause: Cause,
-        now: Now,
-        out: &mut Effects,
-    ) {
-        let is_member = self.consumer_group(group_id).is_some_and(|group| group.member(member_id).is_some());
-        if is_member {
-            out.note(group_id, Event::Expelled { member_id: member_id.clone(), cause });
-            let ids = std::slice::from_ref(member_id);
-            self.take_members_out(group_id, ids, None, Some(member_id), now, out);
+impl TimerKey {
+    /// Whose deadline this is in a consumer group, and what they did not do.
+    const fn overdue(&self) -> Option<(&Arc<str>, &Arc<str>, Cause)> {
+        match self {
+            Self::Session(group_id, member_id) => Some((group_id, member_id, Cause::Silent)),
+            Self::Revoke(group_id, member_id) => Some((group_id, member_id, Cause::NotRevoked)),
+            Self::MemberJoin(group_id, member_id) => Some((group_id, member_id, Cause::NotRejoined)),
+            Self::MemberSync(group_id, member_id) => Some((group_id, member_id, Cause::NotSynced)),
+            Self::Join(_) | Self::Sync(_) | Self::Resolve(_) | Self::Retention => None,
         }
     }
 }

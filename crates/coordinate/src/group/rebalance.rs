@@ -27,6 +27,19 @@ impl Group {
         self.members().map(member).collect()
     }
 
+    /// What keeps a group that has just been made, whatever its first member is still waiting for.
+    pub(crate) fn new_record(&self) -> Record {
+        let value = GroupMetadata {
+            protocol_type: Arc::from(""),
+            generation: 0,
+            protocol: None,
+            leader: None,
+            state_since_ms: self.state_since_ms,
+            members: Vec::new(),
+        };
+        Record::Group { group_id: self.id.clone(), value: Some(value) }
+    }
+
     /// Makes sure that the leader is one who joined. False if nobody did.
     fn elect_joined_leader(&mut self) -> bool {
         let waits = |id: &str| self.member(id).is_some_and(|member| member.awaiting_join.is_some());
@@ -167,17 +180,8 @@ impl Turn<'_> {
         self.out.append(vec![record], Then::Nothing);
     }
 
-    /// Writes a group that has just been made, whatever its first member is still waiting for.
+    /// Writes a group that has just been made.
     pub(crate) fn keep_new(&mut self) {
-        let value = GroupMetadata {
-            protocol_type: Arc::from(""),
-            generation: 0,
-            protocol: None,
-            leader: None,
-            state_since_ms: self.group.state_since_ms,
-            members: Vec::new(),
-        };
-        let record = Record::Group { group_id: self.group.id.clone(), value: Some(value) };
-        self.out.append(vec![record], Then::Nothing);
+        self.out.append(vec![self.group.new_record()], Then::Nothing);
     }
 }

@@ -11,6 +11,9 @@ use crate::offsets::pending;
 use crate::records::{DecodeError, Decoded, OffsetKey, OffsetValue, Record};
 use crate::shard::Shard;
 
+/// This part of a shard's memory may be taken, beyond what it may hold, by offsets that wait to replace another.
+const KEPT_FOR_REPLACING: usize = 64;
+
 impl Shard {
     /// Takes over one record of a transaction while loading. It counts when [`Shard::end_transaction`] says so.
     ///
@@ -60,19 +63,29 @@ impl Shard {
         self.pending_mut().put(producer_id, key, value);
     }
 
-    /// Offsets that would wait in addition, and the bytes that they take. One that replaces another counts as well: it does
-    /// so once its transaction is committed.
+    /// Offsets that would wait in addition, and the bytes that they take. One that is to replace another counts as well: both
+    /// are held until its transaction is committed. But for those of a full shard some room is kept.
     pub(super) fn pending_growth_by(&self, commit: &Commit) -> (usize, usize) {
         let is_new = self.any_group(&commit.group_id).is_none();
         let (mut offsets, mut bytes) = (0, if is_new { new_group_bytes(&commit.group_id) } else { 0 });
+        let (mut again, mut again_bytes) = (0, 0);
         for topic in &commit.topics {
             for partition in &topic.partitions {
                 let metadata = partition.metadata.as_deref().unwrap_or("");
-                bytes += pending::weight(&commit.group_id, &topic.name, metadata);
-                offsets += 1;
+                let weight = pending::weight(&commit.group_id, &topic.name, metadata);
+                let present = self.offsets().get(&commit.group_id, &topic.name, partition.partition);
+                if present.is_some_and(|present| metadata.len() <= present.metadata.len()) {
+                    (again, again_bytes) = (again + 1, again_bytes + weight);
+                } else {
+                    (offsets, bytes) = (offsets + 1, bytes + weight);
+                }
             }
         }
-        (offsets, bytes)
+        if self.pending().bytes() + again_bytes <= self.settings().limits.bytes / KEPT_FOR_REPLACING {
+            (offsets, bytes)
+        } else {
+            (offsets + again, bytes + again_bytes)
+        }
     }
 }
 

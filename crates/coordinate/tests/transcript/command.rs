@@ -65,7 +65,7 @@ impl Command {
                 assignments: self
                     .list("assign")
                     .map(|item| item.split_once(':').unwrap())
-                    .map(|(id, bytes)| (id.to_owned(), Bytes::copy_from_slice(bytes.as_bytes())))
+                    .map(|(id, text)| (id.to_owned(), assignment(text)))
                     .collect(),
             }),
             "heartbeat" => Input::Heartbeat(Heartbeat {
@@ -215,9 +215,18 @@ pub(crate) fn id_of(topic: &str) -> [u8; 16] {
     std::array::from_fn(|at| topic.as_bytes()[at % topic.len()])
 }
 
+/// Any text, or `@t1.0+t1.1` for what a consumer understands that is to have these partitions.
+fn assignment(text: &str) -> Bytes {
+    let Some(partitions) = text.strip_prefix('@') else { return Bytes::copy_from_slice(text.as_bytes()) };
+    let mut out = BytesMut::new();
+    out.put_i16(1);
+    put_partitions(partitions, &mut out);
+    out.put_i32(-1);
+    out.freeze()
+}
+
 fn subscription(topics: &str) -> Bytes {
     let (topics, owned) = topics.split_once('/').unwrap_or((topics, ""));
-    let owned: Vec<&str> = owned.split('+').filter(|item| !item.is_empty()).collect();
     let topics: Vec<&str> = topics.split('+').collect();
     let mut out = BytesMut::new();
     out.put_i16(1);
@@ -227,13 +236,19 @@ fn subscription(topics: &str) -> Bytes {
         out.put_slice(topic.as_bytes());
     }
     out.put_i32(-1);
-    out.put_i32(owned.len() as i32);
-    for item in owned {
+    put_partitions(owned, &mut out);
+    out.freeze()
+}
+
+/// Each as a topic of its own.
+fn put_partitions(items: &str, out: &mut BytesMut) {
+    let items: Vec<&str> = items.split('+').filter(|item| !item.is_empty()).collect();
+    out.put_i32(items.len() as i32);
+    for item in items {
         let (topic, partition) = item.split_once('.').unwrap();
         out.put_i16(topic.len() as i16);
         out.put_slice(topic.as_bytes());
         out.put_i32(1);
         out.put_i32(partition.parse().unwrap());
     }
-    out.freeze()
 }

@@ -20,6 +20,8 @@ enum Logged {
 pub(crate) struct Player {
     shard: Shard,
     log: Vec<Logged>,
+    /// Where the last append begins.
+    last_append: usize,
     now_ms: i64,
     fail_next: bool,
     topics: TopicTable,
@@ -38,6 +40,7 @@ impl Default for Player {
         Self {
             shard,
             log: Vec::new(),
+            last_append: 0,
             now_ms: 0,
             fail_next: false,
             topics: TopicTable::default(),
@@ -66,6 +69,8 @@ impl Player {
             "look" => self.look(&mut out),
             "write-fails" => self.fail_next = true,
             "restart" => self.restart(&mut out),
+            // The restart that follows finds everything but that.
+            "lose-last-append" => self.log.truncate(self.last_append),
             "end" => self.end_transaction(command.number("producer", 0), command.word(0) == "commit"),
             "describe" => print::described(self.shard.describe(command.word(0)).as_ref(), &mut out),
             "list" => print::listed(
@@ -230,6 +235,7 @@ impl Player {
                 self.shard.append_failed(append, Error::NotCoordinator, self.now())
             } else {
                 let records = append.encode().unwrap().into_iter();
+                self.last_append = self.log.len();
                 self.log.extend(records.map(|record| Logged::Record(record, append.in_txn)));
                 self.shard.appended(append, self.now())
             };

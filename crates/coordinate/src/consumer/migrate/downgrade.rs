@@ -20,6 +20,7 @@ use crate::now::Now;
 use crate::records::{GroupMetadata, Record};
 use crate::settings::Settings;
 use crate::shard::Shard;
+use crate::timers::TimerKey;
 use crate::topics::Topics;
 
 /// The classic group that takes the place of a consumer group once its records are in the log.
@@ -55,6 +56,12 @@ pub(super) fn may_downgrade_with(group: &Group, replaced: &Member, settings: &Se
         && group.classic_members + 1 == group.len()
         && group.len() <= settings.max_size
         && settings.consumer.migration.downgrades()
+}
+
+/// All but this one have what they are to have, and nothing else.
+pub(super) fn are_others_reconciled(group: &Group, member_id: &str) -> bool {
+    let mut others = group.members().filter(|(id, _)| ***id != *member_id);
+    others.all(|(_, member)| member.is_reconciled_to(group.target_epoch))
 }
 
 /// The classic group that is left without `gone`, with an heir in the place of the one that it replaces.
@@ -119,13 +126,14 @@ impl Downgrade {
 }
 
 impl Shard {
-    /// Members are out; if only classic ones are left, the group becomes a classic one. With an answer for whoever waits.
+    /// Members are out; if only classic ones are left, the group becomes a classic one. With an answer for whoever waits, or
+    /// because a deadline had come.
     pub(crate) fn take_members_out(
         &mut self,
         group_id: &Arc<str>,
         ids: &[Arc<str>],
         answer: Option<(Token, Answer)>,
-        expelled: Option<&Arc<str>>,
+        because: Option<TimerKey>,
         now: Now,
         out: &mut Effects,
     ) {
@@ -145,8 +153,8 @@ impl Shard {
         }
         let planned = plan.done();
         let (records, outcome) = self.outcome(planned, answer, out);
-        let mut outcome: Outcome = match expelled {
-            Some(member_id) => outcome.expels(member_id),
+        let mut outcome: Outcome = match because {
+            Some(deadline) => outcome.expels(deadline),
             None => outcome,
         };
         outcome.downgrade = downgrade;

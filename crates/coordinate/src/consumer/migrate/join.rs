@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Downgrade;
-use super::downgrade::{Heir, left_over, may_downgrade_with};
+use super::downgrade::{Heir, are_others_reconciled, left_over, may_downgrade_with};
 use super::embedded::{Named, Subscription, read_subscription};
 use crate::answer::{Answer, JoinAnswer};
 use crate::any_group::AnyGroup;
@@ -95,7 +95,9 @@ impl Shard {
         let (member, target_due) = plan.join(join, &id, &subscription, downgrades)?;
         let downgrade = replaced.filter(|_| downgrades).map(|holder| {
             let heir = Heir { id: &id, member: &member, holder };
-            Downgrade::new(left_over(group, &[], Some(&heir), topics, now.wall_ms), target_due)
+            let left = left_over(group, &[], Some(&heir), topics, now.wall_ms);
+            // What another has yet to give back is nobody's to take.
+            Downgrade::new(left, target_due || !are_others_reconciled(group, holder))
         });
         if let (Some(downgrade), Some(holder)) = (&downgrade, replaced) {
             plan.records.extend(without(self.any_group(&join.group_id), holder, &id));

@@ -9,7 +9,7 @@ use crate::consumer::member::{Member, Owned};
 use crate::consumer::metadata_hash;
 use crate::consumer::plan::{Refusal, refuse};
 use crate::error::Error;
-use crate::group;
+use crate::group::{self, GroupState};
 use crate::input::TopicId;
 use crate::records::{
     ClassicMember, ConsumerRecord, GroupEpoch, MemberState, Record, TargetAssignment, TargetEpoch,
@@ -19,8 +19,7 @@ use crate::settings::Settings;
 use crate::topics::Topics;
 
 /// The consumer group that a classic one becomes, and the records that make it. Its members have what they had; the
-/// generation is the epoch. One that was in its first rebalance never assigned anything: an assignment is due, as to nobody
-/// is an epoch of zero given.
+/// generation is the epoch. In one that was rebalancing an assignment is due: what its leader would have given nobody gives.
 ///
 /// # Errors
 /// It may not, or it cannot: what its members said is not understood, or an assignor of their own keeps data with them.
@@ -41,7 +40,9 @@ pub(crate) fn upgrade(
     for (id, member) in &members {
         records.push(ConsumerRecord::Member { member_id: id.clone(), value: Some(member.metadata()) });
     }
-    records.push(ConsumerRecord::Epoch(Some(GroupEpoch { epoch: epoch.max(1), metadata_hash })));
+    let is_assigned = classic.is(GroupState::Stable);
+    let due = if is_assigned { epoch } else { epoch.saturating_add(1) };
+    records.push(ConsumerRecord::Epoch(Some(GroupEpoch { epoch: due, metadata_hash })));
     for (id, member) in &members {
         let value = Some(target_of(&member.assigned));
         records.push(ConsumerRecord::Target { member_id: id.clone(), value });
@@ -118,7 +119,8 @@ fn by_id(named: Named, epoch: i32, topics: &dyn Topics) -> Owned {
     let mut owned = Owned::new();
     for (name, partitions) in named {
         if let Some(topic) = topics.topic(&name) {
-            owned.insert(topic.id, partitions.into_iter().map(|partition| (partition, epoch)).collect());
+            let of_topic = owned.entry(topic.id).or_default();
+            of_topic.extend(partitions.into_iter().map(|partition| (partition, epoch)));
         }
     }
     owned
