@@ -37,17 +37,29 @@ impl ConsumerGroupsConfig {
         self.0.clone()
     }
 
-    /// The times of a group with these settings of its own.
-    pub(crate) fn timing_of(&self, own: &BTreeMap<String, String>) -> GroupTiming {
+    /// The times of a group with these of its own.
+    pub(crate) fn timing_of(&self, OwnTimes([session, heartbeat, assignment]): OwnTimes) -> GroupTiming {
         let timing = self.0.timing();
-        let time = |name: &str, otherwise: i32| {
-            own.get(name).and_then(|text| text.trim().parse().ok()).unwrap_or(otherwise)
-        };
         GroupTiming {
-            session_timeout_ms: time("consumer.session.timeout.ms", timing.session_timeout_ms),
-            heartbeat_interval_ms: time("consumer.heartbeat.interval.ms", timing.heartbeat_interval_ms),
-            assignment_interval_ms: time("consumer.assignment.interval.ms", timing.assignment_interval_ms),
+            session_timeout_ms: session.unwrap_or(timing.session_timeout_ms),
+            heartbeat_interval_ms: heartbeat.unwrap_or(timing.heartbeat_interval_ms),
+            assignment_interval_ms: assignment.unwrap_or(timing.assignment_interval_ms),
         }
+    }
+}
+
+/// What a group of consumers may set for itself.
+const TIMES: [&str; 3] =
+    ["consumer.session.timeout.ms", "consumer.heartbeat.interval.ms", "consumer.assignment.interval.ms"];
+
+/// The times that a group has set for itself, in the order of [`TIMES`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct OwnTimes([Option<i32>; 3]);
+
+impl OwnTimes {
+    /// Those among a group's settings.
+    pub(crate) fn of(own: &BTreeMap<String, String>) -> Self {
+        Self(TIMES.map(|name| own.get(name).and_then(|text| text.trim().parse().ok())))
     }
 }
 
@@ -58,9 +70,9 @@ mod tests {
     #[test]
     fn a_groups_own_times_come_before_those_of_the_broker() {
         let config = ConsumerGroupsConfig(ConsumerSettings::default());
-        assert_eq!(config.timing_of(&BTreeMap::new()), ConsumerSettings::default().timing());
+        assert_eq!(config.timing_of(OwnTimes::default()), ConsumerSettings::default().timing());
         let own = BTreeMap::from([("consumer.session.timeout.ms".to_owned(), "50000".to_owned())]);
-        let timing = config.timing_of(&own);
+        let timing = config.timing_of(OwnTimes::of(&own));
         assert_eq!((timing.session_timeout_ms, timing.heartbeat_interval_ms), (50_000, 5_000));
     }
 }

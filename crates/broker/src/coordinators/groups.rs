@@ -2,11 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use pagewire_coordinate::{
-    Answer, DeletedTopics, Error, GroupTiming, Input, ListedGroup, Settings, Token, partition_for,
-};
+use pagewire_coordinate::{Answer, DeletedTopics, Error, Input, ListedGroup, Settings, Token, partition_for};
 use pagewire_log::Origin;
-use pagewire_metadata::model::ConfigScope;
 use tokio::task::consume_budget;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
@@ -68,13 +65,6 @@ impl Groups {
     /// Whether the partition that keeps a group is served.
     pub(crate) fn serves(&self, broker: &Arc<Broker>, group_id: &str) -> bool {
         self.shard_of(broker, group_id).is_ok()
-    }
-
-    /// What is set for a group, should it be one of consumers.
-    pub(crate) async fn timing_of(&self, broker: &Broker, group_id: &str) -> Result<GroupTiming, Error> {
-        let own = broker.cluster().own_configs(&ConfigScope::Group(group_id.to_owned())).await;
-        let own = own.map_err(|_| Error::CoordinatorNotAvailable)?;
-        Ok(broker.config().consumer_groups.timing_of(&own))
     }
 
     /// Puts a question to a group's machine and waits for its answer, which may take a whole rebalance. What was written for

@@ -16,7 +16,7 @@ use crate::harness::{Broker, Client, FetchAt, Fetched, batch, records_of};
 pub(crate) const TOPIC: i8 = 2;
 pub(crate) const BROKER: i8 = 4;
 const LOGGER: i8 = 8;
-const GROUP: i8 = 32;
+pub(crate) const GROUP: i8 = 32;
 pub(crate) const SET: i8 = 0;
 const DELETE: i8 = 1;
 const APPEND: i8 = 2;
