@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use pagewire_metadata::{Catalog, CatalogError, model::ConfigScope};
 use parking_lot::RwLock;
+use tracing::warn;
 
 use super::{Change, Cluster, OwnConfigs, Refused};
-use crate::config::OwnTimes;
+use crate::config::{BrokerConfig, OwnTimes};
 
 /// The times of every group that has some of its own.
 #[derive(Debug, Default)]
@@ -17,12 +18,14 @@ pub(crate) struct GroupSettings {
 }
 
 impl GroupSettings {
-    /// What the store knows.
-    pub(crate) async fn stored(catalog: &Catalog) -> Result<Self, CatalogError> {
+    /// What the store knows. Says of which the broker would have others.
+    pub(crate) async fn stored(catalog: &Catalog, config: &BrokerConfig) -> Result<Self, CatalogError> {
         let stored = Self::default();
         for (scope, (record, _)) in catalog.configs().await? {
-            if let ConfigScope::Group(group_id) = scope {
-                stored.set(&group_id, &record.configs);
+            let ConfigScope::Group(group_id) = scope else { continue };
+            stored.set(&group_id, &record.configs);
+            for notice in config.consumer_groups.notices(stored.of(&group_id)) {
+                warn!(group_id, "{notice}");
             }
         }
         Ok(stored)

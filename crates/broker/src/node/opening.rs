@@ -121,7 +121,7 @@ impl Opening {
         let (versions, mut topics): (Vec<Revision>, Vec<TopicRecord>) =
             catalog.topics().await?.0.into_iter().map(|(record, version)| (version, record)).unzip();
         let features = Levels::new(catalog.features().await?);
-        let group_settings = GroupSettings::stored(&catalog).await?;
+        let group_settings = GroupSettings::stored(&catalog, &config).await?;
         let deleted = catalog.deleted_topics().await?;
         let unmade = unmade(&catalog).await?;
         if bare && !topics.is_empty() && saved::is_of(&locked, &cluster) {

@@ -38,7 +38,12 @@ fn describe_all(client: &mut Client, kind: i8, name: &'static str) -> DescribeCo
     client.call(&request, 4).results.remove(0)
 }
 
-fn describe(client: &mut Client, kind: i8, name: &'static str, key: &str) -> DescribeConfigsResourceResult {
+pub(crate) fn describe(
+    client: &mut Client,
+    kind: i8,
+    name: &'static str,
+    key: &str,
+) -> DescribeConfigsResourceResult {
     let result = describe_all(client, kind, name);
     assert_eq!(result.error_code, 0, "{:?}", result.error_message);
     result.configs.into_iter().find(|config| config.name == key).unwrap()
