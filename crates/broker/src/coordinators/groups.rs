@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use pagewire_coordinate::{Answer, DeletedTopics, Error, Input, ListedGroup, Settings, Token, partition_for};
+use pagewire_coordinate::{
+    Answer, DeletedTopics, Error, GroupFilter, Input, ListedGroup, Settings, Token, partition_for,
+};
 use pagewire_log::Origin;
 use tokio::task::consume_budget;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -119,12 +121,12 @@ impl Groups {
         Ok(seen)
     }
 
-    /// The groups of all shards. Without the topic there are none; shards that this node does not serve are passed over.
+    /// The groups of all shards that the filter admits. Without the topic there are none; shards that this node does not serve
+    /// are passed over.
     pub(crate) async fn list(
         &self,
         broker: &Arc<Broker>,
-        states: &[impl AsRef<str>],
-        types: &[impl AsRef<str>],
+        filter: &GroupFilter,
     ) -> Result<Vec<ListedGroup>, Error> {
         let shards = match self.shards(broker) {
             Ok(shards) => shards,
@@ -134,7 +136,7 @@ impl Groups {
         let mut listed = Vec::new();
         for shard in shards.all() {
             consume_budget().await;
-            match shard.read(broker, |machine| machine.list(states, types)) {
+            match shard.read(broker, |machine| machine.list(filter)) {
                 Ok((mut groups, _)) => listed.append(&mut groups),
                 Err(Error::CoordinatorLoadInProgress) => return Err(Error::CoordinatorLoadInProgress),
                 Err(_) => {}
