@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use pagewire_coordinate::GroupTiming;
 use pagewire_zcopy::{BufferPool, IoPool, Transfer};
 use tokio::sync::Notify;
 
@@ -122,6 +123,11 @@ impl Broker {
     /// Whether groups of the newer protocol are served: the settings and the feature must both say so.
     pub(crate) fn serves_consumer_groups(&self) -> bool {
         self.config().consumer_groups_served && self.cluster.features().serves_consumer_groups()
+    }
+
+    /// What is set for a group, should it be one of consumers.
+    pub(crate) fn group_timing(&self, group_id: &str) -> GroupTiming {
+        self.config().consumer_groups.timing_of(self.cluster.group_settings().of(group_id))
     }
 
     /// The cluster as it is known now: a snapshot, cheap to take.

@@ -38,7 +38,7 @@ mod timers;
 mod topics;
 pub mod txn;
 
-pub use admin::{DescribedGroup, DescribedMember, ListedGroup};
+pub use admin::{DescribedGroup, DescribedMember, GroupFilter, ListedGroup};
 pub use answer::{
     Answer, CommitAnswer, CommittedTopic, ConsumerHeartbeatAnswer, DeleteOffsetsAnswer, DeletedOffsets,
     JoinAnswer, JoinMember, LeaveAnswer, LeftMember, Reply, SyncAnswer,

@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::group::{Group, Turn};
 use crate::input::{GroupTiming, Input, Token};
 use crate::now::Now;
-use crate::offsets::{Offsets, Pending};
+use crate::offsets::{Jumps, Offsets, Pending};
 use crate::records::{ConsumerRecord, DecodeError, Decoded, GroupMetadata, OffsetKey, OffsetValue, Record};
 use crate::settings::Settings;
 use crate::timers::{TimerKey, Timers};
@@ -42,6 +42,7 @@ pub struct Shard {
     pub(crate) bytes_allowed: usize,
     /// Where the look for what expired goes on.
     pub(crate) expiry_at: Option<Cursor>,
+    pub(crate) jumps: Jumps,
     pub(crate) timers: Timers,
 }
 
@@ -57,6 +58,7 @@ impl Shard {
             pending: Pending::default(),
             bytes_allowed: usize::MAX,
             expiry_at: None,
+            jumps: Jumps::default(),
             timers: Timers::default(),
         }
     }
@@ -114,6 +116,7 @@ impl Shard {
                 }
             });
         }
+        self.jumps.look(now);
         self.schedule_expiry(now);
         out
     }

@@ -46,6 +46,30 @@ impl World {
         }
     }
 
+    /// A consumer that is no member commits an offset.
+    fn commit(&mut self, group_id: &str, retention_ms: Option<i64>) {
+        self.ask(Input::Commit(Commit {
+            token: Token(1),
+            group_id: group_id.to_owned(),
+            member_id: String::new(),
+            instance_id: None,
+            generation: -1,
+            retention_ms,
+            knows_member_epochs: true,
+            in_txn: None,
+            topics: vec![CommitTopic {
+                name: Arc::from("t"),
+                id: ANY_ID,
+                partitions: vec![CommitPartition {
+                    partition: 0,
+                    offset: 7,
+                    leader_epoch: -1,
+                    metadata: None,
+                }],
+            }],
+        }));
+    }
+
     fn restart(&mut self) {
         self.shard = Shard::new(self.shard.settings().clone());
         for (key, value) in &self.log {
@@ -172,26 +196,45 @@ fn offsets_are_kept_and_expire_by_the_wall_clock() {
     let settings = Settings { offsets_retention_ms: DAY_MS, ..Settings::default() };
     let interval_ms = settings.offsets_retention_check_interval_ms;
     let mut world = World::new(settings);
-    world.ask(Input::Commit(Commit {
-        token: Token(1),
-        group_id: "g".to_owned(),
-        member_id: String::new(),
-        instance_id: None,
-        generation: -1,
-        retention_ms: None,
-        knows_member_epochs: true,
-        in_txn: None,
-        topics: vec![CommitTopic {
-            name: Arc::from("t"),
-            id: ANY_ID,
-            partitions: vec![CommitPartition { partition: 0, offset: 7, leader_epoch: -1, metadata: None }],
-        }],
-    }));
+    world.commit("g", None);
     let committed: Vec<i64> = world.shard.committed().map(|(_, value)| value.commit_ms).collect();
     assert_eq!(committed, [1_000 * DAY_MS]);
     world.pass(0, interval_ms);
     assert_eq!(world.shard.offset_count(), 1, "the wall clock stood still");
-    world.pass(DAY_MS, interval_ms);
+    world.pass(DAY_MS, DAY_MS);
+    assert_eq!(world.shard.offset_count(), 0);
+}
+
+#[test]
+fn a_clock_set_forward_takes_no_offsets_away() {
+    let settings = Settings { offsets_retention_ms: DAY_MS, ..Settings::default() };
+    let interval_ms = settings.offsets_retention_check_interval_ms;
+    let mut world = World::new(settings);
+    // One expires by its group, the other by what its client said.
+    world.commit("before", None);
+    world.commit("before too", Some(2 * DAY_MS));
+    world.pass(20_000 * DAY_MS, interval_ms);
+    assert_eq!(world.shard.offset_count(), 2, "no more time passed than to the look");
+    world.commit("after", None);
+    world.pass(DAY_MS, DAY_MS);
+    assert_eq!(world.shard.offset_count(), 1, "a day after both");
+    world.pass(DAY_MS, DAY_MS);
+    assert_eq!(world.shard.offset_count(), 0, "two days");
+}
+
+#[test]
+fn many_jumps_of_the_clock_are_counted_as_long_as_they_are_large() {
+    let settings = Settings { offsets_retention_ms: DAY_MS, ..Settings::default() };
+    let interval_ms = settings.offsets_retention_check_interval_ms;
+    let mut world = World::new(settings);
+    world.commit("g", None);
+    world.pass(20_000 * DAY_MS, interval_ms);
+    for _ in 0..20 {
+        // As a machine that sleeps.
+        world.pass(3_600_000, interval_ms);
+    }
+    assert_eq!(world.shard.offset_count(), 1);
+    world.pass(DAY_MS, DAY_MS);
     assert_eq!(world.shard.offset_count(), 0);
 }
 

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use pagewire_coordinate::{
     Answer, Commit, CommitPartition, CommitTopic, ConsumerSettings, Decoded, DeleteGroups, DeleteOffsets,
-    Effects, Error, GroupMetadata, Heartbeat, Input, Join, KeyValue, Leave, Leaver, Limits, Now, OffsetKey,
-    OffsetValue, Protocol, Record, Settings, Shard, Sync, Token, TxnProducer,
+    Effects, Error, GroupFilter, GroupMetadata, Heartbeat, Input, Join, KeyValue, Leave, Leaver, Limits, Now,
+    OffsetKey, OffsetValue, Protocol, Record, Settings, Shard, Sync, Token, TxnProducer,
 };
 use proptest::prelude::*;
 
@@ -334,7 +334,7 @@ impl World {
         assert_eq!(committed(&again), committed(&self.shard));
         assert_eq!(again.pending_count(), self.shard.pending_count());
         assert_eq!(committed(&self.shard), last_commits(&self.log));
-        for group in self.shard.list(&[""; 0], &[""; 0]) {
+        for group in self.shard.list(&GroupFilter::default()) {
             let live = self.shard.snapshot(&group.group_id).unwrap();
             let Some(kept) = again.snapshot(&group.group_id) else {
                 assert!(self.behind.contains(&*group.group_id), "{} is gone", group.group_id);

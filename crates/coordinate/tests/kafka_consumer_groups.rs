@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pagewire_coordinate::{
-    ConsumerGroupState, ConsumerRecord, Decoded, Now, Record, Settings, Shard, Topic, TopicTable,
+    ConsumerGroupState, ConsumerRecord, Decoded, GroupFilter, Now, Record, Settings, Shard, Topic, TopicTable,
 };
 
 const LOG: &str = include_str!("kafka/consumer_offsets.txt");
@@ -86,12 +86,12 @@ fn a_log_of_kafka_brings_back_its_consumer_groups() {
     assert_eq!((group.state, group.epoch, group.target_epoch), (ConsumerGroupState::Stable, 3, 3));
     assert_eq!(group.assignor, "range");
     assert_eq!(group.members.len(), 2);
-    let listed = shard.list(&["stable"], &["Consumer"]);
+    let listed = shard.list(&GroupFilter::of(&["stable"], &["Consumer"]));
     assert_eq!((listed.len(), listed[0].group_type, &*listed[0].protocol_type), (1, "consumer", "consumer"));
     // In the end all have left, and the third group is a classic one again.
     let shard = shard_after(usize::MAX);
     let states: Vec<(String, &str, &str)> = shard
-        .list(&[""; 0], &[""; 0])
+        .list(&GroupFilter::default())
         .into_iter()
         .map(|group| (group.group_id.to_string(), group.group_type, group.state))
         .collect();

@@ -4,7 +4,7 @@
 //!   metadata::Store  <── put_if / delete_if ──  Change (topics.rs, settings.rs)
 //!                                                  │ publish
 //!                                                  v
-//!                          handlers  ── load ──>  Image   (topics by name and id, their partitions)
+//!                          handlers  ── load ──>  Image   (topics by name and id, their partitions), GroupSettings
 //! ```
 //!
 //! Changes are made one at a time, each by a task of its own (change.rs): into the store first, then onto disk, then into
@@ -15,6 +15,7 @@ mod change;
 mod corrected;
 mod deleting;
 mod features;
+mod group_settings;
 mod image;
 mod known;
 mod logs;
@@ -48,6 +49,7 @@ use tokio_util::task::TaskTracker;
 pub(crate) use change::{Change, change};
 pub(crate) use corrected::{correct, forget_behind};
 pub(crate) use features::{Direction, FEATURES, Feature, LevelWish, Levels};
+pub(crate) use group_settings::GroupSettings;
 pub(crate) use image::{Image, PartitionEntry, TopicEntry};
 pub(crate) use known::{Known, disk, known_id};
 pub(crate) use missing::{look as look_for_missing, pass_over_away, unmade};
@@ -70,6 +72,7 @@ pub(crate) struct Cluster {
     lanes: Arc<Lanes>,
     image: ArcSwap<Image>,
     features: ArcSwap<Levels>,
+    group_settings: GroupSettings,
     /// Held while a change goes through store, disk and image. Only tasks of changes wait for it, which always run on: a
     /// future that a connection drives may not be polled for as long as its client does not read.
     changing: Arc<Mutex<()>>,
@@ -94,6 +97,7 @@ impl Cluster {
             log_dirs,
             image: ArcSwap::default(),
             features: ArcSwap::default(),
+            group_settings: GroupSettings::default(),
             changing: Arc::default(),
             claims: Arc::default(),
             placing: Arc::default(),

@@ -47,16 +47,6 @@ impl Cluster {
     pub(crate) async fn own_configs(&self, scope: &ConfigScope) -> Result<OwnConfigs, Refused> {
         Ok(self.catalog.config(scope).await?.0.configs)
     }
-
-    /// The own settings of every group that has some.
-    pub(crate) async fn group_configs(&self) -> Result<BTreeMap<String, OwnConfigs>, CatalogError> {
-        let all = self.catalog.configs().await?;
-        let of_groups = all.into_iter().filter_map(|(scope, (record, _))| match scope {
-            ConfigScope::Group(group_id) => Some((group_id, record.configs)),
-            _ => None,
-        });
-        Ok(of_groups.collect())
-    }
 }
 
 impl Change {

@@ -33,6 +33,9 @@ use crate::{
     testing::{Bench, ROOT, SECOND},
 };
 
+/// A type of resource, and a setting of it.
+const GROUP: i8 = 32;
+const HEARTBEAT_INTERVAL: &str = "consumer.heartbeat.interval.ms";
 /// After so many steps every change has ended; a client hangs up after each number of them.
 const STEPS: usize = 12;
 
@@ -90,6 +93,16 @@ fn bench() -> Bench {
 
 fn bench_over(store: Arc<Waiting>) -> Bench {
     Bench::over(Arc::new(MemoryDisk::new()), IoPool::new(2, 64), store)
+}
+
+/// A heartbeat interval that group `g` has, as its members are told.
+fn interval_in_force(bench: &Bench) -> i32 {
+    bench.broker.group_timing("g").heartbeat_interval_ms
+}
+
+async fn interval_stored(bench: &Bench) -> i32 {
+    let own = bench.broker.cluster().own_configs(&ConfigScope::Group("g".to_owned())).await;
+    own.expect("a store").get(HEARTBEAT_INTERVAL).map_or(5000, |text| text.parse().expect("a number"))
 }
 
 /// Sends a request and hangs up after some steps of it.
@@ -230,6 +243,8 @@ async fn settings_are_in_force_if_they_are_stored_though_the_client_hangs_up() {
         let bytes = (1000 + steps).to_string();
         hang_up(&bench, &alteration(2, "t", "max.message.bytes", &bytes), 1, steps).await;
         hang_up(&bench, &alteration(4, &node, "log.retention.ms", &bytes), 1, steps).await;
+        let interval = (5000 + steps).to_string();
+        hang_up(&bench, &alteration(GROUP, "g", HEARTBEAT_INTERVAL, &interval), 1, steps).await;
         // Whoever comes after them waits until they are done.
         assert_eq!(create(&bench, &format!("u{steps}"), 1).await, 0);
         let own = stored(&bench, "t").await.expect("stored").configs;
@@ -240,8 +255,28 @@ async fn settings_are_in_force_if_they_are_stored_though_the_client_hangs_up() {
         }
         let own = cluster.own_configs(&scope).await.expect("a store");
         assert_eq!(*bench.broker.config().layers.this_broker(), own, "after {steps} steps");
+        assert_eq!(interval_in_force(&bench), interval_stored(&bench).await, "after {steps} steps");
     }
+    assert_ne!(interval_in_force(&bench), 5000, "some did not hang up early");
     assert!(!cluster.own_configs(&scope).await.expect("a store").is_empty(), "some did not hang up early");
+}
+
+#[tokio::test]
+async fn a_group_goes_by_what_is_stored_though_the_change_failed() {
+    let store = Arc::<Waiting>::default();
+    let bench = bench_over(Arc::clone(&store));
+    let set = async |interval: &str| {
+        let answer = bench.ask(&alteration(GROUP, "g", HEARTBEAT_INTERVAL, interval), 1).await;
+        answer.expect("an answer").responses[0].error_code
+    };
+    let stored = async || store.get("configs/group/g").await.expect("a store").expect("set").value;
+    assert_eq!(set("6000").await, 0);
+    let six = stored().await;
+    assert_eq!((set("7000").await, interval_in_force(&bench)), (0, 7000));
+    // Somebody else changes the record between the look and the write.
+    *store.rival.lock() = Some(Batch::new().put("configs/group/g", six, Expect::Any));
+    assert_ne!(set("8000").await, 0);
+    assert_eq!((interval_in_force(&bench), interval_stored(&bench).await), (6000, 6000));
 }
 
 #[tokio::test]

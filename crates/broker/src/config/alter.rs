@@ -253,21 +253,52 @@ fn unknown(name: &str) -> AlterError {
     AlterError::InvalidConfig(format!("Unknown broker config name: {name}{hint}"))
 }
 
-/// Checks a group's settings as a whole.
+/// Checks a group's settings as a whole, with what the broker has where the group sets nothing.
 pub fn validate_group(own: &BTreeMap<String, String>, broker: &BrokerConfig) -> Result<(), AlterError> {
+    let mut numbers = BTreeMap::new();
     for (name, text) in own {
         let Some(setting) = group_setting(name) else {
             return Err(AlterError::InvalidConfig(format!("Unknown group config name: {name}")));
         };
-        let value = value::parse(setting, text).map_err(AlterError::InvalidConfig)?;
-        let (Value::Number(number), Some((kind, rest))) = (value, name.split_once('.')) else { continue };
-        let (min, max) = (format!("group.{kind}.min.{rest}"), format!("group.{kind}.max.{rest}"));
-        if broker.layers.number(&min).is_some_and(|min| number < min) {
+        if let Value::Number(number) = value::parse(setting, text).map_err(AlterError::InvalidConfig)? {
+            numbers.insert(name.as_str(), number);
+        }
+    }
+    for (name, number) in &numbers {
+        let [min, max] = broker_bounds(name);
+        if broker.layers.number(&min).is_some_and(|min| *number < min) {
             return Err(AlterError::InvalidConfig(format!("{name} must be greater than or equal to {min}")));
         }
-        if broker.layers.number(&max).is_some_and(|max| number > max) {
+        if broker.layers.number(&max).is_some_and(|max| *number > max) {
             return Err(AlterError::InvalidConfig(format!("{name} must be less than or equal to {max}")));
         }
+    }
+    SESSIONS.iter().try_for_each(|pair| check_session(*pair, &numbers, broker))
+}
+
+/// The broker's settings that bound one of a group, of which a broker need not have any.
+pub(super) fn broker_bounds(name: &str) -> [String; 2] {
+    let (kind, rest) = name.split_once('.').unwrap_or((name, ""));
+    ["min", "max"].map(|bound| format!("group.{kind}.{bound}.{rest}"))
+}
+
+/// How long a member may be silent, and how often it is to be heard.
+const SESSIONS: [(&str, &str); 3] = [
+    ("consumer.session.timeout.ms", "consumer.heartbeat.interval.ms"),
+    ("share.session.timeout.ms", "share.heartbeat.interval.ms"),
+    ("streams.session.timeout.ms", "streams.heartbeat.interval.ms"),
+];
+
+fn check_session(
+    (session, heartbeat): (&str, &str),
+    own: &BTreeMap<&str, i64>,
+    broker: &BrokerConfig,
+) -> Result<(), AlterError> {
+    let in_force =
+        |name: &str| own.get(name).copied().or_else(|| broker.layers.number(&format!("group.{name}")));
+    let is_set = own.contains_key(session) || own.contains_key(heartbeat);
+    if is_set && in_force(session) <= in_force(heartbeat) {
+        return Err(AlterError::InvalidConfig(format!("{session} must be greater than {heartbeat}")));
     }
     Ok(())
 }

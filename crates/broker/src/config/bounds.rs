@@ -8,7 +8,7 @@ use super::table::topic_row;
 use super::value::Value;
 
 /// Pairs of which the first may not exceed the second.
-const ORDERED: [(&str, &str); 12] = [
+const ORDERED: [(&str, &str); 11] = [
     ("group.min.session.timeout.ms", "group.max.session.timeout.ms"),
     ("group.consumer.min.session.timeout.ms", "group.consumer.max.session.timeout.ms"),
     ("group.consumer.min.session.timeout.ms", "group.consumer.session.timeout.ms"),
@@ -16,12 +16,14 @@ const ORDERED: [(&str, &str); 12] = [
     ("group.consumer.min.heartbeat.interval.ms", "group.consumer.max.heartbeat.interval.ms"),
     ("group.consumer.min.heartbeat.interval.ms", "group.consumer.heartbeat.interval.ms"),
     ("group.consumer.heartbeat.interval.ms", "group.consumer.max.heartbeat.interval.ms"),
-    ("group.consumer.heartbeat.interval.ms", "group.consumer.session.timeout.ms"),
     ("group.consumer.min.assignment.interval.ms", "group.consumer.max.assignment.interval.ms"),
     ("group.consumer.min.assignment.interval.ms", "group.consumer.assignment.interval.ms"),
     ("group.consumer.assignment.interval.ms", "group.consumer.max.assignment.interval.ms"),
     ("log.cleaner.min.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms"),
 ];
+
+/// A pair of which the first must be less than the second: a member that is heard in time is not expelled.
+const BELOW: (&str, &str) = ("group.consumer.heartbeat.interval.ms", "group.consumer.session.timeout.ms");
 
 /// A cleaner needs more than this.
 const BUFFER_PER_CLEANER: i64 = 1 << 20;
@@ -47,6 +49,11 @@ pub(super) fn check(layers: &Layers, errors: &mut Vec<ConfigError>) {
         if least > most {
             errors.push(layers.wrong(low, format_args!("{least} is more than {high}, which is {most}")));
         }
+    }
+    let (low, high) = BELOW;
+    let (least, most) = (layers.int(low), layers.int(high));
+    if least >= most {
+        errors.push(layers.wrong(low, format_args!("{least} is not less than {high}, which is {most}")));
     }
     errors.extend(TIMES.iter().filter_map(|time| check_time(layers, time)));
     errors.extend(check_connections(layers));

@@ -45,6 +45,7 @@ pub use alter::{AlterError, Change, ChangeKind, Target, apply, replace, validate
 pub use broker::BrokerConfig;
 pub use cleaner::CleanerConfig;
 pub use consumer_groups::ConsumerGroupsConfig;
+pub(crate) use consumer_groups::OwnTimes;
 pub use definition::{Area, Kind, Rule, Setting, Standing, Update};
 pub use describe::{
     Described, Synonym, describe_broker, describe_broker_default, describe_group, describe_topic,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pagewire_coordinate::Error;
-use pagewire_disk::{Call, Disk, Errno, FailingDisk, Fault, MemoryDisk, When};
+use pagewire_disk::{Call, Errno, FailingDisk, Fault, MemoryDisk, When};
 use pagewire_wire::messages::{
     consumer_group_describe_request::ConsumerGroupDescribeRequest,
     consumer_group_heartbeat_request::ConsumerGroupHeartbeatRequest,
@@ -22,12 +22,12 @@ use crate::testing::Bench;
 
 const GROUP_RESOURCE: i8 = 32;
 
-async fn served() -> Bench {
-    served_on(Arc::new(MemoryDisk::new())).await
+async fn served_from_memory() -> Bench {
+    served(Bench::on(Arc::new(MemoryDisk::new()))).await
 }
 
-async fn served_on(disk: Arc<dyn Disk>) -> Bench {
-    let bench = Bench::on(disk);
+/// The broker once it serves groups, and a topic.
+pub(super) async fn served(bench: Bench) -> Bench {
     bench.topic("t", 4, &[]).await;
     bench.topic(OFFSETS_TOPIC, 1, &[]).await;
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
@@ -38,21 +38,41 @@ async fn served_on(disk: Arc<dyn Disk>) -> Bench {
     bench
 }
 
-async fn join(bench: &Bench, member_id: &str) -> ConsumerGroupHeartbeatResponse {
-    let request = ConsumerGroupHeartbeatRequest {
+pub(super) fn joining(member_id: &str) -> ConsumerGroupHeartbeatRequest {
+    ConsumerGroupHeartbeatRequest {
         group_id: "g".into(),
         member_id: member_id.to_owned().into(),
         rebalance_timeout_ms: 30_000,
         subscribed_topic_names: Some(vec!["t".into()]),
         topic_partitions: Some(Vec::new()),
         ..Default::default()
+    }
+}
+
+pub(super) async fn join(bench: &Bench, member_id: &str) -> ConsumerGroupHeartbeatResponse {
+    bench.ask(&joining(member_id), 1).await.expect("an answer")
+}
+
+/// Gives the group another heartbeat interval; the error.
+pub(super) async fn set_heartbeat_interval(bench: &Bench, interval_ms: &'static str) -> i16 {
+    let config = AlterableConfig {
+        name: "consumer.heartbeat.interval.ms".into(),
+        value: Some(interval_ms.into()),
+        ..Default::default()
     };
-    bench.ask(&request, 1).await.expect("an answer")
+    let resource = AlterConfigsResource {
+        resource_type: GROUP_RESOURCE,
+        resource_name: "g".into(),
+        configs: vec![config],
+        ..Default::default()
+    };
+    let request = IncrementalAlterConfigsRequest { resources: vec![resource], ..Default::default() };
+    bench.ask(&request, 1).await.expect("an answer").responses[0].error_code
 }
 
 #[tokio::test]
 async fn a_member_is_given_all_partitions_and_described_with_them() {
-    let bench = served().await;
+    let bench = served_from_memory().await;
     let joined = join(&bench, "m").await;
     assert_eq!((joined.error_code, joined.member_epoch, joined.heartbeat_interval_ms), (0, 2, 5_000));
     let assigned = joined.assignment.expect("an assignment").topic_partitions;
@@ -74,7 +94,7 @@ async fn a_member_is_given_all_partitions_and_described_with_them() {
 #[tokio::test]
 async fn partitions_are_not_given_out_while_it_is_not_stable_whose_they_are() {
     let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));
-    let bench = served_on(Arc::new(disk.clone())).await;
+    let bench = served(Bench::on(Arc::new(disk.clone()))).await;
     disk.fail_on(OFFSETS_TOPIC, Call::SyncData, When::Always, Fault::Error(Errno::IO));
     for attempt in 1..=2 {
         // The second time nothing is written for it any more.
@@ -85,28 +105,14 @@ async fn partitions_are_not_given_out_while_it_is_not_stable_whose_they_are() {
 
 #[tokio::test]
 async fn a_groups_own_settings_are_told_to_its_members() {
-    let bench = served().await;
-    let config = AlterableConfig {
-        name: "consumer.heartbeat.interval.ms".into(),
-        value: Some("6000".into()),
-        ..Default::default()
-    };
-    let resource = AlterConfigsResource {
-        resource_type: GROUP_RESOURCE,
-        resource_name: "g".into(),
-        configs: vec![config],
-        ..Default::default()
-    };
-    let request = IncrementalAlterConfigsRequest { resources: vec![resource], ..Default::default() };
-    assert_eq!(bench.ask(&request, 1).await.expect("an answer").responses[0].error_code, 0);
+    let bench = served_from_memory().await;
+    assert_eq!(set_heartbeat_interval(&bench, "6000").await, 0);
     assert_eq!(join(&bench, "m").await.heartbeat_interval_ms, 6_000);
-    let all = bench.broker.cluster().group_configs().await.expect("a store");
-    assert_eq!(all["g"]["consumer.heartbeat.interval.ms"], "6000", "what a restart goes by");
 }
 
 #[tokio::test]
 async fn topics_of_an_expression_are_looked_for_aside_and_given_to_its_member() {
-    let bench = served().await;
+    let bench = served_from_memory().await;
     let mut request = ConsumerGroupHeartbeatRequest {
         group_id: "g".into(),
         member_id: "m".into(),
@@ -128,7 +134,7 @@ async fn topics_of_an_expression_are_looked_for_aside_and_given_to_its_member() 
 
 #[tokio::test]
 async fn offsets_are_told_to_members_at_their_own_epoch() {
-    let bench = served().await;
+    let bench = served_from_memory().await;
     let epoch = join(&bench, "m").await.member_epoch;
     let mut told = Vec::new();
     for (member_id, member_epoch) in [(Some("m"), epoch), (Some("m"), epoch - 1), (Some("x"), 1), (None, -1)]

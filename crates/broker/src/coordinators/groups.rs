@@ -3,10 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use pagewire_coordinate::{
-    Answer, DeletedTopics, Error, GroupTiming, Input, ListedGroup, Settings, Token, partition_for,
+    Answer, DeletedTopics, Error, GroupFilter, Input, ListedGroup, Settings, Token, partition_for,
 };
 use pagewire_log::Origin;
-use pagewire_metadata::model::ConfigScope;
 use tokio::task::consume_budget;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
@@ -70,13 +69,6 @@ impl Groups {
         self.shard_of(broker, group_id).is_ok()
     }
 
-    /// What is set for a group, should it be one of consumers.
-    pub(crate) async fn timing_of(&self, broker: &Broker, group_id: &str) -> Result<GroupTiming, Error> {
-        let own = broker.cluster().own_configs(&ConfigScope::Group(group_id.to_owned())).await;
-        let own = own.map_err(|_| Error::CoordinatorNotAvailable)?;
-        Ok(broker.config().consumer_groups.timing_of(&own))
-    }
-
     /// Puts a question to a group's machine and waits for its answer, which may take a whole rebalance. What was written for
     /// it is as durable by then as acks=all is. An answer that wrote nothing, such as that to most heartbeats, may tell of what a
     /// power failure takes back: its member then joins again.
@@ -129,12 +121,12 @@ impl Groups {
         Ok(seen)
     }
 
-    /// The groups of all shards. Without the topic there are none; shards that this node does not serve are passed over.
+    /// The groups of all shards that the filter admits. Without the topic there are none; shards that this node does not serve
+    /// are passed over.
     pub(crate) async fn list(
         &self,
         broker: &Arc<Broker>,
-        states: &[impl AsRef<str>],
-        types: &[impl AsRef<str>],
+        filter: &GroupFilter,
     ) -> Result<Vec<ListedGroup>, Error> {
         let shards = match self.shards(broker) {
             Ok(shards) => shards,
@@ -144,7 +136,7 @@ impl Groups {
         let mut listed = Vec::new();
         for shard in shards.all() {
             consume_budget().await;
-            match shard.read(broker, |machine| machine.list(states, types)) {
+            match shard.read(broker, |machine| machine.list(filter)) {
                 Ok((mut groups, _)) => listed.append(&mut groups),
                 Err(Error::CoordinatorLoadInProgress) => return Err(Error::CoordinatorLoadInProgress),
                 Err(_) => {}

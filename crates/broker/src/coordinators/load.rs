@@ -9,7 +9,6 @@ use std::io;
 use bytes::Bytes;
 use pagewire_coordinate::{Settings, Shard as Machine, txn::TxnDecodeError};
 use pagewire_log::{Log, ReadError, ReadUpTo};
-use pagewire_metadata::CatalogError;
 use pagewire_record::{
     BatchError, ControlType, DecompressLimits, EndTxnMarker, RecordsError, SharedBatch, complete_batches,
 };
@@ -28,9 +27,6 @@ pub(super) enum LoadError {
     /// A segment cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// What is set for groups cannot be read.
-    #[error(transparent)]
-    Settings(#[from] CatalogError),
     /// Records are damaged, and nothing may be decided without them.
     #[error("offsets {first} to {last}: {error}")]
     Records { first: i64, last: i64, error: Unreadable },

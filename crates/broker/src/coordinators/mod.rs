@@ -20,6 +20,8 @@ mod groups;
 mod load;
 mod markers;
 mod memory;
+#[cfg(test)]
+mod metadata_apart_tests;
 mod running;
 mod shard;
 mod shards;

@@ -9,8 +9,8 @@
 use std::sync::Arc;
 
 use pagewire_coordinate::{
-    Answer, Append, DeletedTopics, Effects, Error, Found, GroupTiming, Input, Lookup, Now, Reply,
-    Shard as Machine, Token, Topics,
+    Answer, Append, DeletedTopics, Effects, Error, Found, Input, Lookup, Now, Reply, Shard as Machine, Token,
+    Topics,
 };
 use pagewire_log::{AppendError, Origin};
 use pagewire_record::HEADER_LEN;
@@ -90,8 +90,8 @@ impl Shard {
         &self.partition
     }
 
-    /// The log is read: the machine begins to answer. `timing_of`: what is set for a group.
-    pub(super) fn open(&self, machine: Machine, timing_of: impl Fn(&str) -> GroupTiming, broker: &Broker) {
+    /// The log is read: the machine begins to answer.
+    pub(super) fn open(&self, machine: Machine, broker: &Broker) {
         let topics = Arc::new(ClusterTopics::of(broker));
         let (share, waiting) = (self.memory.share(), Waiting::new());
         let journal = Journal::read(&self.partition, &WORDS);
@@ -108,7 +108,7 @@ impl Shard {
         let effects = ready.machine.forget_strangers(id_of);
         ready.act(&self.partition, self.partition.io(), effects);
         ready.see(broker);
-        let effects = ready.machine.loaded(timing_of, now());
+        let effects = ready.machine.loaded(|group_id| broker.group_timing(group_id), now());
         ready.act(&self.partition, self.partition.io(), effects);
         *state = State::Open(Box::new(ready));
     }

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use pagewire_coordinate::{
-    ANY_ID, Answer, Commit, CommitPartition, CommitTopic, ConsumerSettings, DeletedTopic, DeletedTopics,
-    Error, GroupMember, GroupMetadata, GroupTiming, Input, Limits, OffsetKey, OffsetValue, Record, Settings,
-    Shard as Machine,
+    ANY_ID, Answer, Commit, CommitPartition, CommitTopic, DeletedTopic, DeletedTopics, Error, GroupMember,
+    GroupMetadata, Input, Limits, OffsetKey, OffsetValue, Record, Settings, Shard as Machine,
 };
 use pagewire_disk::{Call, Errno, FailingDisk, MemoryDisk, When};
 use pagewire_log::Origin;
@@ -178,11 +177,6 @@ fn shard_of(partition: Arc<Partition>, memory: &Arc<GroupMemory>) -> Shard {
     Shard::new(partition, Arc::clone(memory), Arc::default(), running)
 }
 
-/// No group has settings of its own.
-fn timing(_: &str) -> GroupTiming {
-    ConsumerSettings::default().timing()
-}
-
 /// Whether a shard takes a commit of one offset of a new group.
 async fn takes_commit(shard: &Shard, bench: &Bench, group_id: &str) -> bool {
     let partitions = vec![CommitPartition { partition: 0, offset: 1, leader_epoch: -1, metadata: None }];
@@ -212,7 +206,7 @@ async fn shards_share_the_memory_of_their_node() {
     let memory = Arc::new(GroupMemory::new(16 << 10));
     let shards: Vec<Shard> = partitions.into_iter().map(|partition| shard_of(partition, &memory)).collect();
     for shard in &shards {
-        shard.open(Machine::new(Settings::default()), timing, &bench.broker);
+        shard.open(Machine::new(Settings::default()), &bench.broker);
     }
     assert!(takes_commit(&shards[0], &bench, "a").await);
     let mut taken = 0;
@@ -232,7 +226,7 @@ async fn a_shard_whose_place_another_took_writes_nothing_more_even_if_it_is_load
     let partition = bench.topic(OFFSETS_TOPIC, 1, &[]).await.remove(0);
     let shard = shard_on(Arc::clone(&partition));
     shard.end(Error::NotCoordinator);
-    shard.open(Machine::new(Settings::default()), timing, &bench.broker);
+    shard.open(Machine::new(Settings::default()), &bench.broker);
     shard.close(Error::CoordinatorNotAvailable);
     assert!(!shard.is_open() && !takes_commit(&shard, &bench, "a").await);
     assert_eq!(shard.read(&bench.broker, |_| ()).map(drop), Err(Error::NotCoordinator));
@@ -257,7 +251,7 @@ async fn others_may_act_between_parts_of_the_look_for_deleted_topics() {
     let partition = bench.topic(OFFSETS_TOPIC, 1, &[]).await.remove(0);
     let limits = Limits { look_steps: 1, ..Limits::default() };
     let shard = shard_on(partition);
-    shard.open(Machine::new(Settings { limits, ..Settings::default() }), timing, &bench.broker);
+    shard.open(Machine::new(Settings { limits, ..Settings::default() }), &bench.broker);
     for group_id in ["a", "b", "c"] {
         assert!(takes_commit(&shard, &bench, group_id).await);
     }
@@ -302,7 +296,7 @@ async fn others_may_have_the_lock_between_two_things_that_are_due() {
         replay_fleeting_group(&mut machine, group_id);
     }
     let shard = Arc::new(shard_on(Arc::clone(&partition)));
-    shard.open(machine, timing, &bench.broker);
+    shard.open(machine, &bench.broker);
     for written in 1..=3 {
         assert!(shard.on_time(&bench.broker), "open");
         assert_eq!(partition.log.marks().log_end, written, "one group at a time is written as empty");

@@ -11,7 +11,7 @@ use super::{
     running::{Attempts, on_pool},
     shard::Shard,
 };
-use crate::{broker::Broker, clock::now_ms, cluster::OwnConfigs};
+use crate::{broker::Broker, clock::now_ms};
 
 pub(super) async fn run(shard: Arc<Shard>, broker: Arc<Broker>, settings: Settings, stop: CancellationToken) {
     tokio::select! {
@@ -41,9 +41,6 @@ async fn load_into(shard: &Shard, broker: &Broker, settings: Settings) -> Result
     let log = Arc::clone(&shard.partition().log);
     let loaded =
         on_pool(shard.partition().io(), move || load::load(&log, settings.clone(), now_ms())).await?;
-    let own = broker.cluster().group_configs().await?;
-    let (none, config) = (OwnConfigs::new(), broker.config());
-    let timing_of = |group_id: &str| config.consumer_groups.timing_of(own.get(group_id).unwrap_or(&none));
-    shard.open(loaded, timing_of, broker);
+    shard.open(loaded, broker);
     Ok(())
 }

@@ -41,7 +41,6 @@ async fn beat(
     }
     let group_id = request.group_id.to_string();
     let groups = ctx.broker.coordinators().groups();
-    let timing = groups.timing_of(&ctx.broker, &group_id).await?;
     let text = |text: Option<Str>| text.map(|text| text.to_string());
     let topics = request.subscribed_topic_names;
     let owned = request.topic_partitions.map(|topics| {
@@ -67,7 +66,7 @@ async fn beat(
             client_host: host_of(&ctx.peer),
             names_itself: ctx.version >= NAMES_ITSELF,
             fresh_id: Uuid::new_v4().to_string(),
-            timing,
+            timing: ctx.broker.group_timing(&group_id),
         }))
     });
     match answer.await? {

@@ -31,10 +31,6 @@ pub(crate) async fn handle(ctx: Context, request: JoinGroupRequest) -> JoinGroup
     let member_id = request.member_id.clone();
     let group_id = request.group_id.to_string();
     let groups = ctx.broker.coordinators().groups();
-    let timing = match groups.timing_of(&ctx.broker, &group_id).await {
-        Ok(timing) => timing,
-        Err(error) => return refused(member_id, error, version),
-    };
     let answer = groups
         .ask(&ctx.broker, &group_id, |token| {
             let rebalance_timeout_ms = if version >= REBALANCE_TIMEOUT {
@@ -61,7 +57,7 @@ pub(crate) async fn handle(ctx: Context, request: JoinGroupRequest) -> JoinGroup
                 supports_skip_assignment: version >= SKIP_ASSIGNMENT,
                 fresh_id: Uuid::new_v4().to_string(),
                 reason: request.reason.as_ref().map(ToString::to_string),
-                assignment_interval_ms: timing.assignment_interval_ms,
+                assignment_interval_ms: ctx.broker.group_timing(&group_id).assignment_interval_ms,
             })
         })
         .await;

@@ -207,15 +207,15 @@ async fn alter_group(ctx: &Context, name: String, wish: Wish, validate_only: boo
         validate_group(&next, config)?;
         Ok(next)
     };
-    let scope = ConfigScope::Group(name);
     if validate_only {
+        let scope = ConfigScope::Group(name);
         return checked(&ctx.broker.cluster().own_configs(&scope).await?, &ctx.broker.config()).map(drop);
     }
     let changed = change(&ctx.broker, |change| async move {
         let config = change.config();
-        change.configs(&scope, |own| checked(own, &config)).await
+        change.group_configs(&name, |own| checked(own, &config)).await
     });
-    changed.await.map(drop)
+    changed.await
 }
 
 async fn alter_broker(ctx: &Context, target: Target, wish: Wish, validate_only: bool) -> Result<(), Refused> {

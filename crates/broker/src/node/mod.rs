@@ -123,6 +123,7 @@ impl Node {
             identity,
             topics,
             features,
+            group_settings,
             deleted,
             served,
             log_dirs,
@@ -132,7 +133,8 @@ impl Node {
             hidden,
             epoch_is_owed,
         } = opened;
-        let cluster = Cluster::new(identity, catalog, Arc::new(log_dirs), &io);
+        let cluster =
+            Cluster::new(identity, catalog, Arc::new(log_dirs), &io).with_group_settings(group_settings);
         cluster.set_features(features);
         if epoch_is_owed {
             owed::hold(cluster.log_dirs());

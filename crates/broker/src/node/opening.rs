@@ -32,7 +32,7 @@ use super::{
 use crate::{
     backup::{BackupFailed, BackupOptions},
     clock::now_ms,
-    cluster::{Identity, Levels, look_for_missing, pass_over_away, unmade, with_stored},
+    cluster::{GroupSettings, Identity, Levels, look_for_missing, pass_over_away, unmade, with_stored},
     config::BrokerConfig,
 };
 
@@ -54,6 +54,7 @@ pub(super) struct Opened {
     pub(super) identity: Identity,
     pub(super) topics: Vec<TopicRecord>,
     pub(super) features: Levels,
+    pub(super) group_settings: GroupSettings,
     pub(super) deleted: Vec<DeletedTopicRecord>,
     /// Log directories that were served, now or earlier.
     pub(super) served: LogDirsRecord,
@@ -120,6 +121,7 @@ impl Opening {
         let (versions, mut topics): (Vec<Revision>, Vec<TopicRecord>) =
             catalog.topics().await?.0.into_iter().map(|(record, version)| (version, record)).unzip();
         let features = Levels::new(catalog.features().await?);
+        let group_settings = GroupSettings::stored(&catalog, &config).await?;
         let deleted = catalog.deleted_topics().await?;
         let unmade = unmade(&catalog).await?;
         if bare && !topics.is_empty() && saved::is_of(&locked, &cluster) {
@@ -172,6 +174,7 @@ impl Opening {
             identity,
             topics,
             features,
+            group_settings,
             deleted,
             served,
             log_dirs,

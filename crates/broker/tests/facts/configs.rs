@@ -16,7 +16,7 @@ use crate::harness::{Broker, Client, FetchAt, Fetched, batch, records_of};
 pub(crate) const TOPIC: i8 = 2;
 pub(crate) const BROKER: i8 = 4;
 const LOGGER: i8 = 8;
-const GROUP: i8 = 32;
+pub(crate) const GROUP: i8 = 32;
 pub(crate) const SET: i8 = 0;
 const DELETE: i8 = 1;
 const APPEND: i8 = 2;
@@ -38,7 +38,12 @@ fn describe_all(client: &mut Client, kind: i8, name: &'static str) -> DescribeCo
     client.call(&request, 4).results.remove(0)
 }
 
-fn describe(client: &mut Client, kind: i8, name: &'static str, key: &str) -> DescribeConfigsResourceResult {
+pub(crate) fn describe(
+    client: &mut Client,
+    kind: i8,
+    name: &'static str,
+    key: &str,
+) -> DescribeConfigsResourceResult {
     let result = describe_all(client, kind, name);
     assert_eq!(result.error_code, 0, "{:?}", result.error_message);
     result.configs.into_iter().find(|config| config.name == key).unwrap()

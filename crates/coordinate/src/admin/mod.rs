@@ -5,4 +5,4 @@ mod describe;
 mod list;
 
 pub use describe::{DescribedGroup, DescribedMember};
-pub use list::ListedGroup;
+pub use list::{GroupFilter, ListedGroup};

@@ -1,7 +1,7 @@
 //! The target assignment: who is to have what in the end, computed once for an epoch, by the assignor that most members ask
 //! for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::assign::{Assignor, JavaMap, Spec, Subscriber, room_for, set_order, timeline_order};
@@ -171,7 +171,8 @@ impl Plan<'_> {
         let matched = set_order(matched.iter().cloned(), matched.len());
         let (mut large, small) =
             if named.len() > matched.len() { (named, matched) } else { (matched, named) };
-        let more: Vec<Arc<str>> = small.into_iter().filter(|name| !large.contains(name)).collect();
+        let known: HashSet<&Arc<str>> = large.iter().collect();
+        let more: Vec<Arc<str>> = small.into_iter().filter(|name| !known.contains(name)).collect();
         large.extend(more);
         large
     }

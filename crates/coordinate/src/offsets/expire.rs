@@ -8,7 +8,8 @@
 //!   any other                                 never
 //! ```
 //! An offset committed with a retention time of its own expires at that time instead. None expires while a transaction that
-//! is under way may change it, and no group goes that has offsets waiting for one.
+//! is under way may change it, and no group goes that has offsets waiting for one. A wall clock that is set forward makes nothing
+//! older, as long as the process lives.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -25,6 +26,7 @@ impl Shard {
     /// Goes through some groups. The next part is due a millisecond later, as an event of its own: whoever runs the shard
     /// lets others act in between. After the last part the next look is due as the settings say.
     pub(crate) fn expire(&mut self, now: Now, out: &mut Effects) {
+        self.jumps.look(now);
         let mut look = Look {
             shard: self,
             wall_ms: now.wall_ms,
@@ -76,11 +78,13 @@ impl Look<'_> {
             self.steps = self.steps.saturating_sub(partitions.len());
             if !group.is_subscribed_to(topic) {
                 let retention_ms = self.shard.settings().offsets_retention_ms;
+                let is_over = |value: &OffsetValue, base_ms| {
+                    let since_ms = value.expire_ms.map_or(base_ms, |_| value.commit_ms);
+                    is_over(value, base_ms, self.shard.jumps.wall_for(since_ms, self.wall_ms), retention_ms)
+                };
                 let gone = partitions.iter().filter(|(partition, value)| {
                     !self.shard.pending().is_unstable(group.id(), topic, **partition)
-                        && group
-                            .expires_from(value)
-                            .is_some_and(|base_ms| is_over(value, base_ms, self.wall_ms, retention_ms))
+                        && group.expires_from(value).is_some_and(|base_ms| is_over(value, base_ms))
                 });
                 self.records.extend(gone.map(|(partition, _)| tombstone(group.id(), topic, *partition)));
             }

@@ -5,6 +5,7 @@ mod delete;
 mod deleted_topics;
 mod expire;
 mod fetch;
+mod jumps;
 mod pending;
 mod txn;
 mod weight;
@@ -20,6 +21,7 @@ use weight::Counts;
 
 pub use deleted_topics::DeletedTopics;
 pub use fetch::{FetchedOffset, FetchedTopic};
+pub(crate) use jumps::Jumps;
 pub(crate) use pending::Pending;
 
 /// Partition to offset, by topic.

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use pagewire_coordinate::{
-    ConsumerSettings, Effects, Error, GroupTiming, KeyValue, Lookup, Migration, Now, Settings, Shard, Topic,
-    TopicTable, TxnProducer,
+    ConsumerSettings, Effects, Error, GroupFilter, GroupTiming, KeyValue, Lookup, Migration, Now, Settings,
+    Shard, Topic, TopicTable, TxnProducer,
 };
 
 use super::command::{Command, id_of};
@@ -74,7 +74,7 @@ impl Player {
             "end" => self.end_transaction(command.number("producer", 0), command.word(0) == "commit"),
             "describe" => print::described(self.shard.describe(command.word(0)).as_ref(), &mut out),
             "list" => print::listed(
-                &self.shard.list(&command.strings("states"), &command.strings("types")),
+                &self.shard.list(&GroupFilter::of(&command.strings("states"), &command.strings("types"))),
                 &mut out,
             ),
             "topics" => self.change_topics(command),

@@ -108,6 +108,11 @@ fn settings_that_contradict_each_other_are_refused() {
             "Disabling the 'classic' protocol is not supported.",
         ),
         ("group.min.session.timeout.ms=10\ngroup.max.session.timeout.ms=5", "group.max.session.timeout.ms"),
+        (
+            "group.consumer.min.session.timeout.ms=15000\ngroup.consumer.session.timeout.ms=15000\n\
+             group.consumer.heartbeat.interval.ms=15000",
+            "not less than group.consumer.session.timeout.ms",
+        ),
     ] {
         let error = refusal(file);
         assert!(error.contains(word) && error.contains("server.properties, line"), "{file}: {error}");
@@ -197,4 +202,29 @@ fn a_rate_of_compaction_is_a_whole_number_of_bytes_or_none() {
     };
     assert_eq!(load("").cleaner.io_max_bytes_per_second, u64::MAX);
     assert_eq!((rate("1048576.7"), rate("0"), rate("-1"), rate("1e300")), (1_048_576, 0, 0, u64::MAX));
+}
+
+/// Those of a group that sets one of them alone, too. The sentences are Apache Kafka 4.3.1's.
+#[test]
+fn a_session_of_a_group_is_longer_than_its_heartbeat_interval() {
+    let config = load(
+        "group.consumer.min.session.timeout.ms=1000\ngroup.consumer.min.heartbeat.interval.ms=100\n\
+         group.share.min.session.timeout.ms=1000\ngroup.share.min.heartbeat.interval.ms=100",
+    );
+    let (session, heartbeat) = ("consumer.session.timeout.ms", "consumer.heartbeat.interval.ms");
+    let refused = Err(AlterError::InvalidConfig(format!("{session} must be greater than {heartbeat}")));
+    for (settings, expected) in [
+        (vec![(session, "2000")], refused.clone()),
+        (vec![(session, "2000"), (heartbeat, "2000")], refused),
+        (vec![(session, "2001"), (heartbeat, "2000")], Ok(())),
+        (vec![(session, "5001")], Ok(())),
+        (
+            vec![("share.session.timeout.ms", "2000")],
+            Err(AlterError::InvalidConfig(
+                "share.session.timeout.ms must be greater than share.heartbeat.interval.ms".to_owned(),
+            )),
+        ),
+    ] {
+        assert_eq!(validate_group(&own(&settings), &config), expected, "{settings:?}");
+    }
 }

@@ -2,6 +2,7 @@
 
 mod members;
 mod offsets;
+mod settings;
 
 use bytes::Bytes;
 use pagewire_wire::{
