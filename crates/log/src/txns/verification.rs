@@ -49,7 +49,7 @@ impl TxnStart {
 struct Asked {
     guard: Guard,
     /// When it was asked about last.
-    asked_ms: i64,
+    last_ms: i64,
     epoch: i16,
     /// The lowest sequence that was seen: what comes before it would be refused for ever if one after it was appended.
     lowest_sequence: i32,
@@ -67,7 +67,7 @@ impl Verifications {
     pub(crate) fn begin(&mut self, start: TxnStart, now_ms: i64) -> Guard {
         let TxnStart { producer_id, producer_epoch, base_sequence, bumps_epoch } = start;
         if !self.asked.contains_key(&producer_id) && self.asked.len() >= ASKED_MAX {
-            let oldest = self.asked.iter().min_by_key(|(id, asked)| (asked.asked_ms, **id));
+            let oldest = self.asked.iter().min_by_key(|(id, asked)| (asked.last_ms, **id));
             if let Some(id) = oldest.map(|(id, _)| *id) {
                 self.asked.remove(&id);
             }
@@ -76,13 +76,13 @@ impl Verifications {
             self.last_guard += 1;
             Asked {
                 guard: Guard(self.last_guard),
-                asked_ms: now_ms,
+                last_ms: now_ms,
                 epoch: producer_epoch,
                 lowest_sequence: base_sequence,
                 bumps_epoch,
             }
         });
-        asked.asked_ms = asked.asked_ms.max(now_ms);
+        asked.last_ms = asked.last_ms.max(now_ms);
         if producer_epoch > asked.epoch {
             (asked.epoch, asked.lowest_sequence) = (producer_epoch, base_sequence);
         } else if producer_epoch == asked.epoch {
@@ -124,7 +124,7 @@ impl Verifications {
 
     /// Forgets those that nothing came of.
     pub(crate) fn expire(&mut self, now_ms: i64, expiration_ms: i64) {
-        self.asked.retain(|_, asked| now_ms.saturating_sub(asked.asked_ms) < expiration_ms);
+        self.asked.retain(|_, asked| now_ms.saturating_sub(asked.last_ms) < expiration_ms);
     }
 }
 
