@@ -137,7 +137,7 @@ pub static APIS: &[Api] = &[
         respond_or_close(c, handlers::describe_transactions::handle)
     }),
     api(ApiKey::ListTransactions, (0, 2), "all transactional ids", |c| {
-        respond(c, handlers::list_transactions::handle)
+        respond_or_close(c, handlers::list_transactions::handle)
     }),
     api(ApiKey::ConsumerGroupHeartbeat, (0, 1), "be in a consumer group", |c| {
         respond(c, handlers::consumer_group_heartbeat::handle)

@@ -3,7 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use pagewire_coordinate::txn::{TxnDecodeError, TxnDecoded, TxnRecord, TxnState, TxnTopic, TxnValue};
+use std::sync::Arc;
+
+use pagewire_coordinate::txn::{
+    Add, Effects, End, Init, Input, Marked, Outcome, Settings, Shard, TxnDecodeError, TxnDecoded, TxnRecord,
+    TxnState, TxnTopic, TxnValue, TxnVersion,
+};
+use pagewire_coordinate::{Now, Token};
 use pagewire_record::fields::FieldError;
 use proptest::prelude::*;
 
@@ -53,6 +59,23 @@ const LOG: [(&str, &str); 9] = [
     ),
 ];
 
+/// A producer `app-zero` where `transaction.version` is 0, what it did and when: it began, took in a partition, committed; then
+/// its markers were written.
+const LOG_AT_0: [(i64, &str); 4] = [
+    (1_795_887_940_941, "0000000000000000000000000000ea6000ffffffff000001a22343454dffffffffffffffff"),
+    (
+        1_795_887_941_297,
+        "0000000000000000000000000000ea60010000000100066f72646572730000000100000001000001a2234346b1\
+         000001a2234346b1",
+    ),
+    (
+        1_795_887_941_542,
+        "0000000000000000000000000000ea60020000000100066f72646572730000000100000001000001a2234347a6\
+         000001a2234346b1",
+    ),
+    (1_795_887_941_557, "0000000000000000000000000000ea600400000000000001a2234347b5000001a2234346b1"),
+];
+
 fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<u8> =
         hex.chars().filter_map(|letter| letter.to_digit(16)).map(|digit| digit as u8).collect();
@@ -74,6 +97,49 @@ fn records_of_kafka_are_written_as_kafka_writes_them() {
         assert_eq!(record.encode_key().unwrap(), key);
         assert_eq!(record.encode_value().unwrap().unwrap(), value);
     }
+}
+
+/// Writes what is to be written, and returns the values; the markers wait.
+fn write(shard: &mut Shard, effects: Effects, now: Now, values: &mut Vec<Vec<u8>>) -> Effects {
+    let mut next = Effects::default();
+    for append in effects.appends {
+        values.extend(append.encode().unwrap().into_iter().map(|(_, value)| value.unwrap().to_vec()));
+        next = shard.appended(append, now);
+    }
+    next
+}
+
+#[test]
+fn where_transactions_have_version_0_records_are_those_that_kafka_writes_there() {
+    let mut shard = Shard::new(Settings::default(), 0);
+    shard.loaded(Now::both(LOG_AT_0[0].0));
+    shard.go_by(0);
+    shard.give_producer_id(0);
+    let (token, transactional_id) = (Token(1), "app-zero".to_owned());
+    let (producer_id, producer_epoch, version) = (0, 0, TxnVersion::Classic);
+    let partitions = vec![(Arc::from("orders"), 1)];
+    let init = Init { token, transactional_id: transactional_id.clone(), timeout_ms: 60_000, expected: None };
+    let add = Add {
+        token,
+        transactional_id: transactional_id.clone(),
+        producer_id,
+        producer_epoch,
+        partitions,
+        version,
+    };
+    let end = End { token, transactional_id, producer_id, producer_epoch, outcome: Outcome::Commit, version };
+    let (mut values, mut next) = (Vec::new(), Effects::default());
+    for (input, (now_ms, _)) in
+        [Input::Init(init), Input::Add(add), Input::End(end)].into_iter().zip(LOG_AT_0)
+    {
+        let now = Now::both(now_ms);
+        let effects = shard.handle(input, now);
+        next = write(&mut shard, effects, now, &mut values);
+    }
+    let now = Now::both(LOG_AT_0[3].0);
+    let done = shard.markers_written(&next.markers[0].of, &[("orders".into(), 1, Marked::Written)], now);
+    let _ = write(&mut shard, done, now, &mut values);
+    assert_eq!(values, LOG_AT_0.map(|(_, value)| bytes(value)));
 }
 
 #[test]

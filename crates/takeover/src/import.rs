@@ -185,6 +185,7 @@ impl Task<'_> {
         report.above(self.plan, &taken, self.image.next_producer_id)?;
         report.notes.extend(Unserved::read(self.plan, &taken)?.lines());
         let decisions = Decisions::read(self.plan, &taken, self.image.topics.contains_key(STATE_TOPIC))?;
+        report.raise(self.plan.leader_epoch_max, decisions.producer_id_max().unwrap_or(-1))?;
         Ok((taken, decisions))
     }
 

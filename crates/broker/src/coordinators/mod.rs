@@ -44,7 +44,9 @@ pub(crate) use groups::Groups;
 pub(crate) use markers::write_marker;
 pub(crate) use text::{host_of, shared, text};
 pub(crate) use topic::{OFFSETS_TOPIC, settings_of_internal};
-pub(crate) use transactions::{TRANSACTIONS_TOPIC, TransactionCoordinator, txn_error_code, verify_with};
+pub(crate) use transactions::{
+    NotListed, TRANSACTIONS_TOPIC, TransactionCoordinator, highest_producer_id, txn_error_code, verify_with,
+};
 #[cfg(test)]
 pub(crate) use verify::fake;
 pub(crate) use verify::{Transactions, TxnQuestion, verify, verify_patiently};

@@ -336,6 +336,9 @@ fn refusal(error: &AppendError) -> Error {
     match error {
         AppendError::InvalidProducerEpoch { .. } => Error::InvalidProducerEpoch,
         AppendError::TooManyTransactions { .. } => Error::CoordinatorNotAvailable,
+        // What was found out about the transaction is out of date: the client asks again, and so does this broker. The code that
+        // a Produce request is answered with would be the end of a Java client here.
+        AppendError::NotInTransaction { .. } => Error::CoordinatorLoadInProgress,
         _ => Error::InvalidTxnState,
     }
 }

@@ -13,16 +13,20 @@ use regex::{Regex, RegexBuilder};
 
 use crate::{
     clock::now_ms,
-    coordinators::{shared, text, txn_error_code},
-    request::Context,
+    coordinators::{NotListed, shared, text, txn_error_code},
+    net::Close,
+    request::{Context, RESPONSE_BYTES_MAX},
 };
 
 /// The most that a pattern may take in memory once it is understood.
 const PATTERN_BYTES_MAX: usize = 1 << 20;
 
-pub(crate) async fn handle(ctx: Context, request: ListTransactionsRequest) -> ListTransactionsResponse {
+pub(crate) async fn handle(
+    ctx: Context,
+    request: ListTransactionsRequest,
+) -> Result<ListTransactionsResponse, Close> {
     let Ok(pattern) = pattern(request.transactional_id_pattern.as_deref()) else {
-        return failed(ErrorCode::InvalidRegularExpression);
+        return Ok(failed(ErrorCode::InvalidRegularExpression));
     };
     let (known, unknown): (Vec<_>, Vec<_>) = request
         .state_filters
@@ -35,11 +39,15 @@ pub(crate) async fn handle(ctx: Context, request: ListTransactionsRequest) -> Li
         states: asks_for_states.then(|| known.into_iter().filter_map(|(state, _)| state).collect()),
         longer_than_ms: request.duration_filter,
     };
-    let wanted = |id: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(id));
     let coordinator = ctx.broker.coordinators().transaction_coordinator();
-    let listed = match coordinator.list(&ctx.broker, &filter, wanted, now_ms()).await {
+    let listed = coordinator.list(&ctx.broker, &filter, pattern.as_ref(), now_ms(), RESPONSE_BYTES_MAX);
+    let listed = match listed.await {
         Ok(listed) => listed,
-        Err(error) => return failed(txn_error_code(error)),
+        Err(NotListed::Error(error)) => return Ok(failed(txn_error_code(error))),
+        Err(NotListed::TooMuch) => {
+            let why = format_args!("the transactional ids have more than {RESPONSE_BYTES_MAX} bytes");
+            return Err(Close::because(why));
+        }
     };
     let state = |one: txn::Listed| TransactionState {
         transactional_id: shared(&one.transactional_id),
@@ -47,11 +55,11 @@ pub(crate) async fn handle(ctx: Context, request: ListTransactionsRequest) -> Li
         transaction_state: text(one.state.name()),
         ..Default::default()
     };
-    ListTransactionsResponse {
+    Ok(ListTransactionsResponse {
         unknown_state_filters: unknown.into_iter().map(|(_, name)| name).collect(),
         transaction_states: listed.into_iter().map(state).collect(),
         ..Default::default()
-    }
+    })
 }
 
 fn failed(error: ErrorCode) -> ListTransactionsResponse {

@@ -18,6 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     coordinators::{OFFSETS_TOPIC, fake::Fake},
+    partition::Marker,
     testing::Bench,
 };
 
@@ -182,6 +183,29 @@ async fn whoever_is_not_in_the_transaction_commits_nothing() {
     assert_eq!(fake.times(), asked);
     let nobody = TxnOffsetCommitRequest { group_id: "".into(), ..request(0, 5) };
     assert_eq!(commit(&bench, nobody, 5).await[1], ErrorCode::InvalidGroupId.code());
+}
+
+/// INVALID_TXN_STATE is the end of a Java producer here.
+#[tokio::test]
+async fn whose_answer_is_out_of_date_is_asked_again() {
+    let (bench, fake, _running) = served(&MemoryDisk::new()).await;
+    let offsets =
+        bench.broker.image().topic(OFFSETS_TOPIC).expect("there").served(0).expect("served").clone();
+    let broker = Arc::clone(&bench.broker);
+    *fake.meanwhile.lock() = Some(Box::new(move || {
+        let marker = Marker {
+            producer_id: 7,
+            producer_epoch: 0,
+            committed: false,
+            coordinator_epoch: 0,
+            transaction_version: 0,
+        };
+        offsets.end_transaction(marker, 0, broker.io()).expect("ended");
+    }));
+    let again = ErrorCode::CoordinatorLoadInProgress.code();
+    assert_eq!(commit(&bench, request(0, 5), 5).await[1], again);
+    assert_eq!(commit(&bench, request(0, 5), 5).await[1], 0);
+    assert_eq!(fake.times(), 2);
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
 //! Metadata that somebody saved and put back: it is older than the logs, and what was given out since must not be given out a
 //! second time. As after a restore, leader epochs and producer ids are skipped that nobody can have come to meanwhile.
 //!
-//! It is recognised by a first directory that has nothing else, or by a log with a leader epoch or a producer id that the metadata
-//! has not come to.
+//! It is recognised by a first directory that has nothing else, or by a log with a leader epoch or a producer id that the
+//! metadata has not come to. A producer that has written nothing lately, or nothing yet, is in no log but that of the coordinator
+//! of transactions, whose records name it: so that one is read.
 
 use std::path::Path;
 
-use pagewire_log::{Locked, LogDirs, OnlineCommand};
+use pagewire_log::{Locked, Log, LogDirs, OnlineCommand};
 use pagewire_metadata::{
     Catalog,
     model::{ClusterRecord, TopicRecord},
@@ -14,7 +15,11 @@ use pagewire_metadata::{
 use tracing::{error, warn};
 
 use super::StartError;
-use crate::{backup, clock::now_ms};
+use crate::{
+    backup,
+    clock::now_ms,
+    coordinators::{TRANSACTIONS_TOPIC, highest_producer_id},
+};
 
 /// An epoch further ahead is a bit that flipped: no checksum covers it. A producer id that is as far ahead as what is skipped is
 /// one that a client made up.
@@ -46,7 +51,8 @@ pub(super) struct Ahead {
     producer_id: Option<i64>,
 }
 
-/// Compares the logs with the metadata, which is at this leader epoch and has not given out this producer id.
+/// Compares the logs with the metadata, which is at this leader epoch and has not given out this producer id. Reads what is
+/// known of transactions; blocks.
 pub(super) fn ahead(
     log_dirs: &LogDirs,
     topics: &[TopicRecord],
@@ -63,13 +69,19 @@ pub(super) fn ahead(
             if led < epoch && epoch <= led.saturating_add(EPOCHS_AHEAD_MAX) {
                 newest = newest.max(epoch);
             }
-            producer_id = producer_id.max(log.highest_producer_id().filter(|id| given_out.contains(id)));
+            producer_id = producer_id.max(highest_id(&log).filter(|id| given_out.contains(id)));
         }
     }
     if newest > least_epoch {
         return Some(Ahead { epoch: newest, producer_id: None });
     }
     producer_id.map(|id| Ahead { epoch: newest, producer_id: Some(id) })
+}
+
+/// The highest producer id that a log has, in its batches or in what they say.
+fn highest_id(log: &Log) -> Option<i64> {
+    let named = (&**log.topic() == TRANSACTIONS_TOPIC).then(|| highest_producer_id(log)).flatten();
+    log.highest_producer_id().max(named)
 }
 
 /// Goes past what the logs have.

@@ -3,12 +3,15 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use pagewire_broker::StartError;
 use pagewire_metadata::FILE_NAME;
 use pagewire_record::{BatchBuilder, Codec};
-use pagewire_wire::messages::init_producer_id_request::InitProducerIdRequest;
+use pagewire_wire::messages::{
+    find_coordinator_request::FindCoordinatorRequest, init_producer_id_request::InitProducerIdRequest,
+};
 
 use crate::disks::{STORAGE_ERROR, Two, leaders, online, with_records};
 use crate::harness::{Broker, Client, batch, batch_of};
@@ -149,6 +152,39 @@ fn with_everything_but_the_metadata_an_older_copy_serves_what_it_knows_and_gives
     assert!(new_producer(&mut client) > producer, "given out before");
     let there = |dir: &Path| fs::read_dir(dir).unwrap().any(|entry| entry.unwrap().file_name() == "late-0");
     assert!(two.dirs.iter().any(|dir| there(dir)), "what the copy does not know is left alone");
+}
+
+/// What a transactional id is, asked until its coordinator answers.
+fn producer_of(client: &mut Client, transactional_id: &'static str) -> i64 {
+    let id = transactional_id.into();
+    client.call(&FindCoordinatorRequest { key: id, key_type: 1, ..Default::default() }, 3);
+    let id = Some(transactional_id.into());
+    let request =
+        InitProducerIdRequest { transactional_id: id, transaction_timeout_ms: 60_000, ..Default::default() };
+    let answers = (0..500).map(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        client.call(&request, 4)
+    });
+    let mut given = answers.skip_while(|answer| answer.error_code != 0);
+    given.next().expect("a producer id in time").producer_id
+}
+
+/// Of a producer that has written nothing only what is known of its transactions is left.
+#[test]
+fn an_older_copy_of_the_metadata_gives_no_producer_id_of_a_transactional_id_out_again() {
+    let mut two = with_records();
+    producer_of(&mut two.broker.client(), "before");
+    let saved = two.dirs[0].with_extension("saved");
+    two.broker.stop();
+    fs::copy(two.metadata(), &saved).unwrap();
+    two.broker.restart();
+    let producer = producer_of(&mut two.broker.client(), "pay");
+    two.broker.stop();
+    fs::copy(&saved, two.metadata()).unwrap();
+    two.broker.restart();
+    let mut client = two.broker.client();
+    assert!(new_producer(&mut client) > producer, "given out before");
+    assert!(producer_of(&mut client, "ship") > producer, "given out before");
 }
 
 #[test]

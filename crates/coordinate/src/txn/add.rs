@@ -32,7 +32,7 @@ impl Shard {
         }
         let more = kept.with(&add.partitions, add.version as i16, now.wall_ms);
         self.check_room(id, transaction, &more)?;
-        Ok(Some(TxnRecord { transactional_id: id.clone(), value: Some(more.value()) }))
+        Ok(Some(self.record(id, &more)))
     }
 
     /// Of each partition whether it takes part.

@@ -14,8 +14,8 @@
 //! ```
 //!
 //! The decision is written first, then the markers, then that they are written. The producer hears of it when its markers are
-//! written, so that whoever reads afterwards sees the transaction whole; if one of them has to be tried again, at once, for
-//! what is decided stays so.
+//! written, so that whoever reads afterwards sees the transaction whole; if one of them has to be tried again or takes long, at
+//! once, for what is decided stays so.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use super::answer::{Answer, Producer};
 use super::effects::{Effects, Then, Why};
 use super::error::Error;
 use super::input::{End, TxnVersion};
-use super::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID, TxnRecord};
+use super::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
 use super::shard::Shard;
 use super::state::{Outcome, TxnState};
 use super::transaction::Kept;
@@ -35,6 +35,12 @@ enum Verdict {
     Begin,
     /// It was done before.
     Done,
+}
+
+/// How a transaction ends, and the epoch that its producer knows.
+struct Decision {
+    prepared: Kept,
+    last_epoch: i16,
 }
 
 impl Shard {
@@ -64,40 +70,37 @@ impl Shard {
                 out.reply(end.token, Answer::End(answer));
             }
             Verdict::Begin => {
-                // Who is answered with what is known once the end is prepared.
-                let why = Why::Asked { token: end.token, answer: Producer::NOBODY };
-                self.prepare(&id, &kept, end.outcome, end.version, why, now, out)?;
+                let decision = self.decide(&id, &kept, end.outcome, end.version, now)?;
+                let answer = match end.version {
+                    TxnVersion::Classic => Producer::NOBODY,
+                    TxnVersion::EpochPerTransaction => {
+                        let (producer_id, epoch) = decision.prepared.producer_after_end();
+                        Producer::of(producer_id, epoch)
+                    }
+                };
+                self.write(&id, &decision, Why::Asked { token: end.token, answer }, out);
             }
         }
         Ok(())
     }
 
-    /// Has the decision written.
-    #[expect(clippy::too_many_arguments, reason = "the decision, and where it goes")]
-    pub(super) fn prepare(
+    fn decide(
         &mut self,
-        id: &Arc<str>,
+        id: &str,
         kept: &Kept,
         outcome: Outcome,
         version: TxnVersion,
-        why: Why,
         now: Now,
-        out: &mut Effects,
-    ) -> Result<(), Error> {
+    ) -> Result<Decision, Error> {
         let raises = version == TxnVersion::EpochPerTransaction;
         let next_id = if raises && kept.is_exhausted() { self.take_producer_id()? } else { NO_PRODUCER_ID };
         let prepared = kept.prepared(outcome, version as i16, next_id, now.wall_ms);
-        let last_epoch = if raises { kept.epoch } else { self.last_epoch(id) };
-        let why = match why {
-            Why::Asked { token, .. } if raises => {
-                let (producer_id, epoch) = prepared.producer_after_end();
-                Why::Asked { token, answer: Producer::of(producer_id, epoch) }
-            }
-            other => other,
-        };
-        let record = TxnRecord { transactional_id: id.clone(), value: Some(prepared.value()) };
-        out.append(record, Then::Prepare { why, last_epoch });
-        Ok(())
+        Ok(Decision { prepared, last_epoch: if raises { kept.epoch } else { self.last_epoch(id) } })
+    }
+
+    fn write(&self, id: &Arc<str>, decision: &Decision, why: Why, out: &mut Effects) {
+        let then = Then::Prepare { why, last_epoch: decision.last_epoch };
+        out.append(self.record(id, &decision.prepared), then);
     }
 
     /// Aborts what its producer did not ask to abort: somebody else has the transactional id now, or its time is up. Its producer
@@ -111,12 +114,13 @@ impl Shard {
         out: &mut Effects,
     ) -> Result<(), Error> {
         let version = TxnVersion::EpochPerTransaction;
-        if self.own_level >= version as i16 {
-            return self.prepare(id, kept, Outcome::Abort, version, why, now, out);
-        }
-        let fenced = kept.fenced(self.own_level, now.wall_ms);
-        let record = TxnRecord { transactional_id: id.clone(), value: Some(fenced.value()) };
-        out.append(record, Then::Prepare { why, last_epoch: NO_PRODUCER_EPOCH });
+        let decision = if self.own_level >= version as i16 {
+            self.decide(id, kept, Outcome::Abort, version, now)?
+        } else {
+            let prepared = kept.fenced(self.own_level, now.wall_ms);
+            Decision { prepared, last_epoch: NO_PRODUCER_EPOCH }
+        };
+        self.write(id, &decision, why, out);
         Ok(())
     }
 

@@ -5,18 +5,20 @@
 //!                  ▲                │ some failed, or Complete could not be written
 //!                  └── later ◄──────┘ only those that are missing
 //! ```
+//!
+//! Who asked for the end is answered when the first attempt at its markers is over, or when that takes too long.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::answer::Answer;
+use super::deadlines::Deadlines;
 use super::effects::{Effects, Marked, Markers, MarkersOf, Then};
 use super::error::Error;
 use super::note::Event;
-use super::record::TxnRecord;
 use super::shard::Shard;
 use super::state::Outcome;
-use super::transaction::Transaction;
+use super::transaction::{Transaction, Waiting};
 use crate::now::Now;
 
 /// Between the first failed attempt to write markers and the next. Each failure doubles it.
@@ -82,7 +84,7 @@ impl Shard {
         let mut out = Effects::default();
         let Some(outcome) = self.ending(of) else { return out };
         let id = &of.transactional_id;
-        if let Some((token, answer)) = self.with(id, |transaction, _| transaction.waiting.take()).flatten() {
+        if let Some(Waiting { token, answer, .. }) = self.take_waiting(id) {
             out.reply(token, Answer::End(answer).refuse(error));
         }
         if self.retry_later(id, now) {
@@ -106,14 +108,31 @@ impl Shard {
         let Some(transaction) = self.ids.get(id) else { return };
         let done = transaction.kept.completed(outcome, now.wall_ms);
         self.answer_end(id, out);
-        out.append(TxnRecord { transactional_id: id.clone(), value: Some(done.value()) }, Then::Complete);
+        out.append(self.record(id, &done), Then::Complete);
     }
 
     /// Tells the producer that its end stands: its decision was durable before the first marker.
-    fn answer_end(&mut self, id: &str, out: &mut Effects) {
-        if let Some((token, answer)) = self.with(id, |transaction, _| transaction.waiting.take()).flatten() {
+    fn answer_end(&mut self, id: &Arc<str>, out: &mut Effects) {
+        if let Some(Waiting { token, answer, .. }) = self.take_waiting(id) {
             out.reply_standing(token, Answer::End(answer));
         }
+    }
+
+    /// Tells the producer that its end is decided, though its markers are still on their way: it waits for them no longer. That
+    /// the decision is durable is not known here, so the answer waits for that.
+    pub(super) fn answer_in_time(&mut self, id: &Arc<str>, out: &mut Effects) {
+        if let Some(Waiting { token, answer, .. }) = self.take_waiting(id) {
+            out.reply(token, Answer::End(answer));
+        }
+    }
+
+    fn take_waiting(&mut self, id: &Arc<str>) -> Option<Waiting> {
+        let take = |transaction: &mut Transaction, deadlines: &mut Deadlines| {
+            let waiting = transaction.waiting.take();
+            deadlines.set_answer(id, waiting.map(|waiting| waiting.until_ms), None);
+            waiting
+        };
+        self.with(id, take).flatten()
     }
 
     /// How it ends, if this is still the transaction that is being ended.

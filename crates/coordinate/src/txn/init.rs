@@ -7,7 +7,7 @@ use super::answer::{Answer, Producer};
 use super::effects::{Effects, Then, Why};
 use super::error::Error;
 use super::input::Init;
-use super::record::{NO_PRODUCER_EPOCH, TxnRecord};
+use super::record::NO_PRODUCER_EPOCH;
 use super::shard::Shard;
 use super::state::TxnState;
 use super::transaction::{Kept, Transaction};
@@ -47,7 +47,7 @@ impl Shard {
             TxnState::Empty | TxnState::CompleteCommit | TxnState::CompleteAbort => {
                 let last_epoch = transaction.last_epoch;
                 let next = self.next(&kept, last_epoch, init.expected.map(|(_, epoch)| epoch))?;
-                begin(&id, &kept, &next, init, now, out);
+                self.begin(&id, &kept, &next, init, now, out);
                 Ok(())
             }
             // Never written down by a coordinator: whatever wrote it does not end it.
@@ -69,7 +69,7 @@ impl Shard {
         let producer_id = self.take_producer_id()?;
         let kept = Kept::new(producer_id, init.timeout_ms, now.wall_ms);
         let next = Next { producer_id, epoch: 0, last_epoch: NO_PRODUCER_EPOCH };
-        begin(&Arc::from(init.transactional_id.as_str()), &kept, &next, init, now, out);
+        self.begin(&Arc::from(init.transactional_id.as_str()), &kept, &next, init, now, out);
         Ok(())
     }
 
@@ -105,6 +105,13 @@ impl Shard {
         let why = Why::Fenced { token: init.token };
         self.abort_unasked(id, kept, why, now, out)
     }
+
+    fn begin(&self, id: &Arc<str>, kept: &Kept, next: &Next, init: &Init, now: Now, out: &mut Effects) {
+        let begun = kept.begun(next.producer_id, next.epoch, init.timeout_ms, now.wall_ms);
+        let answer = Producer::of(next.producer_id, next.epoch);
+        let then = Then::Init { token: init.token, answer, last_epoch: next.last_epoch };
+        out.append(self.record(id, &begun), then);
+    }
 }
 
 /// Whether the one who asks may be the producer that has the id now: it names the producer id in use, or the one before
@@ -114,11 +121,4 @@ const fn may_go_on(kept: &Kept, producer_id: i64, epoch: i16) -> bool {
         || kept.gives_way_to(producer_id, epoch)
         || producer_id == kept.producer_id
         || (producer_id == kept.previous_producer_id && Kept::is_last(epoch))
-}
-
-fn begin(id: &Arc<str>, kept: &Kept, next: &Next, init: &Init, now: Now, out: &mut Effects) {
-    let begun = kept.begun(next.producer_id, next.epoch, init.timeout_ms, now.wall_ms);
-    let answer = Producer::of(next.producer_id, next.epoch);
-    let then = Then::Init { token: init.token, answer, last_epoch: next.last_epoch };
-    out.append(TxnRecord { transactional_id: id.clone(), value: Some(begun.value()) }, then);
 }

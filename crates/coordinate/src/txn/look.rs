@@ -57,23 +57,22 @@ impl Shard {
             producer_epoch: kept.epoch,
             timeout_ms: kept.timeout_ms,
             started_ms: kept.started_ms,
-            topics: kept.value().topics.unwrap_or_default(),
+            topics: kept.value(self.own_level).topics.unwrap_or_default(),
         })
     }
 
-    /// Of the transactional ids from `from` on those that the filter and `wanted` leave, and where to go on: not all are looked
-    /// at in one turn.
+    /// Of the transactional ids from `from` on those that the filter leaves, and where to go on: not all are looked at in one
+    /// turn.
     pub fn list(
         &self,
         filter: &Filter,
-        wanted: impl Fn(&str) -> bool,
         wall_ms: i64,
         from: Option<&Arc<str>>,
     ) -> (Vec<Listed>, Option<Arc<str>>) {
         let from = from.map_or(Bound::Unbounded, |id| Bound::Included(id.clone()));
         let mut all = self.ids.range::<Arc<str>, _>((from, Bound::Unbounded));
         let looked_at = all.by_ref().take(self.settings().limits.look_steps.max(1));
-        let fits = looked_at.filter(|(id, transaction)| filter.leaves(transaction, wall_ms) && wanted(id));
+        let fits = looked_at.filter(|(_, transaction)| filter.leaves(transaction, wall_ms));
         let listed = fits.map(|(id, transaction)| Listed {
             transactional_id: id.clone(),
             producer_id: transaction.kept.producer_id,

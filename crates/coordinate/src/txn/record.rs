@@ -8,8 +8,8 @@
 //!                3 the next epoch i16
 //! ```
 //!
-//! Version 1 has compact lengths; Kafka writes it from `transaction.version` 1 on. A value is written back in the version it
-//! had, with its topics in the order they had. Hostile bytes are errors, nothing is allocated from a claimed count.
+//! Version 1 has compact lengths; it is written from `transaction.version` 1 on, as Kafka does. A value that is decoded and
+//! encoded keeps its version, and its topics their order. Hostile bytes are errors, nothing is allocated from a claimed count.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use crate::records::bytes_out::Writer;
 pub const NO_PRODUCER_ID: i64 = -1;
 /// No epoch.
 pub const NO_PRODUCER_EPOCH: i16 = -1;
-/// The version in which values are written.
+/// The newest version of values.
 pub(crate) const VALUE_VERSION: i16 = 1;
 
 const KEY_TRANSACTION: i16 = 0;
@@ -145,6 +145,11 @@ impl TxnRecord {
 }
 
 impl TxnValue {
+    /// The highest producer id that it names.
+    pub fn highest_producer_id(&self) -> i64 {
+        self.producer_id.max(self.previous_producer_id).max(self.next_producer_id)
+    }
+
     /// Reads a value.
     ///
     /// # Errors

@@ -50,8 +50,18 @@ pub(crate) struct Transaction {
     pub(crate) retry_at_ms: Option<i64>,
     /// Attempts to write its markers that failed.
     pub(crate) failures: u32,
-    /// Who waits for its end, and what to say then.
-    pub(crate) waiting: Option<(Token, Producer)>,
+    /// Who waits for its end.
+    pub(crate) waiting: Option<Waiting>,
+}
+
+/// Who waits for the end of a transaction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiting {
+    pub(crate) token: Token,
+    /// What to say then.
+    pub(crate) answer: Producer,
+    /// By the steady clock: it is said then, whatever became of the markers.
+    pub(crate) until_ms: i64,
 }
 
 impl Transaction {
@@ -113,15 +123,15 @@ impl Kept {
         }
     }
 
-    /// As a record.
-    pub(crate) fn value(&self) -> TxnValue {
+    /// As a record. `level`: the `transaction.version` in force; at 0 whoever reads it may know only the first version of values.
+    pub(crate) fn value(&self, level: i16) -> TxnValue {
         let topic = |(topic, partitions): (&Arc<str>, &BTreeSet<i32>)| TxnTopic {
             topic: topic.clone(),
             partitions: partitions.iter().copied().collect(),
         };
         let topics = (self.state != TxnState::Empty).then(|| self.topics.iter().map(topic).collect());
         TxnValue {
-            version: VALUE_VERSION,
+            version: if level > 0 { VALUE_VERSION } else { 0 },
             producer_id: self.producer_id,
             previous_producer_id: self.previous_producer_id,
             next_producer_id: self.next_producer_id,

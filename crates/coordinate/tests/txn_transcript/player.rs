@@ -187,11 +187,9 @@ impl Player {
             states: states.map(|names| names.into_iter().filter_map(TxnState::named).collect()),
             longer_than_ms: command.number("longer-than", -1),
         };
-        let starts = command.text("starts");
         let mut from = None;
         loop {
-            let wanted = |id: &str| id.starts_with(&starts);
-            let (listed, next) = self.shard.list(&filter, wanted, self.now_ms, from.as_ref());
+            let (listed, next) = self.shard.list(&filter, self.now_ms, from.as_ref());
             print::listed(&listed, out);
             let Some(next) = next else { break };
             let _ = writeln!(out, "and on from {next}");

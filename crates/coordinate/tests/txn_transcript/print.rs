@@ -42,7 +42,9 @@ pub(crate) fn record(record: &TxnRecord, out: &mut String) {
     let _ = write!(out, " timeout={} v{}", value.timeout_ms, value.client_version);
     let _ = write!(out, " begun={} at={}", value.started_ms, value.updated_ms);
     let partitions = value.topics.as_deref().map_or_else(|| "null".to_owned(), topics);
-    let _ = writeln!(out, " partitions={partitions}");
+    let _ = write!(out, " partitions={partitions}");
+    // What is usual is not said.
+    let _ = if value.version == 1 { writeln!(out) } else { writeln!(out, " format={}", value.version) };
 }
 
 pub(crate) fn markers(markers: &Markers, out: &mut String) {

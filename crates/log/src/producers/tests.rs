@@ -417,6 +417,21 @@ fn questions_are_bounded_and_forgotten_after_their_time() {
 }
 
 #[test]
+fn a_producer_that_is_asked_about_again_is_not_the_first_to_make_room() {
+    let mut table = ProducerTable::default();
+    let verify =
+        |table: &mut ProducerTable, id, now_ms| table.verify(start(&inside(id, 0, 0), false), now_ms);
+    for id in 0..1024 {
+        verify(&mut table, id, id);
+    }
+    let guard = verify(&mut table, 0, 2000);
+    verify(&mut table, 5000, 2001);
+    assert!(table.check(data(&inside(0, 0, 0)), PRODUCED(guard), MAX).is_ok(), "its answer is under way");
+    table.expire(3500, 2000);
+    assert!(table.check(data(&inside(0, 0, 0)), PRODUCED(guard), MAX).is_ok(), "asked anew, it is young");
+}
+
+#[test]
 fn a_marker_of_transaction_version_2_is_of_a_later_epoch_or_the_last_one_again() {
     let check = |table: &ProducerTable, version, epoch| {
         let entry = Entry { header: &end(1, epoch, 1), marker: Some(COMMIT) };

@@ -15,8 +15,8 @@ use pagewire_record::BatchHeader;
 use crate::errors::AppendError;
 use crate::log::Log;
 
-/// Producers of one partition that may be asked about at the same time. One more takes the place of the one that was asked
-/// about first, whose batch is refused then.
+/// Producers of one partition that may be asked about at the same time. One more takes the place of the one about which nobody
+/// has asked for longest, whose batch is refused then.
 const ASKED_MAX: usize = 1024;
 
 /// Shown by an append to prove that the coordinator's answer is about the transaction that is under way now.
@@ -48,7 +48,8 @@ impl TxnStart {
 #[derive(Debug, Clone, Copy)]
 struct Asked {
     guard: Guard,
-    since_ms: i64,
+    /// When it was asked about last.
+    last_ms: i64,
     epoch: i16,
     /// The lowest sequence that was seen: what comes before it would be refused for ever if one after it was appended.
     lowest_sequence: i32,
@@ -66,7 +67,7 @@ impl Verifications {
     pub(crate) fn begin(&mut self, start: TxnStart, now_ms: i64) -> Guard {
         let TxnStart { producer_id, producer_epoch, base_sequence, bumps_epoch } = start;
         if !self.asked.contains_key(&producer_id) && self.asked.len() >= ASKED_MAX {
-            let oldest = self.asked.iter().min_by_key(|(id, asked)| (asked.since_ms, **id));
+            let oldest = self.asked.iter().min_by_key(|(id, asked)| (asked.last_ms, **id));
             if let Some(id) = oldest.map(|(id, _)| *id) {
                 self.asked.remove(&id);
             }
@@ -75,12 +76,13 @@ impl Verifications {
             self.last_guard += 1;
             Asked {
                 guard: Guard(self.last_guard),
-                since_ms: now_ms,
+                last_ms: now_ms,
                 epoch: producer_epoch,
                 lowest_sequence: base_sequence,
                 bumps_epoch,
             }
         });
+        asked.last_ms = asked.last_ms.max(now_ms);
         if producer_epoch > asked.epoch {
             (asked.epoch, asked.lowest_sequence) = (producer_epoch, base_sequence);
         } else if producer_epoch == asked.epoch {
@@ -122,7 +124,7 @@ impl Verifications {
 
     /// Forgets those that nothing came of.
     pub(crate) fn expire(&mut self, now_ms: i64, expiration_ms: i64) {
-        self.asked.retain(|_, asked| now_ms.saturating_sub(asked.since_ms) < expiration_ms);
+        self.asked.retain(|_, asked| now_ms.saturating_sub(asked.last_ms) < expiration_ms);
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Decisions {
     ids: HashMap<String, Said>,
     /// The transactional id that a producer id stands for.
     producers: HashMap<i64, String>,
+    /// The highest producer id that any record names, of what is forgotten too.
+    producer_id_max: Option<i64>,
     /// What the coordinator wrote is here to its end, so that whom it does not name it knows nothing of.
     whole: bool,
 }
@@ -98,12 +100,18 @@ impl Decisions {
                 self.ids.remove(&id);
                 continue;
             };
+            self.producer_id_max = self.producer_id_max.max(Some(state.highest_producer_id()));
             if self.ids.len() >= IDS_MAX && !self.ids.contains_key(&id) {
                 return None;
             }
             self.ids.insert(id, Said { partition, key: Bytes::copy_from_slice(&key), state });
         }
         Some(())
+    }
+
+    /// The highest producer id that was given out as far as is said here.
+    pub(crate) const fn producer_id_max(&self) -> Option<i64> {
+        self.producer_id_max
     }
 
     fn of(&self, producer_id: i64) -> Option<(&str, &TxnValue)> {

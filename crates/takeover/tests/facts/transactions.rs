@@ -6,7 +6,7 @@ use pagewire_record::{BatchBuilder, Codec, ControlType, DecompressLimits, EndTxn
 use pagewire_takeover::{Depth, OpenTransaction, Options, Outcome};
 
 use crate::kafka::{Kafka, contents};
-use crate::support::{opened, options, run};
+use crate::support::{made, opened, options, run};
 
 /// One record of a producer, within a transaction.
 fn data(producer_id: i64, epoch: i16, sequence: i32) -> Bytes {
@@ -92,6 +92,17 @@ fn open_transactions_are_named_and_stay_open_unless_their_end_is_wanted() {
     let (logs, _) = opened(&kafka.to(), 1);
     let marks = logs.get("orders", 0).unwrap().marks();
     assert_eq!((marks.last_stable, marks.log_end), (2, 6));
+}
+
+#[test]
+fn a_producer_id_that_only_the_coordinator_names_is_not_given_out_again() {
+    let mut kafka = Kafka::new(1);
+    let state = kafka.topic("__transaction_state", 1);
+    // It was told its id and wrote nothing, or nothing that is left; Kafka's metadata ends before the id was given out.
+    kafka.write("__transaction_state", state, 0, [said("idle", 5_000, 0)]);
+    kafka.stop();
+    let report = run(&options(&kafka)).unwrap();
+    assert_eq!((report.next_producer_id, made(&kafka.to()).next_producer_id), (5_001, 5_001));
 }
 
 #[test]

@@ -51,3 +51,25 @@ fn replay(machine: &mut txn::Shard, unknown: &mut Unknown, batch: &SharedBatch) 
     }
     Ok(())
 }
+
+/// The highest producer id that its records name: one that somebody has, had, or will have. Where a log cannot be read only
+/// what comes before counts; whoever loads it says so.
+pub(crate) fn highest_producer_id(log: &Log) -> Option<i64> {
+    let mut highest = None;
+    let _ = each_batch(log, Harm::EndsIt, |batch| {
+        batch.verify_crc()?;
+        if !batch.header.is_control() {
+            for record in batch.records(&DecompressLimits::default())? {
+                let record = record?;
+                let Some(key) = record.key else { continue };
+                if let Ok(txn::TxnDecoded::Record(said)) =
+                    txn::TxnRecord::decode(&key, record.value.as_deref())
+                {
+                    highest = highest.max(said.value.map(|value| value.highest_producer_id()));
+                }
+            }
+        }
+        Ok(())
+    });
+    highest
+}

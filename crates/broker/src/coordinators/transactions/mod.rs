@@ -11,6 +11,7 @@
 mod answers;
 #[cfg(test)]
 mod hang_tests;
+mod list;
 mod load;
 mod markers;
 mod shard;
@@ -24,7 +25,6 @@ use std::sync::Arc;
 
 use pagewire_coordinate::{Token, partition_for, txn};
 use pagewire_wire::ErrorCode;
-use tokio::task::consume_budget;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
@@ -40,6 +40,8 @@ use crate::{
     partition::Partition,
 };
 pub(crate) use answers::{Here, txn_error_code, verify_with};
+pub(crate) use list::NotListed;
+pub(crate) use load::highest_producer_id;
 use shard::Shard;
 
 /// Where transactions are kept.
@@ -50,11 +52,17 @@ pub(crate) struct TransactionCoordinator {
     settings: txn::Settings,
     memory: Arc<GroupMemory>,
     places: Places<Shard>,
+    matching: list::Matching,
 }
 
 impl TransactionCoordinator {
     pub(super) fn new(config: &BrokerConfig) -> Self {
-        Self { settings: settings(config), memory: Arc::default(), places: Places::new(TRANSACTIONS_TOPIC) }
+        Self {
+            settings: settings(config),
+            memory: Arc::default(),
+            places: Places::new(TRANSACTIONS_TOPIC),
+            matching: list::Matching::default(),
+        }
     }
 
     pub(super) fn start(&self, broker: &Arc<Broker>, tasks: &TaskTracker, stop: &CancellationToken) {
@@ -108,44 +116,6 @@ impl TransactionCoordinator {
         let (seen, written_to) = shard.read(look)?;
         shard.stable(broker, written_to).await?;
         Ok(seen)
-    }
-
-    /// The transactional ids of all shards that the filter and `wanted` leave. Without the topic there are none. They take less
-    /// than the ids do that the shards hold, whose memory has a limit.
-    pub(crate) async fn list(
-        &self,
-        broker: &Arc<Broker>,
-        filter: &txn::Filter,
-        wanted: impl Fn(&str) -> bool,
-        now_ms: i64,
-    ) -> Result<Vec<txn::Listed>, txn::Error> {
-        let shards = match self.shards(broker) {
-            Ok(shards) => shards,
-            Err(txn::Error::NotCoordinator) => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        let mut listed = Vec::new();
-        for shard in shards.all() {
-            let mut from = None;
-            loop {
-                // Others come in between: a shard may hold a million.
-                consume_budget().await;
-                match shard.read(|machine| machine.list(filter, &wanted, now_ms, from.as_ref())) {
-                    Ok(((mut some, next), _)) => {
-                        listed.append(&mut some);
-                        from = next;
-                    }
-                    Err(txn::Error::CoordinatorLoadInProgress) => {
-                        return Err(txn::Error::CoordinatorLoadInProgress);
-                    }
-                    Err(_) => from = None,
-                }
-                if from.is_none() {
-                    break;
-                }
-            }
-        }
-        Ok(listed)
     }
 
     fn shard_of(&self, broker: &Arc<Broker>, transactional_id: &str) -> Result<Arc<Shard>, txn::Error> {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use pagewire_coordinate::txn::{TxnRecord, TxnState, TxnTopic, TxnValue};
+use pagewire_coordinate::txn::{Filter, TxnRecord, TxnState, TxnTopic, TxnValue};
 use pagewire_disk::{Call, Disk, Errno, FailingDisk, Fault, MemoryDisk, OpenMode, When};
 use pagewire_log::Origin;
 use pagewire_record::{BatchBuilder, Codec};
@@ -31,7 +31,7 @@ use pagewire_zcopy::IoPool;
 use tokio::task::yield_now;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::TRANSACTIONS_TOPIC;
+use super::{NotListed, TRANSACTIONS_TOPIC};
 use crate::{
     partition::{Marker, Partition},
     testing::{Bench, ROOT},
@@ -318,6 +318,19 @@ async fn transactional_ids_are_listed_by_state_and_name() {
     assert_eq!(list(&apps).await, (0, named(&["app-1", "app-2"]), 0));
     let wrong = ListTransactionsRequest { transactional_id_pattern: Some("(".into()), ..all };
     assert_eq!(list(&wrong).await, (ErrorCode::InvalidRegularExpression.code(), named(&[]), 0));
+}
+
+#[tokio::test]
+async fn more_transactional_ids_than_fit_into_an_answer_are_not_put_together() {
+    let (bench, _) = served(&disk()).await;
+    for id in ["app-1", "app-2"] {
+        init(&bench, id).await;
+    }
+    let all = Filter { longer_than_ms: -1, ..Filter::default() };
+    let coordinator = bench.broker.coordinators().transaction_coordinator();
+    let listed = async |bytes_max| coordinator.list(&bench.broker, &all, None, 0, bytes_max).await;
+    assert_eq!(listed(200).await.map(|all| all.len()), Ok(2));
+    assert_eq!(listed(100).await, Err(NotListed::TooMuch));
 }
 
 #[tokio::test]

@@ -8,6 +8,9 @@
 //! waits, which epoch was the one before, which markers are already written) lives here alone and begins anew after a
 //! restart, as in Kafka: markers are then written once more.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -20,13 +23,15 @@ use super::note::Event;
 use super::record::{TxnDecodeError, TxnDecoded, TxnRecord, TxnValue};
 use super::settings::Settings;
 use super::state::TxnState;
-use super::transaction::{Kept, Transaction};
+use super::transaction::{Kept, Transaction, Waiting};
 use crate::input::Token;
 use crate::memory::tree_bytes;
 use crate::now::Now;
 
 /// Transactions whose markers go out at once, where many were being ended when the coordinator stopped.
 const ENDED_AT_ONCE: usize = 64;
+/// So long who asked for the end of a transaction waits for its markers. Far less than clients wait for an answer.
+const MARKERS_MAX_MS: i64 = 2_000;
 /// Producer ids that are kept for whoever needs one: as many as may ask at once.
 const SPARE_PRODUCER_IDS: usize = 64;
 
@@ -78,7 +83,7 @@ impl Shard {
         self.settings = settings;
     }
 
-    /// By which `transaction.version` ends what nobody asked it to end, from the next event on.
+    /// By which `transaction.version` ends what nobody asked it to end, and is written what is known, from the next event on.
     pub const fn go_by(&mut self, level: i16) {
         self.own_level = level;
     }
@@ -146,7 +151,9 @@ impl Shard {
     /// Says whether anything was due.
     fn act_on_one(&mut self, now: Now, out: &mut Effects) -> bool {
         let is_due = |at_ms: Option<i64>| at_ms.is_some_and(|at_ms| at_ms <= now.steady_ms);
-        if let Some(id) = self.deadlines.retry_due(now.steady_ms) {
+        if let Some(id) = self.deadlines.answer_due(now.steady_ms) {
+            self.answer_in_time(&id, out);
+        } else if let Some(id) = self.deadlines.retry_due(now.steady_ms) {
             self.go_on_ending(&id, now, out);
         } else if is_due(self.deadlines.abort_at_ms) {
             self.abort_overdue(now, out);
@@ -240,7 +247,7 @@ impl Shard {
     pub fn close(&mut self, error: Error) -> Effects {
         let mut out = Effects::default();
         for transaction in self.ids.values_mut() {
-            if let Some((token, answer)) = transaction.waiting.take() {
+            if let Some(Waiting { token, answer, .. }) = transaction.waiting.take() {
                 out.reply(token, Answer::End(answer).refuse(error));
             }
         }
@@ -302,7 +309,9 @@ impl Shard {
                 Then::Prepare { why, last_epoch } => {
                     transaction.last_epoch = last_epoch;
                     if let Why::Asked { token, answer } = why {
-                        transaction.waiting = Some((token, answer));
+                        let until_ms = now.deadline(MARKERS_MAX_MS);
+                        deadlines.set_answer(id, None, Some(until_ms));
+                        transaction.waiting = Some(Waiting { token, answer, until_ms });
                     }
                 }
                 Then::Add { .. } | Then::Complete | Then::Forget => {}
@@ -310,11 +319,17 @@ impl Shard {
         });
     }
 
+    /// What is to be written of a transactional id.
+    pub(super) fn record(&self, id: &Arc<str>, kept: &Kept) -> TxnRecord {
+        TxnRecord { transactional_id: id.clone(), value: Some(kept.value(self.own_level)) }
+    }
+
     fn forget(&mut self, id: &Arc<str>) {
         let Some(transaction) = self.ids.remove(id) else { return };
         self.bytes -= transaction.bytes(id);
         self.deadlines.set_open(id, transaction.deadline_ms, None);
         self.deadlines.set_retry(id, transaction.retry_at_ms, None);
+        self.deadlines.set_answer(id, transaction.waiting.map(|waiting| waiting.until_ms), None);
     }
 
     /// Whether so many more bytes may be held.
@@ -345,162 +360,11 @@ impl Shard {
 
     /// What a restart would bring back, were the record written now.
     pub fn snapshot(&self, transactional_id: &str) -> Option<TxnValue> {
-        self.ids.get(transactional_id).map(|transaction| transaction.kept.value())
+        self.ids.get(transactional_id).map(|transaction| transaction.kept.value(self.own_level))
     }
 
     /// Every request that waits for an answer.
     pub fn waiting(&self) -> Vec<Token> {
-        self.ids.values().filter_map(|transaction| Some(transaction.waiting?.0)).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::txn::{Add, End, Init, Marked, Outcome, TxnTopic, TxnVersion};
-
-    const VERSION: TxnVersion = TxnVersion::EpochPerTransaction;
-
-    /// Does everything that is to be done, all markers written.
-    fn act(shard: &mut Shard, effects: Effects, now: Now) {
-        for append in effects.appends {
-            let next = shard.appended(append, now);
-            act(shard, next, now);
-        }
-        for markers in effects.markers {
-            let each = markers.topics.iter().flat_map(|(topic, partitions)| {
-                partitions.iter().map(|partition| (topic.clone(), *partition, Marked::Written))
-            });
-            let next = shard.markers_written(&markers.of, &each.collect::<Vec<_>>(), now);
-            act(shard, next, now);
-        }
-        let counted: usize = shard.ids.iter().map(|(id, transaction)| transaction.bytes(id)).sum();
-        assert_eq!(shard.bytes, counted);
-    }
-
-    fn init(transactional_id: &str) -> Input {
-        let transactional_id = transactional_id.to_owned();
-        Input::Init(Init { token: Token(1), transactional_id, timeout_ms: 1_000, expected: None })
-    }
-
-    #[test]
-    fn a_topic_that_a_record_names_twice_takes_part_as_a_whole() {
-        let topic = |partitions: &[i32]| TxnTopic { topic: "t".into(), partitions: partitions.to_vec() };
-        let value = TxnValue {
-            topics: Some(vec![topic(&[1]), topic(&[]), topic(&[0])]),
-            ..Kept::new(7, 1_000, 0).prepared(Outcome::Commit, 2, -1, 0).value()
-        };
-        let record = TxnRecord { transactional_id: "a".into(), value: Some(value) };
-        let mut shard = Shard::new(Settings::default(), 0);
-        let (key, value) = (record.encode_key().expect("short"), record.encode_value().expect("short"));
-        shard.replay(&key, value.as_deref()).expect("ours");
-        shard.loaded(Now::both(0));
-        let markers = shard.on_time(Now::both(0)).markers;
-        assert_eq!(markers.len(), 1);
-        assert_eq!(markers[0].topics, [(Arc::from("t"), vec![0, 1])]);
-    }
-
-    /// A shard that read this record.
-    fn after(value: TxnValue, settings: Settings) -> Shard {
-        let record = TxnRecord { transactional_id: "a".into(), value: Some(value) };
-        let mut shard = Shard::new(settings, 0);
-        let (key, value) = (record.encode_key().expect("short"), record.encode_value().expect("short"));
-        shard.replay(&key, value.as_deref()).expect("ours");
-        shard.loaded(Now::both(0));
-        shard
-    }
-
-    /// Lets all act that is due until then.
-    fn pass(shard: &mut Shard, until_ms: i64) {
-        while let Some(at_ms) = shard.next_deadline().filter(|at_ms| *at_ms <= until_ms) {
-            let now = Now::both(at_ms);
-            let effects = shard.on_time(now);
-            act(shard, effects, now);
-        }
-    }
-
-    fn in_state(state: TxnState) -> TxnValue {
-        let topics = vec![TxnTopic { topic: "t".into(), partitions: vec![0] }];
-        TxnValue { state, topics: Some(topics), ..Kept::new(7, 1_000, 0).begun(7, 0, 1_000, 0).value() }
-    }
-
-    #[test]
-    fn what_a_record_at_rest_names_takes_no_part_in_the_next_transaction() {
-        for state in [TxnState::Empty, TxnState::CompleteCommit, TxnState::CompleteAbort] {
-            let shard = after(in_state(state), Settings::default());
-            assert_eq!(shard.verify("a", 7, 0, &[("t".into(), 0)]), Ok(vec![false]), "{state}");
-        }
-    }
-
-    #[test]
-    fn steps_that_nobody_writes_down_come_to_an_end_if_somebody_did() {
-        let settings = Settings::default();
-        let until_ms = settings.id_expiration_ms + 2 * settings.expiry_interval_ms;
-        let mut shard = after(in_state(TxnState::PrepareEpochFence), settings.clone());
-        pass(&mut shard, 2 * settings.abort_interval_ms);
-        assert_eq!(shard.describe("a").map(|found| found.state), Some(TxnState::CompleteAbort));
-        let mut shard = after(in_state(TxnState::Dead), settings);
-        pass(&mut shard, until_ms);
-        assert_eq!(shard.id_count(), 0);
-    }
-
-    #[test]
-    fn an_id_that_no_append_takes_keeps_nobody_busy() {
-        let mut settings = Settings::default();
-        settings.limits.append_bytes = 8;
-        let interval_ms = settings.expiry_interval_ms;
-        let mut shard = after(in_state(TxnState::Empty), settings.clone());
-        let now = Now::both(settings.id_expiration_ms + interval_ms);
-        while shard.next_deadline().is_some_and(|at_ms| at_ms <= now.steady_ms) {
-            assert!(shard.on_time(now).is_empty());
-        }
-        assert_eq!(shard.deadlines.expire_at_ms, Some(now.steady_ms + interval_ms));
-    }
-
-    #[test]
-    fn what_is_held_is_counted_and_nothing_is_left_of_what_expired() {
-        let (mut shard, mut now) = (Shard::new(Settings::default(), 0), Now::both(0));
-        shard.loaded(now);
-        let end = |transactional_id: &str, outcome| {
-            let (token, transactional_id) = (Token(1), transactional_id.to_owned());
-            Input::End(End {
-                token,
-                transactional_id,
-                producer_id: 7,
-                producer_epoch: 0,
-                outcome,
-                version: VERSION,
-            })
-        };
-        for id in ["a", "b", "c"] {
-            shard.give_producer_id(7);
-            let partitions = (0..40).map(|index| (Arc::from("topic"), index)).collect();
-            let add = Input::Add(Add {
-                token: Token(1),
-                transactional_id: id.to_owned(),
-                producer_id: 7,
-                producer_epoch: 0,
-                partitions,
-                version: VERSION,
-            });
-            for input in [init(id), add] {
-                let effects = shard.handle(input, now);
-                act(&mut shard, effects, now);
-            }
-        }
-        let open = shard.bytes();
-        for (id, outcome) in [("a", Outcome::Commit), ("b", Outcome::Abort)] {
-            let effects = shard.handle(end(id, outcome), now);
-            act(&mut shard, effects, now);
-        }
-        assert!(shard.bytes() < open);
-        let until_ms = 2 * shard.settings.id_expiration_ms;
-        while let Some(at_ms) = shard.next_deadline().filter(|at_ms| *at_ms < until_ms) {
-            now = Now::both(at_ms.max(now.steady_ms));
-            let effects = shard.on_time(now);
-            act(&mut shard, effects, now);
-        }
-        assert_eq!((shard.id_count(), shard.bytes()), (0, 0));
-        assert_eq!(shard.deadlines.overdue(i64::MAX), None);
+        self.ids.values().filter_map(|transaction| Some(transaction.waiting?.token)).collect()
     }
 }
