@@ -597,7 +597,9 @@ fn places(topics: &[TopicPartitions]) -> BTreeSet<Place> {
 fn assignment(partitions: &[i32]) -> Bytes {
     let mut out = b"\0\x01\0\0\0\x01\0\x01t".to_vec();
     out.extend((partitions.len() as i32).to_be_bytes());
-    partitions.iter().for_each(|partition| out.extend(partition.to_be_bytes()));
+    for partition in partitions {
+        out.extend(partition.to_be_bytes());
+    }
     out.extend(b"\xff\xff\xff\xff");
     out.into()
 }
