@@ -28,7 +28,8 @@ pub(super) struct Transaction {
     pub(super) tried: Vec<(Place, Value)>,
     /// Where its group goes on after it.
     pub(super) next: BTreeMap<Place, i64>,
-    commit_asked: bool,
+    /// Who asked for its commit first, and when.
+    pub(super) commit_asked: Option<(Who, u64)>,
     abort_told: bool,
     /// When it was said to be committed.
     pub(super) committed_at: Option<u64>,
@@ -38,7 +39,7 @@ impl Transaction {
     pub(super) fn known(&self) -> Known {
         match self {
             Self { committed_at: Some(_), .. } => Known::Committed,
-            Self { abort_told: true, .. } | Self { commit_asked: false, .. } => Known::Aborted,
+            Self { abort_told: true, .. } | Self { commit_asked: None, .. } => Known::Aborted,
             _ => Known::Nothing,
         }
     }
@@ -85,6 +86,14 @@ pub(super) struct History {
 }
 
 impl History {
+    /// Which later instance had fenced off this one by then, and when it was told.
+    pub(super) fn fenced_off(&self, who: Who, before: u64) -> Option<(Who, u64)> {
+        let later = |(by, moment): &(&Who, &u64)| {
+            by.client == who.client && by.instance > who.instance && **moment < before
+        };
+        self.fences.iter().find(later).map(|(by, moment)| (*by, *moment))
+    }
+
     /// `ops` in the order in which they were begun. The last session of each of `readers` was to see everything.
     pub(super) fn of(ops: &[Op], readers: &[usize]) -> Self {
         let mut history = Self::default();
@@ -125,7 +134,7 @@ impl History {
             }
             (Call::Commit(txn), told) => {
                 let transaction = self.transactions.entry(*txn).or_default();
-                transaction.commit_asked = true;
+                transaction.commit_asked.get_or_insert((op.who, op.invoked));
                 if let Some((moment, _)) = told {
                     transaction.committed_at.get_or_insert(*moment);
                     self.commits.push(Commit { who: op.who, txn: *txn, invoked: op.invoked });

@@ -315,3 +315,25 @@ fn a_producer_that_commits_after_it_was_fenced_off_is_found() {
     tale.done(WRITER, Call::Commit(4));
     assert_eq!(tale.kinds(), [Kind::ZombieCommit]);
 }
+
+#[test]
+fn a_commit_that_was_asked_for_after_a_fence_and_is_seen_is_found_whatever_was_answered() {
+    let refused = Answer::Failed(Remedy::Replace, "fenced".to_owned());
+    for answer in [None, Some(refused)] {
+        let mut tale = sound();
+        tale.sends(4, &[(A, value(4, 0))]);
+        tale.tell(WRITER, 1, Call::Init, Some(Answer::Done));
+        tale.tell(WRITER, 0, Call::Commit(4), answer.clone());
+        tale.log(A).push(stored(7, value(4, 0), End::Commit));
+        let seen = ((A, 7), value(4, 0));
+        tale.tell(READER, 0, Call::Poll, Some(Answer::Records(vec![seen])));
+        assert_eq!(tale.kinds(), [Kind::ZombieCommit]);
+        // One that was asked for before may have been decided on before.
+        let at =
+            tale.ops.iter().position(|op| op.call == Call::Init && op.who.instance == 1).expect("a fence");
+        let mut fence = tale.ops.remove(at);
+        (fence.invoked, fence.answered) = (tale.moment + 1, Some((tale.moment + 2, Answer::Done)));
+        tale.ops.push(fence);
+        assert_eq!(tale.kinds(), []);
+    }
+}
