@@ -43,8 +43,8 @@ pub(super) struct Stored {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Found {
     pub(super) logs: BTreeMap<Place, Vec<Stored>>,
-    /// Where the group of a client stands.
-    pub(super) groups: BTreeMap<usize, Vec<At>>,
+    /// Where each group stands.
+    pub(super) groups: BTreeMap<String, Vec<At>>,
 }
 
 impl Found {
