@@ -219,7 +219,8 @@ cases.set('offsets_are_committed_with_what_was_made_of_them', async () => {
       const reader = await consume(source, groupId, { run: { autoCommit: false } })
       await until('what nothing was made of yet', () => reader.seen.length >= 50)
       const transaction = await begin(producer, target, reader.seen.map((m) => m.value))
-      await transaction.sendOffsets({ consumerGroupId: groupId, topics: [{ topic: source, partitions: [{ partition: 0, offset: '50' }] }] })
+      const topics = [{ topic: source, partitions: [{ partition: 0, offset: '50' }] }]
+      await transaction.sendOffsets({ consumerGroupId: groupId, topics })
       await transaction[end]()
       await reader.stop()
       // Kafka answers a commit before its markers are written.
