@@ -90,8 +90,8 @@ async function consume(topic, groupId, { options = {}, run = {}, from = true } =
   return { consumer, seen, assigned, stop: () => consumer.disconnect() }
 }
 
-async function readAll(topic, count) {
-  const reader = await consume(topic, unique('js-reader'))
+async function readAll(topic, count, options = {}) {
+  const reader = await consume(topic, unique('js-reader'), { options })
   try {
     await until(`${count} records`, () => reader.seen.length >= count)
     return reader.seen
@@ -149,6 +149,86 @@ cases.set('idempotent_producer_keeps_order', async () => {
   await producer.disconnect()
   const got = await readAll(topic, 1000)
   equal('values', got.map((m) => Number(text(m.value))), Array.from({ length: 1000 }, (_, i) => i))
+})
+
+const transactional = async (transactionalId, use) => {
+  const producer = kafka.producer({ transactionalId, idempotent: true, maxInFlightRequests: 1 })
+  await producer.connect()
+  try {
+    return await use(producer)
+  } finally {
+    await producer.disconnect()
+  }
+}
+
+// A transaction with each value in both partitions of a topic, still to be ended.
+async function begin(producer, topic, values) {
+  const transaction = await producer.transaction()
+  await transaction.send({ topic, messages: values.flatMap((value) => [0, 1].map((partition) => ({ value, partition }))) })
+  return transaction
+}
+
+const valuesOf = (seen) => [0, 1].map((at) => seen.filter((m) => m.partition === at).map((m) => text(m.value)))
+
+cases.set('transactions_are_read_whole_or_not_at_all', async () => {
+  const topic = await newTopic(2)
+  const kept = []
+  await transactional(unique('js-txn'), async (producer) => {
+    for (let number = 0; number < 6; number++) {
+      const values = [`${number}-a`, `${number}-b`]
+      const transaction = await begin(producer, topic, values)
+      // The last is committed: readers come to the end of what the others left.
+      if (number % 2 === 0) {
+        await transaction.abort()
+      } else {
+        await transaction.commit()
+        kept.push(...values)
+      }
+    }
+  })
+  equal('values', valuesOf(await readAll(topic, 2 * kept.length)), [kept, kept])
+  const everything = await readAll(topic, 24, { readUncommitted: true })
+  equal('values that were written', valuesOf(everything).map((values) => values.length), [12, 12])
+})
+
+cases.set('a_producer_that_was_replaced_commits_nothing', async () => {
+  const topic = await newTopic(2)
+  const id = unique('js-fence')
+  await transactional(id, async (first) => {
+    const lost = await begin(first, topic, ['lost'])
+    await transactional(id, async (second) => {
+      const kept = await begin(second, topic, ['kept'])
+      await refused('INVALID_PRODUCER_EPOCH', () => lost.commit())
+      await kept.commit()
+    })
+  })
+  equal('values', valuesOf(await readAll(topic, 2)), [['kept'], ['kept']])
+})
+
+cases.set('offsets_are_committed_with_what_was_made_of_them', async () => {
+  const source = await newTopic()
+  const target = await newTopic(2)
+  const groupId = unique('js-eos')
+  await send(source, Array.from({ length: 50 }, (_, i) => ({ value: String(i) })))
+  const offset = async () => {
+    const [{ partitions }] = await withAdmin((admin) => admin.fetchOffsets({ groupId, topics: [source] }))
+    return partitions[0].offset
+  }
+  await transactional(unique('js-eos'), async (producer) => {
+    for (const [end, at] of [['abort', '-1'], ['commit', '50']]) {
+      const reader = await consume(source, groupId, { run: { autoCommit: false } })
+      await until('what nothing was made of yet', () => reader.seen.length >= 50)
+      const transaction = await begin(producer, target, reader.seen.map((m) => m.value))
+      const topics = [{ topic: source, partitions: [{ partition: 0, offset: '50' }] }]
+      await transaction.sendOffsets({ consumerGroupId: groupId, topics })
+      await transaction[end]()
+      await reader.stop()
+      // Kafka answers a commit before its markers are written.
+      await until(`the group's offset after ${end}`, async () => (await offset()) === at)
+    }
+  })
+  const numbers = Array.from({ length: 50 }, (_, i) => String(i))
+  equal('values', valuesOf(await readAll(target, 100)), [numbers, numbers])
 })
 
 cases.set('keys_choose_partitions', async () => {

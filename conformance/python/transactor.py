@@ -1,20 +1,21 @@
 """A transactional client of librdkafka that is told each call by a line and answers by a line, for the part `transactions`:
-transactor.py TRANSACTIONAL_ID GROUP TIMEOUT_MS, where `-` is none; the broker is in BOOTSTRAP. The lines stand at the head of
+transactor.py TRANSACTIONAL_ID GROUP TIMEOUT_MS PROTOCOL, where `-` is none; the broker is in BOOTSTRAP. The lines stand at the head of
 src/parts/transactions/client.rs; pagewire.Transactor speaks the same.
 """
 
 import os
 import sys
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 CALL_SECONDS = 20
 POLL_SECONDS = 0.2
 POLLED_MAX = 8
+SESSION_MS = 2_000
 
 
 class Transactor:
-    def __init__(self, transactional_id, group, timeout_ms):
+    def __init__(self, transactional_id, group, timeout_ms, protocol):
         # Where all brokers are down, as the only one is when it is killed, librdkafka 2.16 forgets them and asks its bootstrap
         # servers anew. A call that waits for the group's coordinator then waits for the one that it forgot (its issue 5511).
         common = {
@@ -32,7 +33,15 @@ class Transactor:
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "auto.offset.reset": "earliest",
+            "group.protocol": protocol,
+            "max.poll.interval.ms": 10_000,
         }
+        if protocol == "classic":
+            settings |= {"session.timeout.ms": SESSION_MS, "heartbeat.interval.ms": SESSION_MS // 4}
+        # As whom offsets are committed: who this was in its group when it polled last.
+        self.member = None
+        self.is_shared = False
+        self.turns = 0
         self.consumer = Consumer(common | settings)
 
     def init(self, _):
@@ -54,8 +63,7 @@ class Transactor:
         self.producer.flush(CALL_SECONDS)
 
     def offsets(self, words):
-        metadata = self.consumer.consumer_group_metadata()
-        self.producer.send_offsets_to_transaction(partitions(words), metadata, CALL_SECONDS)
+        self.producer.send_offsets_to_transaction(partitions(words), self.member, CALL_SECONDS)
 
     def commit(self, _):
         self.producer.commit_transaction(CALL_SECONDS)
@@ -69,21 +77,44 @@ class Transactor:
         return acknowledged
 
     def committed(self, words):
-        """Goes on where the group's committed offsets say."""
-        found = self.consumer.committed(partitions(words), CALL_SECONDS)
+        """Goes on where the group's committed offsets say, in all these partitions or in its share."""
+        asked = self.consumer.assignment() if self.is_shared else partitions(words)
+        found = self.consumer.committed(asked, CALL_SECONDS) if asked else []
         for partition in found:
             if partition.error:
                 raise KafkaException(partition.error)
             partition.offset = max(partition.offset, 0)
-        self.consumer.assign(found)
+        if self.is_shared:
+            for partition in found:
+                self.consumer.seek(partition)
+        else:
+            self.consumer.assign(found)
         return [f"{one.topic}:{one.partition}:{one.offset}" for one in found]
+
+    def subscribe(self, words):
+        # With callbacks a share changes in `poll` alone.
+        self.is_shared = True
+        self.consumer.subscribe(words, on_assign=self._turned, on_revoke=self._turned, on_lost=self._turned)
+
+    def _turned(self, *_):
+        self.turns += 1
 
     def seek(self, words):
         self.consumer.assign(partitions(words))
 
     def poll(self, _):
         # A message that carries an error says that a connection broke or is back.
-        return [written(one) for one in self.consumer.consume(POLLED_MAX, POLL_SECONDS) if not one.error()]
+        polled, turns = [], self.turns
+        while len(polled) < POLLED_MAX:
+            one = self.consumer.poll(0 if polled else POLL_SECONDS)
+            if one is None:
+                break
+            if not one.error():
+                polled.append(written(one))
+            if self.turns != turns and len(polled) > 1:
+                raise KafkaException(KafkaError(KafkaError._FATAL, "its share changed amid a poll"))
+        self.member = self.consumer.consumer_group_metadata()
+        return polled
 
 
 def written(message):
@@ -114,7 +145,7 @@ def kind(error):
 
 
 def main():
-    transactor = Transactor(*sys.argv[1:4])
+    transactor = Transactor(*sys.argv[1:5])
     print("ok", flush=True)
     for line in sys.stdin:
         call, *words = line.split()

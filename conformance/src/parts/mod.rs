@@ -75,13 +75,13 @@ impl<'j> Job<'j> {
     }
 }
 
-/// How many seeds a part lives through, and the first: `cargo xtask transactions` and `sequences` say so.
-fn seeds(otherwise: u64) -> Result<(u64, u64)> {
+/// How many seeds a part lives through, and the first: `cargo xtask transactions` and `sequences` say so. Otherwise these.
+fn seeds(count: u64, from: u64) -> Result<(u64, u64)> {
     let number = |name: &str, otherwise: u64| match std::env::var(name) {
         Ok(text) => text.parse().with_context(|| format!("{name}={text} is no number")),
         Err(_) => Ok(otherwise),
     };
-    Ok((number("CONFORMANCE_SEEDS", otherwise)?, number("CONFORMANCE_FROM", 0)?))
+    Ok((number("CONFORMANCE_SEEDS", count)?, number("CONFORMANCE_FROM", from)?))
 }
 
 /// A part: runs its cases.

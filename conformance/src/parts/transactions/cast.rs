@@ -10,11 +10,21 @@ use anyhow::{Context as _, Result};
 use super::client::Client;
 use super::ledger::{Ledger, Who};
 use super::model::{Answer, Call, Remedy};
-use super::plan::Flow;
+use super::plan::{Flow, Joins, Script};
 use crate::parts::programs::Stage;
 
 /// After so long a coordinator ends a transaction of a client that is gone.
 const TRANSACTION_MS: u64 = 8_000;
+/// A group waits as long for a member: the second of `LIVELY`, and what clients of the classic protocol ask for.
+pub(super) const SESSION_MS: u64 = 2_000;
+/// Settings of a broker whose groups notice soon who is gone.
+pub(super) const LIVELY: [&str; 5] = [
+    "group.min.session.timeout.ms=1000",
+    "group.consumer.session.timeout.ms=2000",
+    "group.consumer.min.session.timeout.ms=1000",
+    "group.consumer.heartbeat.interval.ms=500",
+    "group.consumer.min.heartbeat.interval.ms=500",
+];
 /// After so long librdkafka is not waited for any more: while the group's coordinator is away,
 /// `rd_kafka_send_offsets_to_transaction` does not look at the time that it was given (librdkafka issue 5456).
 const STUCK: Duration = Duration::from_secs(15);
@@ -29,6 +39,10 @@ pub(super) struct Done {
     pub(super) clients_killed: AtomicUsize,
     /// Clients that were awake again after they had been replaced, and asked for a commit.
     pub(super) zombies: AtomicUsize,
+    /// Clients that slept for longer than their group waited for them.
+    pub(super) sleepers: AtomicUsize,
+    /// Of their transactions those whose offsets or ends were refused.
+    pub(super) sleepers_refused: AtomicUsize,
     pub(super) failed_calls: AtomicUsize,
     pub(super) stuck_calls: AtomicUsize,
 }
@@ -42,20 +56,22 @@ pub(super) struct Cast<'c> {
     pub(super) address: String,
     pub(super) ledger: Ledger,
     pub(super) done: Done,
+    /// Writers that are still at work.
+    pub(super) writers: AtomicUsize,
     /// Somebody failed: there is no use in going on.
     pub(super) gives_up: AtomicBool,
     /// Workers have done what they were to do.
     pub(super) is_over: AtomicBool,
 }
 
-/// The transactional id and the group of a client.
+/// The transactional id of a client, and its group if it has one of its own.
 pub(super) fn name_of(client: usize) -> String {
     format!("client-{client}")
 }
 
 impl Cast<'_> {
     /// A process of a client; one without a transactional id if it only reads.
-    fn start(&self, flow: Flow, who: Who, is_reader: bool) -> Result<Client> {
+    fn start(&self, flow: Flow, who: Who, is_reader: bool, member: (&str, Joins)) -> Result<Client> {
         let name = name_of(who.client);
         let mut command = match flow {
             Flow::Java => self.stage.java("pagewire.Transactor", self.directory)?,
@@ -65,7 +81,9 @@ impl Cast<'_> {
                 command
             }
         };
-        command.args([if is_reader { "-" } else { &name }, &name, &TRANSACTION_MS.to_string()]);
+        let (group, joins) = member;
+        let protocol = if joins == Joins::Consumer { "consumer" } else { "classic" };
+        command.args([if is_reader { "-" } else { &name }, group, &TRANSACTION_MS.to_string(), protocol]);
         command.env("BOOTSTRAP", &self.address).current_dir(self.directory);
         let log = self.directory.join(format!("{name}-{}.log", who.instance));
         Client::start(command, &log).with_context(|| format!("{name}/{}", who.instance))
@@ -87,9 +105,25 @@ pub(super) struct Actor<'c> {
 }
 
 impl<'c> Actor<'c> {
-    pub(super) fn start(cast: &'c Cast<'c>, flow: Flow, who: Who, is_reader: bool) -> Result<Self> {
-        cast.ledger.remark(&format!("{}/{} starts: {flow:?}", who.client, who.instance))?;
-        Ok(Self { cast, who, flow, client: cast.start(flow, who, is_reader)?, is_stuck: false })
+    /// One that only reads.
+    pub(super) fn reader(cast: &'c Cast<'c>, flow: Flow, who: Who) -> Result<Self> {
+        Self::start(cast, flow, who, true, (&name_of(who.client), Joins::Alone))
+    }
+
+    /// One that carries out a script.
+    pub(super) fn of(cast: &'c Cast<'c>, who: Who, script: &Script) -> Result<Self> {
+        Self::start(cast, script.flow, who, false, (&script.group(who.client), script.joins))
+    }
+
+    fn start(
+        cast: &'c Cast<'c>,
+        flow: Flow,
+        who: Who,
+        is_reader: bool,
+        member: (&str, Joins),
+    ) -> Result<Self> {
+        cast.ledger.remark(&format!("{}/{} starts: {flow:?}, {member:?}", who.client, who.instance))?;
+        Ok(Self { cast, who, flow, client: cast.start(flow, who, is_reader, member)?, is_stuck: false })
     }
 
     /// One call and its answer. One that fails is an answer; a client that goes by itself is an error.

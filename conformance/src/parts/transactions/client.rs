@@ -5,6 +5,7 @@
 //!   send TOPIC PARTITION VALUE               ok            taken, not yet acknowledged
 //!   offsets TOPIC:PARTITION:OFFSET ...       ok            into the transaction
 //!   seek TOPIC:PARTITION:OFFSET ...          ok
+//!   subscribe TOPIC                          ok            a share of it; committed, then, is of that share
 //!   committed TOPIC:PARTITION:0 ...          ok TOPIC:PARTITION:OFFSET ...         and goes on there
 //!   poll                                     ok TOPIC:PARTITION:OFFSET:VALUE ...
 //!   acked                                    ok TOPIC:PARTITION:OFFSET:VALUE ...   since it was asked last

@@ -13,7 +13,7 @@
 //! ```
 //!
 //! A seed says what clients do and where blows fall; how the steps of clients fall together is up to the machine. So
-//! one that failed need not fail again. Its ledger is kept.
+//! one that failed need not fail again. Its ledger is kept. Where no seed is asked for, it is another in every second.
 
 mod cast;
 mod check;
@@ -26,6 +26,8 @@ mod reader;
 mod round;
 mod state;
 mod worker;
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, bail};
 
@@ -54,9 +56,11 @@ fn ground<'c>(context: &'c Context<'_>) -> Result<Ground<'c>> {
 }
 
 fn rounds(context: &Context<'_>, ground: &Ground<'_>) -> Result<()> {
-    let (count, from) = seeds(1)?;
+    let (count, from) = seeds(1, SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?;
+    let kafka = if context.on_kafka { " --on-kafka" } else { "" };
     let mut failures = Vec::new();
     for seed in from..from.saturating_add(count) {
+        context.printer.note(&format!("again: cargo xtask transactions --seeds 1 --from {seed}{kafka}"));
         match live(ground, seed) {
             Ok(said) => context.printer.note(&format!("seed {seed}: {said}")),
             Err(error) => {

@@ -103,6 +103,8 @@ pub(super) enum Call {
     Acked,
     /// Where the group stands. The consumer goes on from there.
     Committed,
+    /// Takes what its group gives it of the source, from where the group stands.
+    Subscribe,
     Seek(Vec<At>),
     Poll,
 }
@@ -121,6 +123,7 @@ impl fmt::Display for Call {
             Self::Abort(_) => f.write_str("abort"),
             Self::Acked => f.write_str("acked"),
             Self::Committed => write_all(f, "committed", Place::of(SOURCE).map(|place| (place, 0))),
+            Self::Subscribe => write!(f, "subscribe {SOURCE}"),
             Self::Seek(positions) => write_all(f, "seek", positions.iter().copied()),
             Self::Poll => f.write_str("poll"),
         }

@@ -23,6 +23,17 @@ pub(super) enum Flow {
     Librdkafka,
 }
 
+/// How a client comes by what it transforms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Joins {
+    /// It takes every partition, in a group of its own: nobody asks who it is.
+    Alone,
+    /// It shares its group with others by the classic protocol.
+    Classic,
+    /// By the consumer protocol (KIP-848).
+    Consumer,
+}
+
 /// What a client does in its transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
@@ -39,12 +50,14 @@ pub(super) enum Blow {
     Killed { at: usize, during: Option<Duration> },
     /// Stopped, replaced by another of its transactional id, and awake again: it goes on as if nothing had happened.
     Replaced { at: usize },
+    /// Stopped for longer than its group waits for it, and awake again: its partitions have gone to others (KIP-447).
+    Slept { at: usize },
 }
 
 impl Blow {
     /// Before which of so many calls it falls; behind the last is possible too.
     pub(super) fn before(self, calls: usize) -> usize {
-        let (Self::Killed { at, .. } | Self::Replaced { at }) = self;
+        let (Self::Killed { at, .. } | Self::Replaced { at } | Self::Slept { at }) = self;
         at * (calls + 1) / 1000
     }
 }
@@ -65,6 +78,7 @@ pub(super) struct Round {
 pub(super) struct Script {
     pub(super) flow: Flow,
     pub(super) role: Role,
+    pub(super) joins: Joins,
     pub(super) rounds: Vec<Round>,
     /// Its last transaction is left open: only its time ends it.
     pub(super) leaves_one_open: bool,
@@ -91,20 +105,36 @@ pub(super) struct Plan {
 }
 
 /// Who takes part, with how many transactions: a virtual machine takes its time to start.
-const CAST: [(Flow, Role, usize); 5] = [
-    (Flow::Java, Role::Writer, 20),
-    (Flow::Java, Role::Transformer, 14),
-    (Flow::Librdkafka, Role::Writer, 30),
-    (Flow::Librdkafka, Role::Writer, 30),
-    (Flow::Librdkafka, Role::Transformer, 20),
+const CAST: [(Flow, Role, Joins, usize); 8] = [
+    (Flow::Java, Role::Writer, Joins::Alone, 20),
+    (Flow::Java, Role::Transformer, Joins::Classic, 12),
+    (Flow::Librdkafka, Role::Transformer, Joins::Classic, 14),
+    (Flow::Java, Role::Transformer, Joins::Consumer, 12),
+    (Flow::Librdkafka, Role::Transformer, Joins::Consumer, 14),
+    (Flow::Librdkafka, Role::Writer, Joins::Alone, 30),
+    (Flow::Librdkafka, Role::Writer, Joins::Alone, 30),
+    (Flow::Librdkafka, Role::Transformer, Joins::Alone, 14),
 ];
 const BROKER_DIES: usize = 4;
+
+impl Script {
+    /// The group of this client: its own, or the one of all who join that way.
+    pub(super) fn group(&self, client: usize) -> String {
+        match self.joins {
+            Joins::Alone => super::cast::name_of(client),
+            Joins::Classic => "classic".to_owned(),
+            Joins::Consumer => "consumer".to_owned(),
+        }
+    }
+}
 
 impl Plan {
     pub(super) fn of(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
-        let scripts: Vec<Script> =
-            CAST.iter().map(|(flow, role, rounds)| script(*flow, *role, *rounds, &mut rng)).collect();
+        let scripts: Vec<Script> = CAST
+            .iter()
+            .map(|(flow, role, joins, rounds)| script((*flow, *role, *joins), *rounds, &mut rng))
+            .collect();
         let all: usize = scripts.iter().map(|script| script.rounds.len()).sum();
         // One in each of equal stretches, the last of which is left in peace.
         let stretch = all / (BROKER_DIES + 1);
@@ -114,19 +144,23 @@ impl Plan {
     }
 }
 
-fn script(flow: Flow, role: Role, rounds: usize, rng: &mut Rng) -> Script {
+fn script((flow, role, joins): (Flow, Role, Joins), rounds: usize, rng: &mut Rng) -> Script {
     // Few virtual machines, for the sake of time: every seventh transaction of a client is struck, else every third.
-    let between = if flow == Flow::Java { 7 } else { 3 };
+    let between = match (flow, joins) {
+        (Flow::Java, Joins::Alone) => 7,
+        (Flow::Java, _) => 4,
+        (Flow::Librdkafka, _) => 3,
+    };
     let first = rng.below(between);
     let rounds = (0..rounds)
         .map(|round| Round {
             sends: (0..=rng.below(SENT_MAX)).map(|_| (place(rng), rng.below(PADDING_MAX))).collect(),
             flushes: rng.coin(),
             commits: rng.below(4) > 0,
-            blow: (round % between == first).then(|| blow(rng)),
+            blow: (round % between == first).then(|| blow(joins, rng)),
         })
         .collect();
-    Script { flow, role, rounds, leaves_one_open: rng.coin() }
+    Script { flow, role, joins, rounds, leaves_one_open: rng.coin() }
 }
 
 fn place(rng: &mut Rng) -> Place {
@@ -135,8 +169,11 @@ fn place(rng: &mut Rng) -> Place {
     Place { topic, partition: i32::try_from(rng.below(PARTITIONS as usize)).unwrap_or_default() }
 }
 
-fn blow(rng: &mut Rng) -> Blow {
+fn blow(joins: Joins, rng: &mut Rng) -> Blow {
     let at = rng.below(1000);
+    if joins != Joins::Alone && rng.below(3) > 0 {
+        return Blow::Slept { at };
+    }
     if rng.below(3) == 0 {
         return Blow::Replaced { at };
     }
@@ -170,6 +207,7 @@ mod tests {
             assert!(rounds().any(|round| matches!(round.blow, Some(Blow::Killed { during: None, .. }))));
             assert!(rounds().any(|round| matches!(round.blow, Some(Blow::Killed { during: Some(_), .. }))));
             assert!(rounds().any(|round| matches!(round.blow, Some(Blow::Replaced { .. }))));
+            assert!(rounds().any(|round| matches!(round.blow, Some(Blow::Slept { .. }))));
             assert!(rounds().any(|round| round.commits) && rounds().any(|round| !round.commits));
             assert!(plan.broker_dies_at.is_sorted() && plan.broker_dies_at.len() == BROKER_DIES);
         }

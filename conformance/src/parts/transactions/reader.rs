@@ -29,7 +29,7 @@ fn beginning() -> Vec<At> {
 
 impl<'c> Reader<'c> {
     pub(super) fn new(cast: &'c Cast<'c>, client: usize, flow: Flow) -> Result<Self> {
-        let actor = Actor::start(cast, flow, Who { client, instance: 0 }, true)?;
+        let actor = Actor::reader(cast, flow, Who { client, instance: 0 })?;
         Ok(Self { cast, flow, actor, positions: beginning() })
     }
 
@@ -73,7 +73,7 @@ impl<'c> Reader<'c> {
         let Self { cast, flow, actor, positions } = self;
         let who = Who { instance: actor.who.instance + 1, ..actor.who };
         actor.killed(None)?;
-        Ok(Self { cast, flow, actor: Actor::start(cast, flow, who, true)?, positions })
+        Ok(Self { cast, flow, actor: Actor::reader(cast, flow, who)?, positions })
     }
 
     /// Reads everything from the beginning: so many records.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail, ensure};
 
-use super::cast::{Cast, Done, name_of};
+use super::cast::{Cast, Done, LIVELY};
 use super::check::{Found, check};
 use super::history::{History, Known};
 use super::ledger::Ledger;
@@ -46,7 +46,7 @@ pub(super) struct Ground<'g> {
 /// Lives through one seed. Says what happened in it.
 pub(super) fn live(ground: &Ground<'_>, seed: u64) -> Result<String> {
     let plan = Plan::of(seed);
-    let mut node = ground.stage.node_with(&[&SETTINGS[..], &[LOOKS]].concat())?;
+    let mut node = ground.stage.node_with(&[&SETTINGS[..], &LIVELY, &[LOOKS]].concat())?;
     for topic in [SOURCE, TARGET] {
         create(&node, topic, PARTITIONS)?;
     }
@@ -60,6 +60,7 @@ pub(super) fn live(ground: &Ground<'_>, seed: u64) -> Result<String> {
         address: node.address().to_owned(),
         ledger: Ledger::new(&ledger)?,
         done: Done::default(),
+        writers: plan.scripts.iter().filter(|script| script.role == Role::Writer).count().into(),
         gives_up: false.into(),
         is_over: false.into(),
     };
@@ -82,7 +83,9 @@ fn through(cast: &Cast<'_>, plan: &Plan, node: &mut Node<'_>, binary: &Path) -> 
     let visible = found.visible().count();
     let clients: Vec<usize> = (plan.scripts.len()..).take(readers.len()).collect();
     readers.into_iter().try_for_each(|reader| reader.read_all(visible))?;
-    let history = History::of(&cast.ledger.ops(), &clients);
+    let group =
+        |client: usize| plan.scripts.get(client).map_or_else(String::new, |script| script.group(client));
+    let history = History::of(&cast.ledger.ops(), &clients, &group);
     let anomalies = check(&history, &found);
     for anomaly in &anomalies {
         cast.ledger.remark(&anomaly.to_string())?;
@@ -173,15 +176,16 @@ fn comes_to_rest(address: &str, binary: &Path) -> Result<()> {
 }
 
 fn found(address: &str, plan: &Plan) -> Result<Found> {
-    let mut client = Raw::connect(address)?;
+    let mut connection = Raw::connect(address)?;
     let mut found = Found::default();
     for place in Place::all() {
-        found.logs.insert(place, state::log(&mut client, place)?);
+        found.logs.insert(place, state::log(&mut connection, place)?);
     }
-    for (group, script) in plan.scripts.iter().enumerate() {
+    for (client, script) in plan.scripts.iter().enumerate() {
         if script.role == Role::Transformer {
+            let group = script.group(client);
             until_right("a group's offsets", || {
-                found.groups.insert(group, state::group(&mut client, &name_of(group))?);
+                found.groups.insert(group.clone(), state::group(&mut connection, &group)?);
                 Ok(())
             })?;
         }
@@ -203,7 +207,8 @@ fn said(cast: &Cast<'_>, plan: &Plan, history: &History, visible: usize) -> Resu
     ensure!(transformed > 0, "nothing was transformed");
     Ok(format!(
         "{} transactions: {committed} committed ({transformed} with offsets), {aborted} aborted, {} either; {visible} \
-         records visible, {} polled in {} sessions; {} clients killed, {} zombies asked for a commit, {} calls failed, \
+         records visible, {} polled in {} sessions; {} clients killed, {} zombies asked for a commit, {} of {} sleepers \
+         were refused, {} calls failed, \
          {} of librdkafka were stuck, the broker killed {} times",
         history.transactions.len(),
         known(Known::Nothing),
@@ -211,6 +216,8 @@ fn said(cast: &Cast<'_>, plan: &Plan, history: &History, visible: usize) -> Resu
         history.sessions.len(),
         count(&done.clients_killed),
         count(&done.zombies),
+        count(&done.sleepers_refused),
+        count(&done.sleepers),
         count(&done.failed_calls),
         count(&done.stuck_calls),
         plan.broker_dies_at.len() + 1,

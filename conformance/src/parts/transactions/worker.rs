@@ -7,18 +7,22 @@
 //! ```
 
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use super::cast::{Actor, Cast};
+use super::cast::{Actor, Cast, SESSION_MS};
 use super::ledger::Who;
 use super::model::{Answer, At, Call, Place, Remedy, SOURCE, TARGET, Txn, Value};
-use super::plan::{Blow, Role, Round, Script};
+use super::plan::{Blow, Joins, Role, Round, Script};
 use crate::harness::PATIENCE;
 
 /// Polls that bring nothing before a transformer takes it that there is nothing.
 const EMPTY_POLLS: usize = 5;
+/// The same of one that shares its group: its share may be with somebody who is gone, for as long as the group waits.
+const EMPTY_POLLS_SHARED: usize = 20;
+/// Longer than a group waits for a member, and shorter than a transaction may take.
+const SLEEP: Duration = Duration::from_millis(SESSION_MS + 1_500);
 /// Transactions of one client.
 const ROUNDS_MAX: u64 = 1_000_000;
 
@@ -29,6 +33,8 @@ pub(super) struct Worker<'c> {
     script: &'c Script,
     actor: Actor<'c>,
     txn: Txn,
+    /// Nobody writes any more, and nothing was left to transform.
+    is_dry: bool,
 }
 
 impl<'c> Worker<'c> {
@@ -36,13 +42,16 @@ impl<'c> Worker<'c> {
     pub(super) fn carry_out(cast: &'c Cast<'c>, client: usize, script: &'c Script) -> Result<()> {
         let who = Who { client, instance: 0 };
         let actor = ready(cast, who, script)?;
-        let mut worker = Self { cast, client, script, actor, txn: client as u64 * ROUNDS_MAX };
+        let mut worker = Self { cast, client, script, actor, txn: client as u64 * ROUNDS_MAX, is_dry: false };
         for round in &script.rounds {
             if cast.gives_up() {
                 return Ok(());
             }
             worker = worker.round(round)?;
             cast.done.ended.fetch_add(1, Ordering::Relaxed);
+        }
+        if script.role == Role::Writer {
+            cast.writers.fetch_sub(1, Ordering::Relaxed);
         }
         worker.leave()
     }
@@ -65,6 +74,7 @@ impl<'c> Worker<'c> {
                 self.killed(during.zip(rest.first()).map(|(time, call)| (call, time)))
             }
             Blow::Replaced { .. } => self.haunted(&rest),
+            Blow::Slept { .. } => self.slept(&rest),
         }
     }
 
@@ -104,13 +114,15 @@ impl<'c> Worker<'c> {
 
     /// Some records of the source. `None`: the client has to be replaced.
     fn polled(&mut self) -> Result<Option<Vec<At>>> {
-        for _ in 0..EMPTY_POLLS {
+        let waits = self.script.joins != Joins::Alone && !self.is_dry;
+        for _ in 0..if waits { EMPTY_POLLS_SHARED } else { EMPTY_POLLS } {
             match self.actor.call(&Call::Poll)? {
                 Answer::Records(records) if records.is_empty() => {}
                 Answer::Records(records) => return Ok(Some(records.into_iter().map(|(at, _)| at).collect())),
                 _ => return Ok(None),
             }
         }
+        self.is_dry |= self.cast.writers.load(Ordering::Relaxed) == 0;
         Ok(Some(Vec::new()))
     }
 
@@ -151,10 +163,25 @@ impl<'c> Worker<'c> {
     }
 
     fn killed(self, during: Option<(&Call, std::time::Duration)>) -> Result<Self> {
-        let Self { cast, client, script, actor, txn } = self;
+        let Self { cast, client, script, actor, txn, is_dry } = self;
         let who = Who { instance: actor.who.instance + 1, ..actor.who };
         actor.killed(during.map(|(call, time)| (call.clone(), time)))?;
-        Ok(Self { cast, client, script, actor: ready(cast, who, script)?, txn })
+        Ok(Self { cast, client, script, actor: ready(cast, who, script)?, txn, is_dry })
+    }
+
+    /// It sleeps until its group has given it up, and goes on.
+    fn slept(mut self, rest: &[Call]) -> Result<Self> {
+        self.actor.stop()?;
+        std::thread::sleep(SLEEP);
+        self.actor.wake()?;
+        self.cast.done.sleepers.fetch_add(1, Ordering::Relaxed);
+        for call in rest {
+            if let Some(remedy) = self.tried(call)? {
+                self.cast.done.sleepers_refused.fetch_add(1, Ordering::Relaxed);
+                return self.mended(remedy);
+            }
+        }
+        if matches!(rest.last(), Some(Call::Abort(_))) { self.rewound() } else { Ok(self) }
     }
 
     /// Another takes its place, as after a fatal error.
@@ -164,7 +191,7 @@ impl<'c> Worker<'c> {
 
     /// Another takes its place while it sleeps; then it goes on with what it was about to do.
     fn haunted(self, rest: &[Call]) -> Result<Self> {
-        let Self { cast, client, script, actor: mut zombie, txn } = self;
+        let Self { cast, client, script, actor: mut zombie, txn, is_dry } = self;
         zombie.stop()?;
         let who = Who { client, instance: zombie.who.instance + 1 };
         let actor = ready(cast, who, script)?;
@@ -180,7 +207,7 @@ impl<'c> Worker<'c> {
             }
         }
         zombie.killed(None)?;
-        Ok(Self { cast, client, script, actor, txn })
+        Ok(Self { cast, client, script, actor, txn, is_dry })
     }
 
     /// The end of the script.
@@ -217,10 +244,11 @@ fn next_of(polled: &[At]) -> Vec<At> {
 fn ready<'c>(cast: &'c Cast<'c>, mut who: Who, script: &Script) -> Result<Actor<'c>> {
     let began = Instant::now();
     loop {
-        let mut actor = Actor::start(cast, script.flow, who, false)?;
+        let mut actor = Actor::of(cast, who, script)?;
         let mut failed = actor.insist(&Call::Init)?;
         if failed.is_none() && script.role == Role::Transformer {
-            failed = actor.insist(&Call::Committed)?;
+            let begin = if script.joins == Joins::Alone { Call::Committed } else { Call::Subscribe };
+            failed = actor.insist(&begin)?;
         }
         let Some((_, why)) = failed else { return Ok(actor) };
         ensure!(began.elapsed() < PATIENCE, "{who:?} cannot begin: {why}");

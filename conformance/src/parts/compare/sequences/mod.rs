@@ -65,7 +65,7 @@ fn files(workspace: &Workspace) -> Result<Vec<Sequence>> {
 
 fn all(context: &Context<'_>, both: &mut Both, file: &Sequence) -> Result<()> {
     both.prepare(&file.once)?;
-    let (count, from) = seeds(SEEDS)?;
+    let (count, from) = seeds(SEEDS, 0)?;
     let (mut compared, mut failed) = (0, Vec::new());
     for seed in from..from.saturating_add(count) {
         match verdict(both, file, seed)? {

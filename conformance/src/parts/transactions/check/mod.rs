@@ -4,7 +4,7 @@
 //!   writes.rs    aborted reads, lost and torn transactions, duplicates, records out of order, transactions left open
 //!   sessions.rs  what consumers polled: nothing that is not committed, nothing twice, skipped or out of order
 //!   offsets.rs   a group's offsets move with the records of the same transaction, and only with them
-//!   fences.rs    whoever was fenced off commits nothing any more
+//!   fences.rs    whoever was fenced off commits nothing any more, whatever it is told
 //! ```
 //!
 //! A transaction whose end its client did not hear may be either, but whole.
@@ -43,8 +43,8 @@ pub(super) struct Stored {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Found {
     pub(super) logs: BTreeMap<Place, Vec<Stored>>,
-    /// Where the group of a client stands.
-    pub(super) groups: BTreeMap<usize, Vec<At>>,
+    /// Where each group stands.
+    pub(super) groups: BTreeMap<String, Vec<At>>,
 }
 
 impl Found {
@@ -114,6 +114,6 @@ pub(super) fn check(history: &History, found: &Found) -> Vec<Anomaly> {
     writes::check(history, found, &mut anomalies);
     sessions::check(history, found, &mut anomalies);
     offsets::check(history, found, &mut anomalies);
-    fences::check(history, &mut anomalies);
+    fences::check(history, found, &mut anomalies);
     anomalies.0
 }

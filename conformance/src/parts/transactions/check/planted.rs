@@ -1,6 +1,7 @@
 //! A history in which all is well, and the same with one thing wrong: the checker finds each.
 
 use super::*;
+use crate::parts::transactions::cast::name_of;
 use crate::parts::transactions::ledger::{Op, Who};
 use crate::parts::transactions::model::{Answer, Call, Remedy, SOURCE, TARGET, Txn};
 
@@ -52,7 +53,7 @@ impl Tale {
     }
 
     fn kinds(&self) -> Vec<Kind> {
-        let anomalies = check(&History::of(&self.ops, &[READER]), &self.found);
+        let anomalies = check(&History::of(&self.ops, &[READER], &name_of), &self.found);
         let mut kinds: Vec<Kind> = anomalies.iter().map(|anomaly| anomaly.kind).collect();
         kinds.sort();
         kinds.dedup();
@@ -111,7 +112,7 @@ fn sound() -> Tale {
     let log_b = vec![stored(0, value(1, 2), commit), stored(2, value(3, 1), commit)];
     let log_t = vec![stored(0, made(11, 0, (A, 0)), commit), stored(1, made(11, 1, (A, 1)), commit)];
     tale.found.logs.extend([(A, log_a), (B, log_b), (T, log_t)]);
-    tale.found.groups.insert(TRANSFORMER, vec![(A, 2), (B, 0)]);
+    tale.found.groups.insert(name_of(TRANSFORMER), vec![(A, 2), (B, 0)]);
 
     tale.tell(READER, 0, Call::Seek(vec![(A, 0), (B, 0), (T, 0)]), Some(Answer::Done));
     let all = tale.found.visible().map(|(place, stored)| ((place, stored.offset), stored.value)).collect();
@@ -122,7 +123,7 @@ fn sound() -> Tale {
 #[test]
 fn nothing_is_wrong_where_all_is_well() {
     let tale = sound();
-    assert_eq!(check(&History::of(&tale.ops, &[READER]), &tale.found).len(), 0);
+    assert_eq!(check(&History::of(&tale.ops, &[READER], &name_of), &tale.found).len(), 0);
 }
 
 #[test]
@@ -219,7 +220,7 @@ fn a_committed_record_that_a_consumer_passes_over_is_skipped() {
     let mut tale = sound();
     tale.polled().retain(|(_, value)| value.txn != 3);
     assert_eq!(tale.kinds(), [Kind::Skipped]);
-    let seen = check(&History::of(&tale.ops, &[]), &tale.found);
+    let seen = check(&History::of(&tale.ops, &[], &name_of), &tale.found);
     assert!(seen.is_empty(), "{seen:?}");
 }
 
@@ -275,7 +276,7 @@ fn offsets_without_their_records_are_found_and_records_without_their_offsets() {
     // The other way round; and an offset that went half of the way.
     for stands in [0, 1] {
         let mut tale = sound();
-        tale.found.groups.insert(TRANSFORMER, vec![(A, stands)]);
+        tale.found.groups.insert(name_of(TRANSFORMER), vec![(A, stands)]);
         assert_eq!(tale.kinds(), [Kind::OffsetsApart]);
     }
 }
@@ -314,4 +315,26 @@ fn a_producer_that_commits_after_it_was_fenced_off_is_found() {
     assert_eq!(tale.kinds(), []);
     tale.done(WRITER, Call::Commit(4));
     assert_eq!(tale.kinds(), [Kind::ZombieCommit]);
+}
+
+#[test]
+fn a_commit_that_was_asked_for_after_a_fence_and_is_seen_is_found_whatever_was_answered() {
+    let refused = Answer::Failed(Remedy::Replace, "fenced".to_owned());
+    for answer in [None, Some(refused)] {
+        let mut tale = sound();
+        tale.sends(4, &[(A, value(4, 0))]);
+        tale.tell(WRITER, 1, Call::Init, Some(Answer::Done));
+        tale.tell(WRITER, 0, Call::Commit(4), answer.clone());
+        tale.log(A).push(stored(7, value(4, 0), End::Commit));
+        let seen = ((A, 7), value(4, 0));
+        tale.tell(READER, 0, Call::Poll, Some(Answer::Records(vec![seen])));
+        assert_eq!(tale.kinds(), [Kind::ZombieCommit]);
+        // One that was asked for before may have been decided on before.
+        let at =
+            tale.ops.iter().position(|op| op.call == Call::Init && op.who.instance == 1).expect("a fence");
+        let mut fence = tale.ops.remove(at);
+        (fence.invoked, fence.answered) = (tale.moment + 1, Some((tale.moment + 2, Answer::Done)));
+        tale.ops.push(fence);
+        assert_eq!(tale.kinds(), []);
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Anomalies, End, Found, Kind, Stored};
 use crate::parts::transactions::history::{History, Session};
-use crate::parts::transactions::model::{Place, Value};
+use crate::parts::transactions::model::{At, Place, Value};
 
 pub(super) fn check(history: &History, found: &Found, anomalies: &mut Anomalies) {
     for session in &history.sessions {
@@ -12,7 +12,9 @@ pub(super) fn check(history: &History, found: &Found, anomalies: &mut Anomalies)
             in_one(session, *place, *start, found, anomalies);
         }
         for ((place, offset), value) in &session.polled {
-            if !session.starts.contains_key(place) {
+            if session.is_shared {
+                is_visible(session, ((*place, *offset), *value), found, anomalies);
+            } else if !session.starts.contains_key(place) {
                 let what =
                     format!("{} polled {value} at {place}:{offset}, which it did not ask", name(session));
                 anomalies.add(Kind::Invented, what);
@@ -48,6 +50,20 @@ fn in_one(session: &Session, place: Place, start: i64, found: &Found, anomalies:
     }
     if session.is_whole {
         passed_over(visible.get(next..), &format!("{} came to the end of {place}", name(session)), anomalies);
+    }
+}
+
+/// What a consumer that shares its group polled is committed, wherever that was.
+fn is_visible(
+    session: &Session,
+    ((place, offset), value): (At, Value),
+    found: &Found,
+    anomalies: &mut Anomalies,
+) {
+    if !found.visible_at(place).any(|stored| (stored.offset, stored.value) == (offset, value)) {
+        let (kind, there) = not_visible(found, place, offset, value);
+        let told = format!("{} polled {value} at {place}:{offset}, where {there} stands", name(session));
+        anomalies.add(kind, told);
     }
 }
 

@@ -223,7 +223,7 @@ fn decided(bench: &Bench, log: &Arc<Partition>, id: i64, topic: &str) {
     write(bench, log, &in_state(TxnState::PrepareCommit, id, topic));
 }
 
-fn in_state(state: TxnState, id: i64, topic: &str) -> TxnValue {
+pub(super) fn in_state(state: TxnState, id: i64, topic: &str) -> TxnValue {
     TxnValue {
         version: 1,
         producer_id: id,
@@ -240,7 +240,7 @@ fn in_state(state: TxnState, id: i64, topic: &str) -> TxnValue {
     }
 }
 
-fn write(bench: &Bench, log: &Arc<Partition>, value: &TxnValue) {
+pub(super) fn write(bench: &Bench, log: &Arc<Partition>, value: &TxnValue) {
     write_bytes(bench, log, &value.encode().expect("a value"));
 }
 

@@ -29,21 +29,22 @@ import org.apache.kafka.common.utils.Exit;
 
 /**
  * A transactional client of Kafka's that is told each call by a line and answers by a line, for the part {@code transactions}:
- * {@code Transactor TRANSACTIONAL_ID GROUP TIMEOUT_MS}, where {@code -} is none. The lines stand at the head of
+ * {@code Transactor TRANSACTIONAL_ID GROUP TIMEOUT_MS PROTOCOL}, where {@code -} is none. The lines stand at the head of
  * {@code src/parts/transactions/client.rs}; {@code python/transactor.py} speaks the same.
  */
 final class Transactor {
     private static final Duration POLL = Duration.ofMillis(200);
     private static final int POLLED_MAX = 8;
+    private static final int SESSION_MS = 2_000;
 
-    private final String group;
     private final KafkaProducer<byte[], byte[]> producer;
     private final Consumer<byte[], byte[]> consumer;
+    /** As whom offsets are committed: who this was in its group when it polled last. */
+    private ConsumerGroupMetadata member;
     /** Records whose acknowledgement came, and nobody has asked for yet. */
     private final Queue<String> acked = new ConcurrentLinkedQueue<>();
 
-    private Transactor(String id, String group, int timeoutMs) {
-        this.group = group;
+    private Transactor(String id, String group, int timeoutMs, String protocol) {
         this.producer = id.equals("-") ? null : Kafka.producer(
             "transactional.id", id,
             "transaction.timeout.ms", timeoutMs,
@@ -51,16 +52,23 @@ final class Transactor {
             "request.timeout.ms", 10_000,
             "delivery.timeout.ms", 20_000,
             "max.block.ms", 20_000);
-        this.consumer = Kafka.consumer(
+        List<Object> settings = new ArrayList<>(List.of(
             "group.id", group,
+            "group.protocol", protocol,
             "enable.auto.commit", false,
             "isolation.level", "read_committed",
             "reconnect.backoff.max.ms", 200,
-            "max.poll.records", POLLED_MAX);
+            "max.poll.interval.ms", 10_000,
+            "max.poll.records", POLLED_MAX));
+        if (protocol.equals("classic")) {
+            settings.addAll(List.of("session.timeout.ms", SESSION_MS, "heartbeat.interval.ms", SESSION_MS / 4));
+        }
+        this.consumer = Kafka.consumer(settings.toArray());
+        this.member = new ConsumerGroupMetadata(group);
     }
 
     public static void main(String[] args) throws Exception {
-        var transactor = new Transactor(args[0], args[1], Integer.parseInt(args[2]));
+        var transactor = new Transactor(args[0], args[1], Integer.parseInt(args[2]), args[3]);
         var lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         System.out.println("ok");
         for (String line = lines.readLine(); line != null; line = lines.readLine()) {
@@ -98,7 +106,7 @@ final class Transactor {
             case "begin" -> producer.beginTransaction();
             case "send" -> send(words[1], Integer.parseInt(words[2]), words[3]);
             case "flush" -> producer.flush();
-            case "offsets" -> producer.sendOffsetsToTransaction(next(words), new ConsumerGroupMetadata(group));
+            case "offsets" -> producer.sendOffsetsToTransaction(next(words), member);
             case "commit" -> producer.commitTransaction();
             case "abort" -> producer.abortTransaction();
             case "acked" -> {
@@ -107,7 +115,11 @@ final class Transactor {
             case "committed" -> {
                 return committed(words);
             }
-            case "seek" -> seek(offsets(words));
+            case "subscribe" -> consumer.subscribe(List.of(words[1]));
+            case "seek" -> {
+                consumer.assign(offsets(words).keySet());
+                offsets(words).forEach(consumer::seek);
+            }
             case "poll" -> {
                 return polled();
             }
@@ -132,22 +144,21 @@ final class Transactor {
         return String.join(" ", all);
     }
 
-    /** Goes on where the group's committed offsets say. */
+    /** Goes on where the group's committed offsets say, in all these partitions or in its share. */
     private String committed(String[] words) {
-        var asked = offsets(words).keySet();
+        boolean isShared = !consumer.subscription().isEmpty();
+        var asked = isShared ? consumer.assignment() : offsets(words).keySet();
         var found = consumer.committed(asked);
         Map<TopicPartition, Long> positions = new HashMap<>();
         for (var partition : asked) {
             var offset = found.get(partition);
             positions.put(partition, offset == null ? 0 : offset.offset());
         }
-        seek(positions);
-        return positions.entrySet().stream().map(one -> name(one.getKey()) + ":" + one.getValue()).collect(Collectors.joining(" "));
-    }
-
-    private void seek(Map<TopicPartition, Long> positions) {
-        consumer.assign(positions.keySet());
+        if (!isShared) {
+            consumer.assign(asked);
+        }
         positions.forEach(consumer::seek);
+        return positions.entrySet().stream().map(one -> name(one.getKey()) + ":" + one.getValue()).collect(Collectors.joining(" "));
     }
 
     private String polled() {
@@ -156,6 +167,7 @@ final class Transactor {
             String value = new String(record.value(), StandardCharsets.UTF_8);
             all.add(record.topic() + ":" + record.partition() + ":" + record.offset() + ":" + value);
         }
+        member = consumer.groupMetadata();
         return String.join(" ", all);
     }
 
