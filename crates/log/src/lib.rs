@@ -123,7 +123,7 @@ pub use dir::{
 };
 pub use dirs::{
     Adopted, Apart, Coming, Homeless, Locked, LogDirs, MoveError, Moving, Placed, PlacedIn, Spread,
-    TakeInError, TakenIn, ToMake, Unswitched,
+    TakeInError, TakenIn, Takes, ToMake, Unswitched,
 };
 pub use errors::{AppendError, DeleteRecordsError, LogError, Offline, ReadError};
 pub use few::Few;

@@ -19,7 +19,7 @@ use std::{
     sync::Arc,
 };
 
-use pagewire_log::{CreateError, FailedLog, PartitionSettings};
+use pagewire_log::{CreateError, FailedLog, Homeless, PartitionSettings, Takes};
 use pagewire_metadata::{
     Catalog, CatalogError, Revision,
     model::{PartitionRecord, TopicRecord},
@@ -290,12 +290,15 @@ impl Change {
     /// that none is ever made a second time elsewhere.
     fn placed(&self, topic: &str, range: Range<usize>) -> Result<(Vec<PartitionRecord>, Placed), Refused> {
         let (cluster, count) = (self.cluster(), range.len());
-        // What is new waits for no disk that does not answer, as long as there is another.
-        let (is_silent, coming) = (|dir: &Path| cluster.is_silent(dir), |dir| cluster.placing.of(dir));
-        let (node, directories) =
-            (cluster.identity.node_id, cluster.log_dirs.place_beside(count, is_silent, coming));
-        let directories =
-            directories.map_err(|none| Refused::new(ErrorCode::KafkaStorageError, none.to_string()))?;
+        let (node, config) = (cluster.identity.node_id, self.config());
+        let takes = |dir: &Path| match () {
+            () if config.cordoned_log_dirs.iter().any(|cordoned| cordoned == dir) => Takes::Nothing,
+            // What is new waits for no disk that does not answer, as long as there is another.
+            () if cluster.is_silent(dir) => Takes::IfNoneElse,
+            () => Takes::New,
+        };
+        let directories = cluster.log_dirs.place_beside(count, takes, |dir| cluster.placing.of(dir));
+        let directories = directories.map_err(|none| Refused::new(homeless_code(&none), none.to_string()))?;
         let placed = range.zip(directories).map(|(index, directory)| {
             let wished = i32::try_from(index).ok().and_then(|index| cluster.preferred.take(topic, index));
             wished.and_then(|dir| cluster.log_dirs.named_as(&dir)).unwrap_or(directory)
@@ -370,6 +373,13 @@ impl Change {
         if kept < count {
             self.aside(self.cluster().remove_logs(&topic.name, kept..count)).await;
         }
+    }
+}
+
+const fn homeless_code(none: &Homeless) -> ErrorCode {
+    match none {
+        Homeless::Offline(_) => ErrorCode::KafkaStorageError,
+        Homeless::Cordoned => ErrorCode::InvalidReplicationFactor,
     }
 }
 

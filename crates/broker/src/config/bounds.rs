@@ -2,6 +2,7 @@
 //!
 //! The sentences are Apache Kafka 4.3.1's, for the same values.
 
+use super::broker::{EVERY_DIRECTORY, paths};
 use super::layers::{Layers, Source};
 use super::sources::ConfigError;
 use super::table::topic_row;
@@ -59,6 +60,8 @@ pub(super) fn check(layers: &Layers, errors: &mut Vec<ConfigError>) {
     errors.extend(check_connections(layers));
     errors.extend(check_cleaner(layers));
     errors.extend(check_protocols(layers));
+    errors.extend(check_cordoned(layers));
+    errors.extend(check_assignors(layers));
 }
 
 /// Groups of the classic protocol are those of nearly all clients, and what the newer ones fall back to.
@@ -67,6 +70,33 @@ fn check_protocols(layers: &Layers) -> Option<ConfigError> {
     let (_, source) = layers.value(name)?;
     let lacks_classic = layers.list(name).iter().all(|protocol| protocol != "classic");
     lacks_classic.then(|| refusal(layers, name, source, "Disabling the 'classic' protocol is not supported."))
+}
+
+/// Without one nobody could say who gets what.
+fn check_assignors(layers: &Layers) -> Option<ConfigError> {
+    let name = "group.consumer.assignors";
+    let (_, source) = layers.value(name)?;
+    layers.list(name).is_empty().then(|| refusal(layers, name, source, format!("{name} must not be empty")))
+}
+
+/// A directory that is none of the broker's would be cordoned in vain.
+fn check_cordoned(layers: &Layers) -> Option<ConfigError> {
+    let name = "cordoned.log.dirs";
+    let (_, source) = layers.value(name)?;
+    if layers.list(name) == [EVERY_DIRECTORY] {
+        return None;
+    }
+    let all = [paths(layers, "log.dirs"), paths(layers, "log.dir")].concat();
+    let missing: Vec<String> = paths(layers, name)
+        .into_iter()
+        .filter(|dir| !all.contains(dir))
+        .map(|dir| dir.display().to_string())
+        .collect();
+    let sentence = format!(
+        "All entries in {name} must be present in log.dirs or log.dir. Missing entries : {}",
+        missing.join(", ")
+    );
+    (!missing.is_empty()).then(|| refusal(layers, name, source, sentence))
 }
 
 /// Kafka divides by the threads and says `/ by zero`; its other sentence is this one.

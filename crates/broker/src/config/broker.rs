@@ -64,6 +64,8 @@ pub struct BrokerConfig {
 
     /// `log.dirs`, or `log.dir` where that is not set; at least one. The metadata is in the first.
     pub log_dirs: Vec<PathBuf>,
+    /// `cordoned.log.dirs`: those of `log_dirs` that get no new partitions.
+    pub cordoned_log_dirs: Vec<PathBuf>,
     /// `pagewire.new.cluster.allowed`.
     pub new_cluster_allowed: bool,
     /// `log.retention.check.interval.ms`.
@@ -252,6 +254,7 @@ impl BrokerConfig {
             fetch_max_bytes: size_u32("fetch.max.bytes"),
             max_incremental_fetch_session_cache_slots: size("max.incremental.fetch.session.cache.slots"),
             max_request_partition_size_limit: size("max.request.partition.size.limit"),
+            cordoned_log_dirs: cordoned_log_dirs(&layers, &log_dirs),
             log_dirs,
             new_cluster_allowed: layers.flag("pagewire.new.cluster.allowed"),
             log_retention_check_interval: period("log.retention.check.interval.ms"),
@@ -335,10 +338,24 @@ fn node_id(layers: &Layers) -> Result<i32, ConfigError> {
     }
 }
 
-/// From the root on, as Kafka shows them: what messages name is to be found from wherever they are read.
 fn log_dirs(layers: &Layers) -> Result<Vec<PathBuf>, ConfigError> {
     let name = if layers.list("log.dirs").is_empty() { "log.dir" } else { "log.dirs" };
-    let whole = |dir| std::path::absolute(&dir).unwrap_or(dir);
-    let dirs: Vec<PathBuf> = layers.list(name).iter().map(PathBuf::from).map(whole).collect();
+    let dirs = paths(layers, name);
     if dirs.is_empty() { Err(layers.wrong(name, "no directory is named")) } else { Ok(dirs) }
 }
+
+/// Of all log directories those that get no new partitions.
+fn cordoned_log_dirs(layers: &Layers, all: &[PathBuf]) -> Vec<PathBuf> {
+    let named = paths(layers, "cordoned.log.dirs");
+    let is_everything = layers.list("cordoned.log.dirs") == [EVERY_DIRECTORY];
+    all.iter().filter(|dir| is_everything || named.contains(dir)).cloned().collect()
+}
+
+/// From the root on, as Kafka shows them: what messages name is to be found from wherever they are read.
+pub(super) fn paths(layers: &Layers, name: &str) -> Vec<PathBuf> {
+    let whole = |dir| std::path::absolute(&dir).unwrap_or(dir);
+    layers.list(name).iter().map(PathBuf::from).map(whole).collect()
+}
+
+/// What `cordoned.log.dirs` calls all of them.
+pub(super) const EVERY_DIRECTORY: &str = "*";

@@ -19,7 +19,10 @@ impl ConsumerGroupsConfig {
         let int = |name: &str| i32::try_from(layers.int(name)).unwrap_or(i32::MAX);
         let names = layers.list("group.consumer.assignors");
         let mut assignors: Vec<Assignor> = Vec::new();
-        for assignor in names.iter().filter_map(|name| Assignor::named(name)) {
+        let of = |name: &String| {
+            Assignor::ALL.into_iter().find(|one| [one.name(), one.class()].contains(&&**name))
+        };
+        for assignor in names.iter().filter_map(of) {
             if !assignors.contains(&assignor) {
                 assignors.push(assignor);
             }

@@ -30,10 +30,13 @@ pub(crate) fn alter(
     let to = listed(log_dirs, wanted).ok_or(ErrorCode::LogDirNotFound)?;
     let target = log_dirs.here().find(|dir| dir.path() == to).filter(|dir| dir.offline().is_none());
     let target = target.ok_or(ErrorCode::KafkaStorageError)?;
+    let is_cordoned = broker.config().cordoned_log_dirs.contains(&to);
     let image = broker.image();
     let known = image.topic(topic).and_then(|topic| Some((topic.id, topic.partition(partition)?)));
     let Some((topic_id, entry)) = known else {
-        broker.cluster().preferred().note(topic, partition, &to);
+        if !is_cordoned {
+            broker.cluster().preferred().note(topic, partition, &to);
+        }
         return Err(ErrorCode::UnknownTopicOrPartition);
     };
     let Some(hosted) = &entry.hosted else {
@@ -43,6 +46,9 @@ pub(crate) fn alter(
             ErrorCode::ReplicaNotAvailable
         });
     };
+    if is_cordoned && hosted.log.dir().parent() != Some(&to) {
+        return Err(ErrorCode::InvalidReplicaAssignment);
+    }
     // A later one was quicker.
     let is_last =
         || moves.last.note((topic_id, partition), &to, |topic_id| image.topic_by_id(topic_id).is_some());

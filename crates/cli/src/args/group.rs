@@ -40,8 +40,24 @@ pub(crate) enum GroupCommand {
   pagewire group list --state Stable,Empty -o json")]
 pub(crate) struct ListArgs {
     /// Only groups in one of these states
-    #[arg(long, value_name = "STATE,...", value_delimiter = ',')]
+    #[arg(long, value_name = "STATE,...", value_delimiter = ',', value_parser = state)]
     pub(crate) state: Vec<String>,
+}
+
+/// As the protocol spells them.
+const STATES: [&str; 8] = [
+    "PreparingRebalance",
+    "CompletingRebalance",
+    "Stable",
+    "Empty",
+    "Dead",
+    "Assigning",
+    "Reconciling",
+    "NotReady",
+];
+
+fn state(text: &str) -> Result<String, String> {
+    super::one_of(&STATES, text)
 }
 
 /// Options of `group describe`.

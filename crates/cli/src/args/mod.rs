@@ -24,6 +24,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::client::Bootstrap;
 use crate::output::Format;
 
+/// The name as the protocol spells it, however its letters are written.
+fn one_of(names: &[&str], text: &str) -> Result<String, String> {
+    let found = names.iter().find(|name| name.eq_ignore_ascii_case(text));
+    found.map(|name| (*name).to_owned()).ok_or_else(|| format!("it is one of {}", names.join(", ")))
+}
+
 /// Pagewire: a Kafka-compatible log whose record bytes go from the page cache to the wire.
 ///
 /// Without a command it serves: `pagewire` is `pagewire serve`.

@@ -54,7 +54,7 @@ Examples:
 )]
 pub(crate) struct ListArgs {
     /// Only those in one of these states
-    #[arg(long, value_name = "STATE,...", value_delimiter = ',')]
+    #[arg(long, value_name = "STATE,...", value_delimiter = ',', value_parser = state)]
     pub(crate) state: Vec<String>,
     /// Only those of these producers
     #[arg(long, value_name = "ID,...", value_delimiter = ',')]
@@ -142,6 +142,22 @@ pub(crate) struct AbortArgs {
     /// Epoch of the coordinator in whose name it is ended, at least that of the last marker
     #[arg(long, value_name = "N", requires = "producer_id")]
     pub(crate) coordinator_epoch: Option<i32>,
+}
+
+/// As the protocol spells them.
+const STATES: [&str; 8] = [
+    "Empty",
+    "Ongoing",
+    "PrepareCommit",
+    "PrepareAbort",
+    "CompleteCommit",
+    "CompleteAbort",
+    "Dead",
+    "PrepareEpochFence",
+];
+
+fn state(text: &str) -> Result<String, String> {
+    super::one_of(&STATES, text)
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -42,7 +42,7 @@ pub use change::ToMake;
 pub use gone::Placed;
 pub use load::Locked;
 pub use moving::{MoveError, Moving};
-pub use place::Homeless;
+pub use place::{Homeless, Takes};
 pub use spread::Spread;
 pub use switch::{Apart, Unswitched};
 pub use take_in::{Coming, TakeInError, TakenIn};

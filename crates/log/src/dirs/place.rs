@@ -3,37 +3,58 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::path::Path;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::LogDirs;
-use crate::Offline;
+use crate::{LogDir, Offline};
 
 /// No directory takes new partitions.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("no log directory takes new partitions: {0}")]
-pub struct Homeless(pub Offline);
+pub enum Homeless {
+    /// Those that might are out of order.
+    #[error("no log directory takes new partitions: {0}")]
+    Offline(Offline),
+    /// None of them is to get any.
+    #[error("all log directories are cordoned (cordoned.log.dirs)")]
+    Cordoned,
+}
+
+/// Whether a directory gets new partitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// Like any other.
+    New,
+    /// Where there is no other.
+    IfNoneElse,
+    /// Never.
+    Nothing,
+}
 
 impl LogDirs {
     /// Where `count` new partitions go, for each the id of its directory, or none for home. Those of one directory
     /// follow each other, so that what remembers them stays short.
     pub fn place(&self, count: usize) -> Result<Vec<Option<Uuid>>, Homeless> {
-        self.place_beside(count, |_| false, |_| 0)
+        self.place_beside(count, |_| Takes::New, |_| 0)
     }
 
-    /// As [`place`](Self::place), but to none of the directories that are to be spared, as long as there is another; `coming`
-    /// says how many partitions a directory is getting that have no log yet.
+    /// As [`place`](Self::place), but only where a directory takes new ones; `coming` says how many partitions a directory is
+    /// getting that have no log yet.
     pub fn place_beside(
         &self,
         count: usize,
-        spared: impl Fn(&Path) -> bool,
+        takes: impl Fn(&Path) -> Takes,
         coming: impl Fn(Option<Uuid>) -> usize,
     ) -> Result<Vec<Option<Uuid>>, Homeless> {
         let (mut names, mut loads, mut sick) = (Vec::new(), Vec::new(), None);
-        let are_all_spared = !self.here().any(|dir| dir.offline().is_none() && !spared(dir.path()));
+        let is_good = |dir: Arc<LogDir>| dir.offline().is_none() && takes(dir.path()) == Takes::New;
+        let are_all_spared = !self.here().any(is_good);
         for (at, dir) in self.here().enumerate() {
+            let takes = takes(dir.path());
             match dir.offline() {
-                None if are_all_spared || !spared(dir.path()) => {
+                _ if takes == Takes::Nothing => {}
+                None if are_all_spared || takes == Takes::New => {
                     let name = if at == 0 { None } else { dir.directory_id() };
                     names.push(name);
                     loads.push(dir.log_count() + coming(name));
@@ -42,10 +63,8 @@ impl LogDirs {
                 Some(why) => sick = sick.or(Some(why)),
             }
         }
-        if let Some(why) = sick
-            && names.is_empty()
-        {
-            return Err(Homeless(why));
+        if names.is_empty() {
+            return Err(sick.map_or(Homeless::Cordoned, Homeless::Offline));
         }
         let shares = shares(&loads, count);
         Ok(names.into_iter().zip(shares).flat_map(|(name, share)| std::iter::repeat_n(name, share)).collect())

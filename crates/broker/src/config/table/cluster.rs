@@ -81,7 +81,6 @@ pub(super) static REPLICATION: &[Setting] = &[
     replication("offsets.topic.replication.factor", Short, Some("3"), Min(1)),
     replication("transaction.state.log.replication.factor", Short, Some("3"), Min(1)),
     replication("transaction.state.log.min.isr", Int, Some("2"), Min(1)),
-    replication("cordoned.log.dirs", List, Some(""), Any).per_broker(),
     replication("log.dir.failure.timeout.ms", Long, Some("30000"), Min(1)),
     replication("leader.replication.throttled.rate", Long, Some("9223372036854775807"), Min(0)).dynamic(),
     replication("follower.replication.throttled.rate", Long, Some("9223372036854775807"), Min(0)).dynamic(),

@@ -1,15 +1,20 @@
 //! Consumer groups: groups whose partitions the broker assigns (KIP-848).
 
+use pagewire_coordinate::Assignor;
+
 use crate::config::definition::Kind::{Int, List, Text};
 use crate::config::definition::Rule::{Min, OneOf, OneOfAnyCase};
 use crate::config::definition::Setting as S;
+
+/// By their names, or by the classes that Apache Kafka has for them.
+const ASSIGNORS: &[&str] = &["uniform", "range", Assignor::Uniform.class(), Assignor::Range.class()];
 
 /// Consumer groups.
 pub(super) static CONSUMER_GROUPS: &[S] = &[
     S::new("group.consumer.assignment.interval.ms", Int, Some("1000"), Min(0))
         .dynamic()
         .doc("Least milliseconds between two assignments of a consumer group."),
-    S::new("group.consumer.assignors", List, Some("uniform,range"), OneOf(&["uniform", "range"]))
+    S::new("group.consumer.assignors", List, Some("uniform,range"), OneOf(ASSIGNORS))
         .doc("Assignors that members of consumer groups may ask for; the first is used if none asks."),
     S::new("group.consumer.heartbeat.interval.ms", Int, Some("5000"), Min(1))
         .doc("Heartbeat interval of consumer group members in milliseconds."),

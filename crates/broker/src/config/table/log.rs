@@ -70,6 +70,8 @@ pub(super) static LOG: &[S] = &[
         .doc("Milliseconds after which a silent idempotent producer is forgotten by a partition."),
     S::new("producer.id.expiration.check.interval.ms", Int, Some("600000"), Min(1)).internal()
         .doc("Milliseconds between two looks for producers that have been silent for too long."),
+    S::new("cordoned.log.dirs", List, Some(""), Any).per_broker()
+        .doc("Those of `log.dirs` that get no new partitions, `*` for all: before a disk is taken away. What they have is served, and may be moved."),
     S::new("num.recovery.threads.per.data.dir", Int, Some("2"), Min(1)).dynamic()
         .doc("Threads that open and recover logs at the start."),
     S::new("replica.alter.log.dirs.io.max.bytes.per.second", Long, Some("9223372036854775807"), Min(0)).dynamic()

@@ -1,6 +1,7 @@
 //! Facts about values that are refused, at the start and while the broker runs.
 
 use super::*;
+use pagewire_coordinate::Assignor;
 
 /// The sentences are Apache Kafka 4.3.1's.
 #[test]
@@ -113,10 +114,18 @@ fn settings_that_contradict_each_other_are_refused() {
              group.consumer.heartbeat.interval.ms=15000",
             "not less than group.consumer.session.timeout.ms",
         ),
+        ("group.consumer.assignors=", "group.consumer.assignors must not be empty"),
+        (
+            "log.dirs=/a,/b\ncordoned.log.dirs=/b,/c",
+            "must be present in log.dirs or log.dir. Missing entries : /c",
+        ),
     ] {
         let error = refusal(file);
         assert!(error.contains(word) && error.contains("server.properties, line"), "{file}: {error}");
     }
+    let classes = "org.apache.kafka.coordinator.group.assignor.RangeAssignor,uniform";
+    let groups = load(&format!("group.consumer.assignors={classes}")).consumer_groups;
+    assert_eq!(groups.for_machine().assignors, [Assignor::Range, Assignor::Uniform]);
     assert_eq!(load("broker.id=7").node_id, 7);
     assert_eq!(load("node.id=0").node_id, 0);
     let overrides =

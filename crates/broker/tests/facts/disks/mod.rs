@@ -3,6 +3,7 @@
 mod away;
 mod back;
 mod behind;
+mod cordoned;
 mod moved;
 mod put_back;
 mod removed;

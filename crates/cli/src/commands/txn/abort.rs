@@ -6,7 +6,7 @@ use pagewire_wire::ErrorCode;
 use crate::Usage;
 use crate::args::Connect;
 use crate::args::txn::AbortArgs;
-use crate::client::admin::transactions::Abort;
+use crate::client::admin::transactions::{Abort, Producer};
 use crate::client::{Client, Error, Place};
 use crate::commands::{done::Done, pasted};
 use crate::output::Out;
@@ -41,6 +41,7 @@ async fn abort(client: &mut Client, args: &AbortArgs, connect: &Connect) -> anyh
     let abort = match (args.start_offset, args.producer_id, args.producer_epoch, args.coordinator_epoch) {
         (Some(offset), ..) => open_at(client, &place, offset, connect).await?,
         (None, Some(producer), Some(epoch), Some(coordinator_epoch)) => {
+            must_be_open(client, &place, producer, connect).await?;
             Abort { producer, epoch, coordinator_epoch }
         }
         _ => bail!(Usage("say which with --start-offset, or with --producer-id and the epochs".to_owned())),
@@ -67,6 +68,28 @@ async fn open_at(
     let Ok(epoch) = i16::try_from(open.epoch) else { bail!("{place}: {} is no epoch", open.epoch) };
     // Before any coordinator ended something of it there, the first one may.
     Ok(Abort { producer: open.id, epoch, coordinator_epoch: open.coordinator_epoch.max(0) })
+}
+
+/// A marker of a producer that has nothing open would end nothing, and stay in the log. Brokers that cannot be asked are
+/// believed to have it.
+async fn must_be_open(
+    client: &mut Client,
+    place: &Place,
+    producer: i64,
+    connect: &Connect,
+) -> anyhow::Result<()> {
+    let found = match client.producers(std::slice::from_ref(place)).await {
+        Err(Error::Unsupported { .. }) => return Ok(()),
+        found => found?,
+    };
+    let is_open = |known: &Producer| known.id == producer && known.open_from.is_some();
+    if !found.values().flatten().any(is_open) {
+        bail!(
+            "{place}: no transaction of producer {producer} is open: {} shows those that are",
+            producers(&format!("{}:{}", place.topic, place.partition), connect)
+        );
+    }
+    Ok(())
 }
 
 fn producers(place: &str, connect: &Connect) -> String {

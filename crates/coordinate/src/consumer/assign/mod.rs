@@ -40,6 +40,14 @@ impl Assignor {
         }
     }
 
+    /// The class that stands for it in settings of Apache Kafka.
+    pub const fn class(self) -> &'static str {
+        match self {
+            Self::Uniform => "org.apache.kafka.coordinator.group.assignor.UniformAssignor",
+            Self::Range => "org.apache.kafka.coordinator.group.assignor.RangeAssignor",
+        }
+    }
+
     /// The assignor of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|assignor| assignor.name() == name)

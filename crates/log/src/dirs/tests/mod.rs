@@ -18,7 +18,7 @@ use pagewire_disk::{Call, Disk, Errno, FailingDisk, Fault, MemoryDisk, OpenMode,
 use pagewire_record::{BatchBuilder, Codec};
 use uuid::Uuid;
 
-use super::{Coming, Locked, LogDirs, TakenIn};
+use super::{Coming, Locked, LogDirs, TakenIn, Takes};
 use crate::{
     AppendContext, AppendError, CreateError, Handles, LoadReport, LockedDir, LogConfig, LogDirError,
     LogDirOptions, Notice, Origin, PartitionSettings, TakeInError, Unmarked, note_restored,
@@ -146,9 +146,10 @@ fn what_is_new_spares_a_directory_as_long_as_there_is_another() {
     let (dirs, _) = World::new().open();
     let all = dirs.place(3).expect("room");
     let spared: Vec<PathBuf> = dirs.paths().skip(1).map(Path::to_path_buf).collect();
-    let placed = dirs.place_beside(3, |dir| spared.iter().any(|one| one == dir), |_| 0).expect("room");
+    let takes = |dir: &Path| if spared.iter().any(|one| one == dir) { Takes::IfNoneElse } else { Takes::New };
+    let placed = dirs.place_beside(3, takes, |_| 0).expect("room");
     assert_eq!(placed, [None; 3], "all at home");
-    assert_eq!(dirs.place_beside(3, |_| true, |_| 0).expect("room"), all, "there is no other");
+    assert_eq!(dirs.place_beside(3, |_| Takes::IfNoneElse, |_| 0).expect("room"), all, "there is no other");
 }
 
 #[test]
