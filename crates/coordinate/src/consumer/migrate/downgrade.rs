@@ -118,9 +118,13 @@ impl Downgrade {
         Self { group, rebalances }
     }
 
-    /// The record that keeps the classic group.
+    /// The record that keeps the classic group. What is only there until its members have agreed anew is of a generation that
+    /// nobody was told, nor will be by the rebalance that begins: were that all that a restart found, all would join again.
     pub(super) fn record(&self) -> Record {
-        let value = GroupMetadata::of(&self.group, |_, member| member.assignment.clone());
+        let mut value = GroupMetadata::of(&self.group, |_, member| member.assignment.clone());
+        if self.rebalances {
+            value.generation = value.generation.saturating_add(2);
+        }
         Record::Group { group_id: self.group.id.clone(), value: Some(value) }
     }
 }
