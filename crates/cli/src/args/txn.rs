@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use pagewire_coordinate::txn::TxnState;
 
 use super::Connect;
 use super::group::TopicPartitions;
@@ -144,20 +145,9 @@ pub(crate) struct AbortArgs {
     pub(crate) coordinator_epoch: Option<i32>,
 }
 
-/// As the protocol spells them.
-const STATES: [&str; 8] = [
-    "Empty",
-    "Ongoing",
-    "PrepareCommit",
-    "PrepareAbort",
-    "CompleteCommit",
-    "CompleteAbort",
-    "Dead",
-    "PrepareEpochFence",
-];
-
 fn state(text: &str) -> Result<String, String> {
-    super::one_of(&STATES, text)
+    let names: Vec<&str> = (0..=i8::MAX).map_while(TxnState::of).map(TxnState::name).collect();
+    super::one_of(&names, text)
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
