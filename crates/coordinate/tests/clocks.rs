@@ -223,6 +223,19 @@ fn a_clock_set_forward_takes_no_offsets_away() {
 }
 
 #[test]
+fn a_clock_that_is_put_right_again_keeps_nothing_longer() {
+    let settings = Settings { offsets_retention_ms: DAY_MS, ..Settings::default() };
+    let interval_ms = settings.offsets_retention_check_interval_ms;
+    let mut world = World::new(settings);
+    world.commit("g", None);
+    world.pass(20_000 * DAY_MS, interval_ms);
+    world.pass(-20_000 * DAY_MS, interval_ms);
+    assert_eq!(world.shard.offset_count(), 1);
+    world.pass(DAY_MS, DAY_MS);
+    assert_eq!(world.shard.offset_count(), 0);
+}
+
+#[test]
 fn many_jumps_of_the_clock_are_counted_as_long_as_they_are_large() {
     let settings = Settings { offsets_retention_ms: DAY_MS, ..Settings::default() };
     let interval_ms = settings.offsets_retention_check_interval_ms;

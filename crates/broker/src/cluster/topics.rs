@@ -301,6 +301,7 @@ impl Change {
         let directories = directories.map_err(|none| Refused::new(homeless_code(&none), none.to_string()))?;
         let placed = range.zip(directories).map(|(index, directory)| {
             let wished = i32::try_from(index).ok().and_then(|index| cluster.preferred.take(topic, index));
+            let wished = wished.filter(|dir| takes(dir) != Takes::Nothing);
             wished.and_then(|dir| cluster.log_dirs.named_as(&dir)).unwrap_or(directory)
         });
         let directories: Vec<_> = placed.collect();

@@ -79,24 +79,33 @@ fn check_assignors(layers: &Layers) -> Option<ConfigError> {
     layers.list(name).is_empty().then(|| refusal(layers, name, source, format!("{name} must not be empty")))
 }
 
-/// A directory that is none of the broker's would be cordoned in vain.
+/// A directory that is none of the broker's would be cordoned in vain. What was cordoned while running may have been taken away
+/// since, as was its purpose.
 fn check_cordoned(layers: &Layers) -> Option<ConfigError> {
-    let name = "cordoned.log.dirs";
-    let (_, source) = layers.value(name)?;
-    if layers.list(name) == [EVERY_DIRECTORY] {
+    let (_, source) = layers.value(CORDONED)?;
+    if source != Source::Static {
+        return None;
+    }
+    cordoned_elsewhere(layers).map(|sentence| refusal(layers, CORDONED, source, sentence))
+}
+
+/// Its name.
+pub(crate) const CORDONED: &str = "cordoned.log.dirs";
+
+/// That some of the cordoned directories are none of the broker's.
+pub(super) fn cordoned_elsewhere(layers: &Layers) -> Option<String> {
+    if layers.list(CORDONED) == [EVERY_DIRECTORY] {
         return None;
     }
     let all = [paths(layers, "log.dirs"), paths(layers, "log.dir")].concat();
-    let missing: Vec<String> = paths(layers, name)
-        .into_iter()
-        .filter(|dir| !all.contains(dir))
-        .map(|dir| dir.display().to_string())
-        .collect();
-    let sentence = format!(
-        "All entries in {name} must be present in log.dirs or log.dir. Missing entries : {}",
-        missing.join(", ")
-    );
-    (!missing.is_empty()).then(|| refusal(layers, name, source, sentence))
+    let missing = paths(layers, CORDONED).into_iter().filter(|dir| !all.contains(dir));
+    let missing: Vec<String> = missing.map(|dir| dir.display().to_string()).collect();
+    (!missing.is_empty()).then(|| {
+        let missing = missing.join(", ");
+        format!(
+            "All entries in {CORDONED} must be present in log.dirs or log.dir. Missing entries : {missing}"
+        )
+    })
 }
 
 /// Kafka divides by the threads and says `/ by zero`; its other sentence is this one.

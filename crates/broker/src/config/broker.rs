@@ -8,7 +8,7 @@ use std::time::Duration;
 use pagewire_zcopy::{Route, Thresholds};
 
 use super::addresses::{self, Hosts, Names};
-use super::bounds;
+use super::bounds::{self, CORDONED};
 use super::cleaner::CleanerConfig;
 use super::consumer_groups::ConsumerGroupsConfig;
 use super::layers::Layers;
@@ -200,8 +200,13 @@ impl BrokerConfig {
         let config = Self::resolve(self.layers.with_dynamic(all_brokers, this_broker), &names)?;
         let told = self.address_notices();
         let notices = config.address_notices().into_iter().filter(|notice| !told.contains(notice));
-        let notices = notices.collect();
+        let notices = notices.chain(config.cordoned_elsewhere()).collect();
         Ok((config, notices))
+    }
+
+    /// What whoever cordons a log directory is told that the broker does not have.
+    pub fn cordoned_elsewhere(&self) -> Option<String> {
+        bounds::cordoned_elsewhere(&self.layers)
     }
 
     fn address_notices(&self) -> Vec<String> {
@@ -346,8 +351,8 @@ fn log_dirs(layers: &Layers) -> Result<Vec<PathBuf>, ConfigError> {
 
 /// Of all log directories those that get no new partitions.
 fn cordoned_log_dirs(layers: &Layers, all: &[PathBuf]) -> Vec<PathBuf> {
-    let named = paths(layers, "cordoned.log.dirs");
-    let is_everything = layers.list("cordoned.log.dirs") == [EVERY_DIRECTORY];
+    let named = paths(layers, CORDONED);
+    let is_everything = layers.list(CORDONED) == [EVERY_DIRECTORY];
     all.iter().filter(|dir| is_everything || named.contains(dir)).cloned().collect()
 }
 

@@ -42,6 +42,7 @@ mod transfer;
 mod value;
 
 pub use alter::{AlterError, Change, ChangeKind, Target, apply, replace, validate_broker, validate_group};
+pub(crate) use bounds::CORDONED;
 pub use broker::BrokerConfig;
 pub use cleaner::CleanerConfig;
 pub use consumer_groups::ConsumerGroupsConfig;

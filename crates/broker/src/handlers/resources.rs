@@ -16,7 +16,7 @@ use tracing::warn;
 
 use crate::{
     cluster::{OwnConfigs, Refused, change, names},
-    config::{AlterError, BrokerConfig, Target, validate_broker, validate_group, validate_topic},
+    config::{AlterError, BrokerConfig, CORDONED, Target, validate_broker, validate_group, validate_topic},
     request::Context,
 };
 
@@ -222,7 +222,12 @@ async fn alter_broker(ctx: &Context, target: Target, wish: Wish, validate_only: 
     let checked = move |own: &OwnConfigs, config: &BrokerConfig| {
         let next = wish(target, own, config)?;
         validate_broker(target, own, &next)?;
-        with(target, &next, config)?;
+        let after = with(target, &next, config)?;
+        if own.get(CORDONED) != next.get(CORDONED)
+            && let Some(sentence) = after.cordoned_elsewhere()
+        {
+            return Err(invalid(sentence));
+        }
         Ok(next)
     };
     let cluster = ctx.broker.cluster();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pagewire_disk::{Call, Disk, Errno, FailingDisk, Fault, MemoryDisk, OpenMode, When};
+use pagewire_log::FutureLog;
 use pagewire_metadata::{MemoryStore, Store, model::PartitionRecord};
 use pagewire_wire::messages::{
     alter_replica_log_dirs_request::{
@@ -370,10 +371,9 @@ async fn a_copy_that_somebody_puts_a_segment_into_is_made_anew() {
     world.bench.produce("t", 0, -1).await.expect("answered");
     world.bench.set(RATE, "0");
     assert_eq!(world.alter("t", 0, second).await, ErrorCode::None);
-    let target = world.bench.broker.cluster().log_dirs().here().find(|dir| dir.path().as_os_str() == second);
-    let target = target.expect("here");
-    let noted = target.futures().expect("listed").pop().and_then(|future| future.dir_name()).expect("noted");
-    let copy = Path::new(second).join(noted);
+    let topic_id = world.bench.broker.image().topic("t").expect("there").id;
+    let future = FutureLog { topic: "t".to_owned(), topic_id, partition: 0 };
+    let copy = Path::new(second).join(future.dir_name().expect("a name"));
     let begun = async || world.disk.exists(&copy.join("00000000000000000000.log")).expect("looked");
     world.until("begun", begun).await;
     world.disk.open(&copy.join("00000000000000000099.log"), OpenMode::CreateNew).expect("made");

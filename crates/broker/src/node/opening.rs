@@ -147,7 +147,10 @@ impl Opening {
             warn!(partitions = missing.unmade, "made now: the process ended before it had made their logs");
         }
         let next_producer_id = catalog.next_producer_id().await?;
-        if let Some(ahead) = saved::ahead(&log_dirs, &topics, identity.leader_epoch, next_producer_id) {
+        let (logs, threads) = (saved::of_transactions(&log_dirs, &topics), config.recovery_threads);
+        let named = blocking(io, move || saved::highest_named(&logs, threads)).await?;
+        let (epoch, next) = (identity.leader_epoch, next_producer_id);
+        if let Some(ahead) = saved::ahead(&log_dirs, &topics, epoch, next, named) {
             identity.leader_epoch = saved::catch_up(&catalog, ahead).await?.leader_epoch;
         }
         let mut epoch_is_owed = false;

@@ -5,14 +5,23 @@
 //! metadata has not come to. A producer that has written nothing lately, or nothing yet, is in no log but that of the coordinator
 //! of transactions, whose records name it: so that one is read.
 
-use std::path::Path;
+use std::{
+    iter,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
 
 use pagewire_log::{Locked, Log, LogDirs, OnlineCommand};
 use pagewire_metadata::{
     Catalog,
     model::{ClusterRecord, TopicRecord},
 };
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::StartError;
 use crate::{
@@ -51,16 +60,17 @@ pub(super) struct Ahead {
     producer_id: Option<i64>,
 }
 
-/// Compares the logs with the metadata, which is at this leader epoch and has not given out this producer id. Reads what is
-/// known of transactions; blocks.
+/// Compares the logs with the metadata, which is at this leader epoch and has not given out this producer id. `named` is the
+/// highest one that the log of transactions speaks of.
 pub(super) fn ahead(
     log_dirs: &LogDirs,
     topics: &[TopicRecord],
     least_epoch: i32,
     next_producer_id: i64,
+    named: Option<i64>,
 ) -> Option<Ahead> {
-    let (mut newest, mut producer_id) = (least_epoch, None);
     let given_out = next_producer_id..next_producer_id.saturating_add(backup::PRODUCER_IDS);
+    let (mut newest, mut producer_id) = (least_epoch, named.filter(|id| given_out.contains(id)));
     for topic in topics {
         for (index, placed) in (0..).zip(&topic.partitions) {
             let Some(log) = log_dirs.get(&topic.name, index) else { continue };
@@ -69,7 +79,7 @@ pub(super) fn ahead(
             if led < epoch && epoch <= led.saturating_add(EPOCHS_AHEAD_MAX) {
                 newest = newest.max(epoch);
             }
-            producer_id = producer_id.max(highest_id(&log).filter(|id| given_out.contains(id)));
+            producer_id = producer_id.max(log.highest_producer_id().filter(|id| given_out.contains(id)));
         }
     }
     if newest > least_epoch {
@@ -78,11 +88,35 @@ pub(super) fn ahead(
     producer_id.map(|id| Ahead { epoch: newest, producer_id: Some(id) })
 }
 
-/// The highest producer id that a log has, in its batches or in what they say.
-fn highest_id(log: &Log) -> Option<i64> {
-    let named = (&**log.topic() == TRANSACTIONS_TOPIC).then(|| highest_producer_id(log)).flatten();
-    log.highest_producer_id().max(named)
+/// The logs that say what is known of transactions.
+pub(super) fn of_transactions(log_dirs: &LogDirs, topics: &[TopicRecord]) -> Vec<Arc<Log>> {
+    let theirs = topics.iter().filter(|topic| topic.name == TRANSACTIONS_TOPIC);
+    let partitions = theirs.flat_map(|topic| (0..).zip(&topic.partitions));
+    partitions.filter_map(|(index, _)| log_dirs.get(TRANSACTIONS_TOPIC, index)).collect()
 }
+
+/// The highest producer id that they speak of: of one that is idle for long nothing else does. Reads them all, on so many
+/// threads; blocks.
+pub(super) fn highest_named(logs: &[Arc<Log>], threads: usize) -> Option<i64> {
+    let (began, next) = (Instant::now(), AtomicUsize::new(0));
+    let read = || {
+        let of_next = || logs.get(next.fetch_add(1, Ordering::Relaxed));
+        iter::from_fn(of_next).filter_map(|log| highest_producer_id(log)).max()
+    };
+    let highest = thread::scope(|scope| {
+        let readers: Vec<_> = (0..threads.clamp(1, logs.len().max(1))).map(|_| scope.spawn(read)).collect();
+        readers.into_iter().filter_map(|reader| reader.join().ok().flatten()).max()
+    });
+    if began.elapsed() >= TOLD_FROM {
+        let bytes: u64 = logs.iter().map(|log| log.size_bytes()).sum();
+        let seconds = began.elapsed().as_secs_f64();
+        info!("{TRANSACTIONS_TOPIC}: looked for producer ids in {bytes} bytes in {seconds:.1} s");
+    }
+    highest
+}
+
+/// A look that takes longer than this is told.
+const TOLD_FROM: Duration = Duration::from_secs(1);
 
 /// Goes past what the logs have.
 pub(super) async fn catch_up(catalog: &Catalog, ahead: Ahead) -> Result<ClusterRecord, StartError> {

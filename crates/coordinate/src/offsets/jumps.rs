@@ -32,6 +32,9 @@ impl Jumps {
         let passed_ms = now.steady_ms.saturating_sub(seen.steady_ms);
         let before_ms = seen.wall_ms.saturating_add(passed_ms);
         let by_ms = now.wall_ms.saturating_sub(before_ms);
+        if by_ms <= -JUMP_MS {
+            self.take_back(by_ms.saturating_neg());
+        }
         if by_ms < JUMP_MS {
             return;
         }
@@ -41,6 +44,18 @@ impl Jumps {
             if let Some(at) = smallest.map(|(at, _)| at) {
                 self.jumps.remove(at);
             }
+        }
+    }
+
+    /// A clock that is set back was wrong before: the latest jumps were that much shorter, or none.
+    fn take_back(&mut self, mut ms: i64) {
+        while let Some(last) = self.jumps.last_mut() {
+            if last.by_ms > ms {
+                last.by_ms -= ms;
+                return;
+            }
+            ms -= last.by_ms;
+            self.jumps.pop();
         }
     }
 

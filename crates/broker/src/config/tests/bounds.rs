@@ -134,6 +134,18 @@ fn settings_that_contradict_each_other_are_refused() {
 }
 
 #[test]
+fn a_cordoned_directory_that_is_taken_away_costs_no_other_setting() {
+    let stored =
+        own(&[("cordoned.log.dirs", "/a,/b"), ("replica.alter.log.dirs.io.max.bytes.per.second", "7")]);
+    let (config, notices) = load("log.dirs=/a").with_stored(BTreeMap::new(), stored).expect("it starts");
+    assert_eq!(
+        (config.cordoned_log_dirs, config.alter_log_dirs_max_bytes_per_second),
+        (vec!["/a".into()], 7)
+    );
+    assert!(notices.iter().any(|notice| notice.ends_with("Missing entries : /b")), "{notices:?}");
+}
+
+#[test]
 fn only_dynamic_broker_settings_change_while_running() {
     let none = BTreeMap::new();
     let check = |target, after: &[(&str, &str)]| {

@@ -50,7 +50,10 @@ fn wish(two: &Two, topic: &'static str, dir: usize) -> i16 {
 #[test]
 fn a_cordoned_directory_gets_no_new_partitions_and_none_that_move() {
     let mut two = with_records();
+    assert_ne!(wish(&two, "earlier", 1), 0, "it is noted for when the topic is made");
     assert_eq!(cordon(&two, &path(&two, 1)).0, 0);
+    two.broker.client().create_topic("earlier", 1);
+    assert_eq!(two.of(1, "earlier"), [0; 0]);
     for _ in 0..2 {
         assert_eq!(cordoned(&two), [false, true]);
         two.broker.restart();

@@ -64,37 +64,50 @@ pub(super) fn are_others_reconciled(group: &Group, member_id: &str) -> bool {
     others.all(|(_, member)| member.is_reconciled_to(group.target_epoch))
 }
 
-/// The classic group that is left without `gone`, with an heir in the place of the one that it replaces.
+/// The classic group that is left without `gone`, with an heir in the place of the one that it replaces. Until its members have
+/// agreed anew, if they must, each has what it has; else what it is to have.
 pub(super) fn left_over(
     group: &Group,
     gone: &[Arc<str>],
     heir: Option<&Heir<'_>>,
-    topics: &dyn Topics,
-    wall_ms: i64,
-) -> group::Group {
+    rebalances: bool,
+    (topics, wall_ms): (&dyn Topics, i64),
+) -> Downgrade {
+    let assigned = |of: &Arc<str>, member: &Member| {
+        let partitions = if rebalances { held(member, topics) } else { target(group, of, topics) };
+        let metadata = member.protocols().first().map(|offer| offer.metadata.clone()).unwrap_or_default();
+        write_assignment(&partitions, &metadata)
+    };
     let is_replaced = |id: &Arc<str>| heir.is_some_and(|heir| heir.holder == id);
     let stay = group.members().filter(|(id, _)| !gone.contains(id) && !is_replaced(id));
     let mut members: BTreeMap<Arc<str>, group::Member> = BTreeMap::new();
     for (id, member) in stay {
-        members.insert(id.clone(), classic(member, &assigned(group, id, member, topics)));
+        members.insert(id.clone(), classic(member, &assigned(id, member)));
     }
     if let Some(heir) = heir {
-        let assigned = assigned(group, heir.holder, heir.member, topics);
-        members.insert(heir.id.clone(), classic(heir.member, &assigned));
+        members.insert(heir.id.clone(), classic(heir.member, &assigned(heir.holder, heir.member)));
     }
-    group::Group::stable(group.id.clone(), group.epoch, members, wall_ms)
+    Downgrade { group: group::Group::stable(group.id.clone(), group.epoch, members, wall_ms), rebalances }
 }
 
-/// What a member is to have, as a classic assignment.
-fn assigned(group: &Group, target_of: &str, member: &Member, topics: &dyn Topics) -> Bytes {
-    let target = group.target(target_of).map_or(&[][..], |target| &target.topics);
+type Partitions = BTreeMap<Arc<str>, Vec<i32>>;
+
+/// What a member is to have.
+fn target(group: &Group, of: &str, topics: &dyn Topics) -> Partitions {
+    let target = group.target(of).map_or(&[][..], |target| &target.topics);
     let named = target.iter().filter_map(|topic| {
         let mut partitions = topic.partitions.clone();
         partitions.sort_unstable();
         Some((topics.name_of(&topic.topic_id)?, partitions))
     });
-    let metadata = member.protocols().first().map(|offer| offer.metadata.clone()).unwrap_or_default();
-    write_assignment(&named.collect(), &metadata)
+    named.collect()
+}
+
+/// What it has, and need not give back.
+fn held(member: &Member, topics: &dyn Topics) -> Partitions {
+    let held = member.assigned.iter();
+    held.filter_map(|(id, partitions)| Some((topics.name_of(id)?, partitions.keys().copied().collect())))
+        .collect()
 }
 
 fn classic(member: &Member, assignment: &Bytes) -> group::Member {
@@ -114,10 +127,6 @@ fn classic(member: &Member, assignment: &Bytes) -> group::Member {
 }
 
 impl Downgrade {
-    pub(super) const fn new(group: group::Group, rebalances: bool) -> Self {
-        Self { group, rebalances }
-    }
-
     /// The record that keeps the classic group. What is only there until its members have agreed anew is of a generation that
     /// nobody was told, nor will be by the rebalance that begins: were that all that a restart found, all would join again.
     pub(super) fn record(&self) -> Record {
@@ -144,10 +153,8 @@ impl Shard {
         let topics = self.topics().clone();
         let Some(AnyGroup::Consumer(group)) = self.any_group(group_id) else { return };
         let mut plan = Plan::new(group, &*topics, self.settings(), now);
-        let downgrade = may_downgrade(group, ids, self.settings()).then(|| {
-            let left = left_over(group, ids, None, &*topics, now.wall_ms);
-            Downgrade::new(left, true)
-        });
+        let downgrade = may_downgrade(group, ids, self.settings())
+            .then(|| left_over(group, ids, None, true, (&*topics, now.wall_ms)));
         match &downgrade {
             None => plan.take_out(ids),
             Some(downgrade) => {

@@ -95,9 +95,9 @@ impl Shard {
         let (member, target_due) = plan.join(join, &id, &subscription, downgrades)?;
         let downgrade = replaced.filter(|_| downgrades).map(|holder| {
             let heir = Heir { id: &id, member: &member, holder };
-            let left = left_over(group, &[], Some(&heir), topics, now.wall_ms);
             // What another has yet to give back is nobody's to take.
-            Downgrade::new(left, target_due || !are_others_reconciled(group, holder))
+            let rebalances = target_due || !are_others_reconciled(group, holder);
+            left_over(group, &[], Some(&heir), rebalances, (topics, now.wall_ms))
         });
         if let (Some(downgrade), Some(holder)) = (&downgrade, replaced) {
             plan.records.extend(without(self.any_group(&join.group_id), holder, &id));
