@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 use pagewire_lab::drive::client::{Acks, Connection, Dial, Fetch, Fetched, ProduceFrame, batch, topic};
+use pagewire_lab::drive::without_pacing;
 use pagewire_record::Codec;
 use pagewire_wire::ErrorCode;
 
@@ -17,7 +18,7 @@ pub(crate) const VALUE_LEN: usize = 1024;
 
 /// How connections are made: the kernel's default may pace by timers, which costs the sender more than the bytes do.
 pub(crate) fn dial() -> Dial {
-    Dial { congestion_control: Some("cubic".to_owned()), ..Dial::default() }
+    Dial { congestion_control: without_pacing(), ..Dial::default() }
 }
 
 /// A connection to a broker.

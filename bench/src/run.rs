@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use pagewire_lab::drive::into_network_without_pacing;
 use pagewire_lab::report::Records;
 use pagewire_lab::{machine, report as lab_report};
 
@@ -26,6 +27,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     if let Some(unknown) = args.cases.iter().find(|name| known().all(|(one, _)| one != name.as_str())) {
         bail!("there is no case {unknown:?}; --list names them");
+    }
+    if args.rival.is_empty()
+        && let Err(error) = into_network_without_pacing()
+    {
+        eprintln!("whoever does not choose a congestion control is paced here: {error:#}");
     }
     let is_chosen = |name: &str| args.cases.is_empty() || args.cases.iter().any(|one| one == name);
     let mut output = Output::begin(about(args), args.json.as_deref())?;

@@ -32,7 +32,6 @@ use tracing::{debug, trace, warn};
 
 use super::{
     behind::Behind,
-    congestion,
     peer::Peer,
     queue::{Answer, Queue},
     reply::{Close, Reply},
@@ -116,7 +115,6 @@ impl Connection {
         let socket = socket2::SockRef::from(&self.stream);
         // As in Kafka, with the system's times: `net.ipv4.tcp_keepalive_time` and its neighbours.
         socket.set_keepalive(true)?;
-        congestion::prepare_connection(&socket, &self.peer, &config.congestion_control);
         if let Some(bytes) = config.socket_send_buffer_bytes {
             socket.set_send_buffer_size(bytes)?;
         }

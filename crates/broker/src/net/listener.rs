@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-use super::{congestion, connection, limits::ConnectionLimits, peer::Peer};
+use super::{congestion::Congestion, connection, limits::ConnectionLimits, peer::Peer};
 use crate::{broker::Broker, config::Endpoint};
 
 /// How long accepting rests when the process has no descriptor left for another socket.
@@ -23,6 +23,7 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 pub(crate) struct Bound {
     name: Arc<str>,
     socket: Socket,
+    congestion: Congestion,
     address: SocketAddr,
     backlog: i32,
 }
@@ -31,20 +32,21 @@ pub(crate) struct Bound {
 pub(crate) struct Listener {
     name: Arc<str>,
     socket: TcpListener,
+    congestion: Congestion,
     address: SocketAddr,
 }
 
 /// Binds an endpoint.
 pub(crate) fn bind(endpoint: &Endpoint, backlog: i32, congestion_control: &str) -> io::Result<Bound> {
     let address = endpoint.address;
-    let socket = match bound(address, congestion_control) {
+    let (socket, congestion) = match bound(address, congestion_control) {
         Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && is_without_ipv6(&error) => {
             bound((Ipv4Addr::UNSPECIFIED, address.port()).into(), congestion_control)
         }
         bound => bound,
     }?;
     let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::Unsupported)?;
-    Ok(Bound { name: Arc::clone(&endpoint.name), socket, address, backlog })
+    Ok(Bound { name: Arc::clone(&endpoint.name), socket, congestion, address, backlog })
 }
 
 impl Bound {
@@ -56,13 +58,13 @@ impl Bound {
     /// Connections are taken from now on. Must run inside the runtime. An error where somebody else bound the address at the same
     /// time and was faster.
     pub(crate) fn listen(self) -> io::Result<Listener> {
-        let Self { name, socket, address, backlog } = self;
+        let Self { name, socket, congestion, address, backlog } = self;
         socket.listen(backlog.max(1))?;
-        Ok(Listener { name, socket: TcpListener::from_std(socket.into())?, address })
+        Ok(Listener { name, socket: TcpListener::from_std(socket.into())?, congestion, address })
     }
 }
 
-fn bound(address: SocketAddr, congestion_control: &str) -> io::Result<Socket> {
+fn bound(address: SocketAddr, congestion_control: &str) -> io::Result<(Socket, Congestion)> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.ip() == IpAddr::from(Ipv6Addr::UNSPECIFIED) {
         // As Java does, whatever `net.ipv6.bindv6only` says.
@@ -70,9 +72,9 @@ fn bound(address: SocketAddr, congestion_control: &str) -> io::Result<Socket> {
     }
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
-    congestion::prepare_listener(&SockRef::from(&socket), congestion_control)?;
+    let congestion = Congestion::prepare(&SockRef::from(&socket), congestion_control)?;
     socket.bind(&address.into())?;
-    Ok(socket)
+    Ok((socket, congestion))
 }
 
 /// The system was built or started without IPv6.
@@ -109,6 +111,7 @@ impl Listener {
                     continue;
                 }
             };
+            self.congestion.complete(&SockRef::from(&stream), &peer);
             let (broker, stop) = (Arc::clone(&broker), stop.clone());
             tasks.spawn(async move {
                 connection::serve(broker, stream, peer, stop).await;

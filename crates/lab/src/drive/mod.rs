@@ -50,7 +50,7 @@ mod target;
 mod topic;
 pub mod words;
 
-pub use congestion::without_pacing;
+pub use congestion::{into_network_without_pacing, without_pacing};
 pub use plan::{Case, Plan};
 pub use run::{Audience, run, was_stopped};
 pub use target::Target;

@@ -38,6 +38,11 @@ impl Case {
             Self::Connections => "connections",
         }
     }
+
+    /// Whether its rounds write into the broker's log.
+    pub(super) fn writes(self) -> bool {
+        !matches!(self, Self::FetchHot | Self::FetchCold)
+    }
 }
 
 /// A run.

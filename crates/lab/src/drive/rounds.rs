@@ -15,6 +15,7 @@ use super::load::race::{self, Lap};
 use super::load::{Load, Ready};
 use super::meter::{Figures, Meter};
 use super::plan::{Case, Plan};
+use super::process;
 use super::run::Audience;
 use super::tally::Tally;
 
@@ -104,6 +105,9 @@ impl Rounds<'_> {
             if let Ready::No(why) = entrant.load.before().with_context(what)? {
                 audience.skip((entrants.len() - turn - 1) as u64);
                 return Ok(Round::Refused(format!("{name}: {why}")));
+            }
+            if let Some(pid) = entrant.broker.pid().filter(|_| self.case.writes()) {
+                process::settle(pid);
             }
             parts.push((at, entrant.measure(self.stop).with_context(what)?));
         }

@@ -2,12 +2,13 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use pagewire_zcopy::{FileRange, IoPool, Residency, residency};
 use rustix::fs::{Advice, fadvise};
 use rustix::time::{ClockId, clock_gettime};
+use socket2::{Domain, Socket, Type};
 
 /// An unlinked file of `len` bytes, all of them written and on the disk.
 pub(crate) fn file(len: u64) -> Arc<File> {
@@ -30,17 +31,23 @@ pub(crate) fn set_cold(range: &FileRange, cold: bool) -> bool {
     }
 }
 
-/// A connected pair whose congestion control does not pace: timers would cost more than what is measured.
+/// A connected pair whose congestion control does not pace: timers would cost more than what is measured. It has to be there
+/// before they connect: BBR's timers stay.
 pub(crate) fn pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let sender = TcpStream::connect(listener.local_addr().expect("its address")).expect("connecting");
+    let socket = || {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        let _ = socket.set_tcp_congestion(b"cubic").or_else(|_| socket.set_tcp_congestion(b"reno"));
+        socket
+    };
+    let (listener, sender) = (socket(), socket());
+    listener.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("a free port");
+    listener.listen(1).expect("listening");
+    sender.connect(&listener.local_addr().expect("its address")).expect("connecting");
     let (receiver, _) = listener.accept().expect("accepting");
     for socket in [&sender, &receiver] {
-        let socket = socket2::SockRef::from(socket);
-        let _ = socket.set_tcp_congestion(b"cubic").or_else(|_| socket.set_tcp_congestion(b"reno"));
         socket.set_tcp_nodelay(true).expect("no delay");
     }
-    (sender, receiver)
+    (sender.into(), receiver.into())
 }
 
 /// Reads and discards until the end, in a thread of its own.

@@ -42,11 +42,7 @@ impl Connection {
         let prepare = || {
             stream.set_nodelay(true)?;
             stream.set_read_timeout(Some(LOOK))?;
-            stream.set_write_timeout(Some(LOOK))?;
-            match &dial.congestion_control {
-                Some(name) => SockRef::from(&stream).set_tcp_congestion(name.as_bytes()),
-                None => Ok(()),
-            }
+            stream.set_write_timeout(Some(LOOK))
         };
         prepare().map_err(|error| Error::Io { address, error })?;
         Ok(Self {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{Connection, Error, Result};
+use crate::measure::link::congestion::connect;
 
 /// A connection attempt may take this long.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -74,7 +75,7 @@ impl Dial {
             address: address.to_string(),
             reason: error.to_string(),
         };
-        let stream = TcpStream::connect_timeout(&address, CONNECT_MAX).map_err(refused)?;
+        let stream = connect(address, CONNECT_MAX, self.congestion_control.as_deref()).map_err(refused)?;
         Connection::new(stream, address, self)
     }
 

@@ -1,11 +1,14 @@
 //! How long a CPU was busy, whoever it worked for: what the kernel does in interrupts and threads of its own is charged
 //! to no process, and is part of what sending costs. Other programs on that CPU are in it too.
 //!
-//! `/proc/stat` counts in ticks (as a rule 10 ms), so only long stretches can be told from it. Busy is all but idle and
-//! waiting for a disk; time stolen by a hypervisor is not this machine's.
+//! `/proc/stat` charges a whole tick to whoever runs when the timer strikes: work that a timer starts is charged for every
+//! time or never. How long a CPU was idle is measured, where an idle CPU stops its tick (`NO_HZ`, as nearly everywhere). So
+//! busy is the time that passed, without what was idle, waited for a disk, or was stolen by a hypervisor. It is told in units
+//! of 10 ms as a rule, so only long stretches can be told from it.
 //!
 //! <https://man7.org/linux/man-pages/man5/proc_stat.5.html>
 
+use super::monotonic_ns;
 use crate::measure::link;
 use crate::read;
 
@@ -33,23 +36,41 @@ impl CpuBusy {
         Self { cpu: None }
     }
 
-    /// Nanoseconds since the machine started.
+    /// Nanoseconds since some time before this process; only differences mean anything.
     pub(crate) fn read_ns(self) -> Option<u64> {
-        let ticks = busy_ticks(&read::head(STAT, STAT_BYTES).ok()?, self.cpu)?;
-        Some(ticks.saturating_mul(1_000_000_000) / rustix::param::clock_ticks_per_second().max(1))
+        let now_ns = monotonic_ns();
+        let away = away(&read::head(STAT, STAT_BYTES).ok()?, self.cpu)?;
+        let tick_ns = 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1);
+        Some((now_ns * away.cpus).saturating_sub(away.ticks.saturating_mul(tick_ns)))
     }
 }
 
-/// Ticks of `user nice system (idle iowait) irq softirq`; the first line is of all CPUs.
-fn busy_ticks(stat: &str, cpu: Option<usize>) -> Option<u64> {
-    let name = cpu.map_or_else(|| "cpu".to_owned(), |cpu| format!("cpu{cpu}"));
-    let mut lines = stat.lines().map(str::split_ascii_whitespace);
-    let words = lines.find_map(|mut words| (words.next() == Some(&name)).then_some(words))?;
-    let ticks: Vec<u64> = words.take(7).map_while(|word| word.parse().ok()).collect();
-    match *ticks.as_slice() {
-        [user, nice, system, _idle, _iowait, irq, softirq] => Some(user + nice + system + irq + softirq),
-        _ => None,
+/// The time in which CPUs did nothing.
+#[derive(Debug, PartialEq, Eq)]
+struct Away {
+    cpus: u64,
+    /// Of all of them together.
+    ticks: u64,
+}
+
+/// Of one CPU, or of all: the ticks of `idle iowait steal`.
+fn away(stat: &str, cpu: Option<usize>) -> Option<Away> {
+    let wanted = |number: usize| cpu.is_none_or(|cpu| cpu == number);
+    let mut away = Away { cpus: 0, ticks: 0 };
+    for line in stat.lines() {
+        let mut words = line.split_ascii_whitespace();
+        let number = words.next().and_then(|name| name.strip_prefix("cpu")?.parse().ok());
+        if !number.is_some_and(wanted) {
+            continue;
+        }
+        let ticks: Vec<u64> = words.take(8).map_while(|word| word.parse().ok()).collect();
+        let [_user, _nice, _system, idle, iowait, _irq, _softirq, steal] = *ticks.as_slice() else {
+            return None;
+        };
+        away.cpus += 1;
+        away.ticks += idle + iowait + steal;
     }
+    (away.cpus > 0).then_some(away)
 }
 
 #[cfg(test)]
@@ -57,13 +78,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn busy_is_all_but_idle_waiting_for_a_disk_and_stolen() {
-        let stat =
-            "cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 5 5 5 5 5 5 5 5 5 5\ncpu10 1 2 4 1000 2000 8 16 4000 0 0\n";
-        assert_eq!(busy_ticks(stat, Some(10)), Some(1 + 2 + 4 + 8 + 16));
-        assert_eq!(busy_ticks(stat, Some(0)), Some(25));
-        assert_eq!(busy_ticks(stat, None), Some(45), "of all");
-        assert_eq!(busy_ticks(stat, Some(1)), None);
-        assert_eq!(busy_ticks("cpu0 1 2 3\n", Some(0)), None);
+    fn away_is_idle_waiting_for_a_disk_and_stolen() {
+        let stat = "cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 5 5 5 5 5 5 5 5 5 5\ncpu10 1 2 4 1000 2000 8 16 4000 0 0\nintr 5\n";
+        assert_eq!(away(stat, Some(10)), Some(Away { cpus: 1, ticks: 7000 }));
+        assert_eq!(away(stat, Some(0)), Some(Away { cpus: 1, ticks: 15 }));
+        assert_eq!(away(stat, None), Some(Away { cpus: 2, ticks: 7015 }), "of all");
+        assert_eq!(away(stat, Some(1)), None);
+        assert_eq!(away("cpu0 1 2 3\n", Some(0)), None);
     }
 }

@@ -1,15 +1,20 @@
 //! The congestion control of the measured sockets. One that paces (BBR) programs a timer for every few packets, which
-//! costs more than copying does and hits the fastest way hardest; so where that is the default, another is chosen.
+//! costs more than copying does and hits the fastest way hardest; so where that is the default, another is chosen. It has to
+//! be there before the connection is: one that BBR had for a moment keeps its timers, whatever it is given later.
 
-use std::net::TcpListener;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use rustix::io::Errno;
 use rustix::net::sockopt::set_tcp_congestion;
+use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::read;
 
-const DEFAULT: &str = "/proc/sys/net/ipv4/tcp_congestion_control";
+/// Of the network that the reader is in.
+pub(crate) const DEFAULT: &str = "/proc/sys/net/ipv4/tcp_congestion_control";
 /// No name is longer (`TCP_CA_NAME_MAX` is 16).
 const NAME_BYTES: u64 = 64;
 /// Those that do not pace, best first.
@@ -40,6 +45,20 @@ fn settable(set: impl Fn(&str) -> Result<(), Errno>) -> anyhow::Result<Option<&'
     Ok(None)
 }
 
+/// Connects with a congestion control, or with the system's.
+pub(crate) fn connect(
+    to: SocketAddr,
+    within: Duration,
+    congestion_control: Option<&str>,
+) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
+    if let Some(name) = congestion_control {
+        set_tcp_congestion(&socket, name)?;
+    }
+    socket.connect_timeout(&to.into(), within)?;
+    Ok(socket.into())
+}
+
 /// Whether it sends by a timer.
 pub(crate) fn paces(name: &str) -> bool {
     name.starts_with("bbr")
@@ -55,6 +74,17 @@ mod tests {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         set_tcp_congestion(&socket, &chosen).unwrap();
         assert!(!paces(&chosen) || chosen == default);
+    }
+
+    #[test]
+    fn a_connection_has_it_from_the_first() {
+        let (listener, within) = (TcpListener::bind("127.0.0.1:0").unwrap(), Duration::from_secs(10));
+        let to = listener.local_addr().unwrap();
+        let name = |socket: &TcpStream| rustix::net::sockopt::tcp_congestion(socket).unwrap();
+        assert_eq!(name(&connect(to, within, Some("reno")).unwrap()), "reno");
+        connect(to, within, Some("nosuch")).unwrap_err();
+        let system = name(&TcpStream::connect(to).unwrap());
+        assert_eq!(name(&connect(to, within, None).unwrap()), system);
     }
 
     #[test]

@@ -45,7 +45,8 @@ fn set_up(interface: &str, address: IpAddr, scatter_gather: bool) -> anyhow::Res
     ip(&["link", "set", interface, "up"])
 }
 
-fn ip(args: &[&str]) -> anyhow::Result<()> {
+/// Runs `ip`.
+pub(crate) fn ip(args: &[&str]) -> anyhow::Result<()> {
     let run = Command::new("ip").args(args).stdin(Stdio::null()).output();
     let output = run.context("the program `ip` (iproute2) is needed and cannot be started")?;
     if !output.status.success() {

@@ -26,6 +26,7 @@ use super::protocol::{Load, Queue, Queued, Send, Sent, WARM_BYTES};
 use super::subject::{Subject, chill, filled};
 use super::{LIMIT, connection};
 use crate::measure::gauge::{CpuBusy, PageTracer, SyscallCounter, Usage, monotonic_ns};
+use crate::measure::link;
 use crate::measure::way::{Carry, Moved, Way, carrier};
 use crate::record::{ColdHow, PagesFrom};
 
@@ -176,10 +177,9 @@ fn stream(
 }
 
 fn connect(to: std::net::SocketAddr, congestion: &str) -> anyhow::Result<TcpStream> {
-    let socket = TcpStream::connect_timeout(&to, LIMIT).context("connecting to the receiver")?;
+    let socket = link::congestion::connect(to, LIMIT, Some(congestion))
+        .with_context(|| format!("connecting to the receiver with congestion control {congestion}"))?;
     connection(&socket)?;
-    rustix::net::sockopt::set_tcp_congestion(&socket, congestion)
-        .with_context(|| format!("congestion control {congestion}"))?;
     Ok(socket)
 }
 
