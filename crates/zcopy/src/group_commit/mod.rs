@@ -10,6 +10,8 @@
 //! Who comes while a round is under way waits for the next, together with everybody else who came meanwhile: sixteen
 //! batches a sync get 7 times as many batches to the disk as one (measured: 25,000 instead of 3,700 a second).
 //!
+//! A round that follows closely upon another waits a moment for those who were answered and come back, see `circle.rs`.
+//!
 //! Rounds run in the urgent lane of an [`IoPool`], one at a time for each commit, and each queues up anew, so that a
 //! target that is always busy keeps no thread from the others.
 //!
@@ -20,6 +22,7 @@
 //! No wake-up is lost: a round publishes its outcome and decides whether another follows under one lock, and whoever
 //! wants more says so under the same lock, after subscribing to outcomes.
 
+mod circle;
 mod round;
 mod stats;
 mod target;
@@ -31,6 +34,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
+use self::circle::Circle;
 use self::stats::Counters;
 use self::waiter::{Step, Waiter};
 use crate::IoPool;
@@ -109,6 +113,8 @@ struct Shared {
     options: GroupCommitOptions,
     state: Mutex<State>,
     changed: Condvar,
+    /// All are there for whom the next round waits.
+    gathered: Condvar,
     #[cfg(feature = "tokio")]
     news: tokio::sync::Notify,
     counters: Counters,
@@ -124,6 +130,7 @@ struct State {
     /// Rounds that could not begin.
     delays: u64,
     failed: Option<Arc<io::Error>>,
+    circle: Circle,
 }
 
 impl GroupCommit {
@@ -134,6 +141,7 @@ impl GroupCommit {
             options,
             state: Mutex::new(State { stable, wanted: stable, ..State::default() }),
             changed: Condvar::new(),
+            gathered: Condvar::new(),
             #[cfg(feature = "tokio")]
             news: tokio::sync::Notify::new(),
             counters: Counters::default(),

@@ -3,6 +3,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::{Shared, State, SyncFailure};
 use crate::{IoPool, PoolFull};
@@ -27,6 +28,16 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// Waits for those who are about to want this round too.
+    fn gather(&self) {
+        let mut state = self.state.lock();
+        let Some(until) = state.circle.begins(Instant::now()) else { return };
+        while !state.circle.is_whole() && !self.gathered.wait_until(&mut state, until).timed_out() {}
+        state.circle.waited();
+    }
+}
+
 /// What a round needs, on its I/O thread.
 struct Round {
     shared: Arc<Shared>,
@@ -47,12 +58,16 @@ impl Round {
     /// One sync and its announcement; whether somebody waits for more.
     fn sync(&self) -> bool {
         let shared = &*self.shared;
+        shared.gather();
+        let began = Instant::now();
         // A panic must not leave the waiters waiting.
         let outcome = catch_unwind(AssertUnwindSafe(|| shared.target.sync()))
             .unwrap_or_else(|_| Err(SyncFailure::Failed(io::Error::other("the sync panicked"))));
         shared.counters.round(&outcome);
         let mut state = shared.state.lock();
         let more = state.ended(outcome);
+        let (stable, now) = (state.stable, Instant::now());
+        state.circle.ended(stable, now, now - began);
         state.running = more;
         shared.changed.notify_all();
         #[cfg(feature = "tokio")]

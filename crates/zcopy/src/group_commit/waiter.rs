@@ -25,6 +25,8 @@ pub(super) struct Waiter<'a> {
     pauses_left: u128,
     /// Rounds that had been delayed when this one asked for its own.
     asked_at: Option<u64>,
+    /// The commit knows that it waits.
+    is_known: bool,
 }
 
 impl<'a> Waiter<'a> {
@@ -33,15 +35,19 @@ impl<'a> Waiter<'a> {
             return Err(CommitError::Busy);
         }
         let pauses_left = shared.options.patience.as_nanos() / PAUSE.as_nanos();
-        Ok(Self { shared, io, mark, pauses_left, asked_at: None })
+        Ok(Self { shared, io, mark, pauses_left, asked_at: None, is_known: false })
     }
 
     pub(super) fn step(&mut self, state: &mut State) -> Step {
         if state.stable >= self.mark {
+            self.is_known = false;
             return Step::Stable;
         }
         if let Some(error) = &state.failed {
             return Step::Error(CommitError::Failed(Arc::clone(error)));
+        }
+        if !std::mem::replace(&mut self.is_known, true) && state.circle.came(self.mark) {
+            self.shared.gathered.notify_one();
         }
         // What was delayed before this one asked is no news.
         let delayed = self.asked_at.is_some_and(|at| at != state.delays);
@@ -62,6 +68,9 @@ impl<'a> Waiter<'a> {
 
 impl Drop for Waiter<'_> {
     fn drop(&mut self) {
+        if self.is_known {
+            self.shared.state.lock().circle.left(self.mark);
+        }
         self.shared.counters.leave();
     }
 }
