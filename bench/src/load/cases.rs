@@ -64,12 +64,13 @@ const CONNECTIONS: &[&str] = &[
     "peak_rss_mib",
 ];
 
-/// Idle connections to each broker: 10,000, or what this process may hold of them, to all brokers at a time.
+/// Idle connections to each broker: 10,000, or what this process may hold of them, to all brokers at a time, and a broker of
+/// the same limit beside its files.
 fn idle(plan: &Plan) -> usize {
     const WANTED: usize = 10_000;
     const OTHER_FILES: usize = 512;
     let files = getrlimit(Resource::Nofile).maximum.and_then(|files| usize::try_from(files).ok());
-    let each = files.unwrap_or(usize::MAX).saturating_sub(OTHER_FILES) / plan.targets.len().max(1);
+    let each = files.unwrap_or(usize::MAX).saturating_sub(OTHER_FILES) / plan.targets.len().max(2);
     let idle = each.saturating_sub(plan.busy).min(WANTED);
     if idle < WANTED {
         println!(
