@@ -240,6 +240,12 @@ impl SendPlan {
         self.windows.clear();
     }
 
+    /// An empty plan for another sending to the same socket, of which what was found out is not asked again.
+    #[must_use]
+    pub fn next_to_same_socket(&self) -> Self {
+        Self { socket: self.socket, ..Self::default() }
+    }
+
     /// Ranges that were not in the page cache and were read ahead for this plan, oldest first; the newest 64 of them.
     /// Whoever lags behind other readers drops them again, see [`DropBehind`](crate::DropBehind).
     pub fn read_ahead_windows(&self) -> &[FileRange] {

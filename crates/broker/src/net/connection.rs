@@ -202,7 +202,7 @@ impl Connection {
             match sent {
                 Ok(Ok(_)) => {
                     self.behind.sent(&self.outgoing);
-                    self.outgoing = SendPlan::new();
+                    self.outgoing = self.outgoing.next_to_same_socket();
                     self.charges.clear();
                 }
                 Ok(Err(error)) => return Err(Close::because(error)),

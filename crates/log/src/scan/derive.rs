@@ -56,6 +56,22 @@ enum Came {
     ToNews,
 }
 
+/// What came of looking for a batch at a place where it may begin.
+enum Guessed<'f> {
+    At(Scanner<'f>),
+    /// More is known as damaged by now.
+    News,
+}
+
+impl<'f> Guessed<'f> {
+    fn scanner(self) -> Option<Scanner<'f>> {
+        match self {
+            Self::At(scanner) => Some(scanner),
+            Self::News => None,
+        }
+    }
+}
+
 impl Segment {
     /// The first batch whose last offset is at or above `target`; `None` if there is none below the segment's end.
     ///
@@ -198,21 +214,11 @@ impl Segment {
         verify: Verify<'_>,
     ) -> io::Result<Option<Scanner<'f>>> {
         let relative = (target - self.base_offset).clamp(0, i64::from(u32::MAX)) as u32;
-        let step = self.steps.to(relative).filter(|position| *position < size && self.damage.is_empty());
-        if let Some(position) = step {
-            if verify(position)? {
-                return Ok(None);
-            }
-            let mut probe = Scanner::new(file, position, size, target, WINDOW_LOOKUP).with(patience);
-            match probe.next() {
-                Ok(Some(found)) if found.header.base_offset == target => {
-                    probe.rewind(&found);
-                    return Ok(Some(probe));
-                }
-                Err(ScanError::Io(error)) => return Err(error),
-                // Behind a gap, or damaged: whoever comes by the index sees which.
-                _ => {}
-            }
+        let guess = |position: u64| self.scanner_at(file, target, position, size, patience, verify);
+        if let Some(position) = self.steps.to(relative)
+            && let Some(guessed) = guess(position)?
+        {
+            return Ok(guessed.scanner());
         }
         // A lie is found once; after the rebuild the second look is at the truth.
         for _ in 0..2 {
@@ -220,8 +226,8 @@ impl Segment {
                 break;
             }
             let seen = self.rebuilt.load(Ordering::Acquire);
-            let entry = match self.index.floor(relative, patience, || self.index_file_with(patience)) {
-                Ok(Some(entry)) => entry,
+            let near = match self.index.near(relative, patience, || self.index_file_with(patience)) {
+                Ok(Some(near)) => near,
                 Ok(None) => break,
                 Err(error) if is_missing(&error) => {
                     patience.or_would_block()?;
@@ -230,7 +236,12 @@ impl Segment {
                 }
                 Err(error) => return Err(error),
             };
-            let position = u64::from(entry.position);
+            if let Some(position) = near.may_begin(relative)
+                && let Some(guessed) = guess(position)?
+            {
+                return Ok(guessed.scanner());
+            }
+            let (entry, position) = (near.floor, u64::from(near.floor.position));
             if verify(position)? {
                 return Ok(None);
             }
@@ -255,6 +266,34 @@ impl Segment {
         }
         let window = if patience == Patience::None { WINDOW_LOOKUP } else { WINDOW_WALK };
         Ok(Some(Scanner::new(file, 0, size, self.base_offset, window).with(patience)))
+    }
+
+    /// A scanner at `position`, if the batch that begins with `target` is there; `None`: it is not, as behind a gap, or it is damaged.
+    /// Whoever comes by the index sees which.
+    fn scanner_at<'f>(
+        &self,
+        file: &'f dyn DiskFile,
+        target: i64,
+        position: u64,
+        size: u64,
+        patience: Patience,
+        verify: Verify<'_>,
+    ) -> io::Result<Option<Guessed<'f>>> {
+        if position >= size || !self.damage.is_empty() {
+            return Ok(None);
+        }
+        if verify(position)? {
+            return Ok(Some(Guessed::News));
+        }
+        let mut probe = Scanner::new(file, position, size, target, WINDOW_LOOKUP).with(patience);
+        match probe.next() {
+            Ok(Some(found)) if found.header.base_offset == target => {
+                probe.rewind(&found);
+                Ok(Some(Guessed::At(probe)))
+            }
+            Err(ScanError::Io(error)) => Err(error),
+            _ => Ok(None),
+        }
     }
 
     /// The largest timestamp of the segment and the batch that first has it; of a damaged segment that of what can be

@@ -60,10 +60,33 @@ fn a_cold_batch_header_would_block() {
 fn a_cold_index_page_would_block() {
     let (disk, bench) = counted(LogConfig { segment_bytes: 1 << 20, ..config() });
     bench.fill(500);
-    assert!(try_read(&bench.log, 300, 1000).is_some());
     cold(&disk, ".index");
     assert_eq!(try_read(&bench.log, 300, 1000), None);
     assert!(try_read(&bench.log, 1490, 1000).is_some(), "the newest entries are in memory");
+    disk.heal();
+    assert!(try_read(&bench.log, 300, 1000).is_some());
+    cold(&disk, ".index");
+    assert!(try_read(&bench.log, 330, 1000).is_some(), "the page was read just now");
+}
+
+#[test]
+fn a_reader_that_goes_on_reads_one_header_for_each_fetch() {
+    let (disk, bench) = counted(LogConfig { segment_bytes: 1 << 20, ..config() });
+    bench.fill(500);
+    let (_, batch_len) = try_read(&bench.log, 0, 1).expect("a batch");
+    let max_bytes = batch_len as u32 * 10 + 50;
+    let (mut offset, mut fetches) = (0, 0);
+    let mut seen = vec![disk.calls(Call::ReadNoWait)];
+    while offset < 1000 {
+        let (_, len) = try_read(&bench.log, offset, max_bytes).expect("hot");
+        assert_eq!(len, u64::from(max_bytes), "cut within a batch");
+        offset += 3 * (len / batch_len) as i64;
+        seen.push(disk.calls(Call::ReadNoWait));
+        fetches += 1;
+    }
+    let reads: Vec<_> = seen.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    // A page of the index besides where one begins, and the header before where the floor is another page's.
+    assert!(fetches > 30 && reads.iter().filter(|count| **count > 1).count() <= 2, "{reads:?}");
 }
 
 #[test]

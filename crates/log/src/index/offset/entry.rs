@@ -22,6 +22,36 @@ pub(crate) struct Entry {
     pub(crate) position: u32,
 }
 
+/// The entries around an offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Near {
+    /// The last one at or below it.
+    pub(crate) floor: Entry,
+    /// The one behind that, if it was at hand.
+    pub(crate) next: Option<Entry>,
+}
+
+impl Near {
+    /// Among entries that rise.
+    pub(super) fn among(entries: impl Iterator<Item = Entry>, relative: u32) -> Option<Self> {
+        let mut floor = None;
+        for entry in entries {
+            if entry.relative > relative {
+                return floor.map(|floor| Self { floor, next: Some(entry) });
+            }
+            floor = Some(entry);
+        }
+        floor.map(|floor| Self { floor, next: None })
+    }
+
+    /// Where the batch begins that begins with the offset `relative`, if each batch has an entry: as a rule those do that are longer
+    /// than the interval of the index.
+    pub(crate) fn may_begin(self, relative: u32) -> Option<u64> {
+        let next = self.next.filter(|_| self.floor.relative.checked_add(1) == Some(relative))?;
+        Some(u64::from(next.position))
+    }
+}
+
 impl Entry {
     /// As it is in the file, read as a big-endian number.
     pub(super) fn pack(self) -> u64 {
@@ -38,7 +68,29 @@ impl Entry {
     }
 }
 
-/// The entries of page `number` of a file of so many.
+/// Reads page `number` of a file of so many entries.
+pub(super) fn fetch_page(
+    file: &dyn DiskFile,
+    number: u32,
+    entries: u32,
+    page: &mut [u8; PAGE_LEN],
+    patience: Patience,
+) -> io::Result<()> {
+    let bytes = page.get_mut(..len_of(number, entries)).unwrap_or_default();
+    patience.read_exact_at(file, u64::from(number) * PAGE_LEN as u64, bytes)
+}
+
+/// The entries of page `number` of a file of so many, once it was read.
+pub(super) fn entries_of(
+    page: &[u8; PAGE_LEN],
+    number: u32,
+    entries: u32,
+) -> impl Iterator<Item = Entry> + use<'_> {
+    let bytes = page.get(..len_of(number, entries)).unwrap_or_default();
+    bytes.chunks_exact(ENTRY_LEN).filter_map(Entry::parse)
+}
+
+/// Both.
 pub(super) fn read_page<'p>(
     file: &dyn DiskFile,
     number: u32,
@@ -46,9 +98,11 @@ pub(super) fn read_page<'p>(
     page: &'p mut [u8; PAGE_LEN],
     patience: Patience,
 ) -> io::Result<impl Iterator<Item = Entry> + use<'p>> {
-    let first = number * PAGE_ENTRIES;
-    let len = entries.saturating_sub(first).min(PAGE_ENTRIES) as usize * ENTRY_LEN;
-    let bytes = page.get_mut(..len).unwrap_or_default();
-    patience.read_exact_at(file, u64::from(first) * ENTRY_LEN as u64, bytes)?;
-    Ok(bytes.chunks_exact(ENTRY_LEN).filter_map(Entry::parse))
+    fetch_page(file, number, entries, page, patience)?;
+    Ok(entries_of(page, number, entries))
+}
+
+/// Bytes in it.
+fn len_of(number: u32, entries: u32) -> usize {
+    entries.saturating_sub(number * PAGE_ENTRIES).min(PAGE_ENTRIES) as usize * ENTRY_LEN
 }

@@ -2,9 +2,10 @@
 //!
 //! Lookups take no lock. The newest entries are in a piece of memory that only grows; older ones are in the file,
 //! found through the first key of each 4 KiB page (2 KiB of memory per GiB of log at the default interval) and one
-//! read of that page.
+//! read of that page, which the thread keeps for the next lookup.
 
 mod entry;
+mod kept;
 mod piece;
 
 use std::io;
@@ -14,8 +15,8 @@ use std::sync::atomic::Ordering;
 use arc_swap::ArcSwapOption;
 use pagewire_disk::DiskFile;
 
-pub(crate) use self::entry::{ENTRY_LEN, Entry};
-use self::entry::{PAGE_ENTRIES, PAGE_LEN, read_page};
+pub(crate) use self::entry::{ENTRY_LEN, Entry, Near};
+use self::entry::{PAGE_ENTRIES, PAGE_LEN, entries_of, fetch_page, read_page};
 use self::piece::Piece;
 use super::PIECE;
 use crate::patience::Patience;
@@ -113,19 +114,32 @@ impl OffsetIndex {
         patience: Patience,
         file: impl FnOnce() -> io::Result<Arc<dyn DiskFile>>,
     ) -> io::Result<Option<Entry>> {
+        Ok(self.near(relative, patience, file)?.map(|near| near.floor))
+    }
+
+    /// The same, and the entry behind it.
+    pub(crate) fn near(
+        &self,
+        relative: u32,
+        patience: Patience,
+        file: impl FnOnce() -> io::Result<Arc<dyn DiskFile>>,
+    ) -> io::Result<Option<Near>> {
         let piece = self.piece.load();
-        if let Some(entry) = piece.as_ref().and_then(|piece| piece.floor(relative)) {
-            return Ok(Some(entry));
+        if let Some(near) = piece.as_ref().and_then(|piece| piece.near(relative)) {
+            return Ok(Some(near));
         }
         // Loaded after the piece: everything before the piece is in this top or a later one.
         let top = self.top.load();
         let Some(top) = &*top else { return Ok(None) };
         let pages = top.keys.partition_point(|key| *key <= relative);
         let Some(number) = pages.checked_sub(1) else { return Ok(None) };
-        let mut page = [0; PAGE_LEN];
-        let file = file()?;
-        let entries = read_page(&*file, number as u32, top.entries, &mut page, patience)?;
-        Ok(entries.take_while(|entry| entry.relative <= relative).last())
+        let (number, entries) = (number as u32, top.entries);
+        kept::look(
+            top,
+            number,
+            |page| fetch_page(&*file()?, number, entries, page, patience),
+            |page| Near::among(entries_of(page, number, entries), relative),
+        )
     }
 
     /// The last entry of a batch that begins at or below `position`. Nobody appends meanwhile.

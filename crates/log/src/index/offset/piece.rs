@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use super::entry::Entry;
+use super::entry::{Entry, Near};
 use crate::index::PIECE;
 
 /// The newest entries, not yet looked up in the file.
@@ -41,8 +41,8 @@ impl Piece {
         self.written.fetch_max(entries as u32, Ordering::AcqRel);
     }
 
-    /// The last one at or below this offset.
-    pub(super) fn floor(&self, relative: u32) -> Option<Entry> {
-        self.entries().take_while(|entry| entry.relative <= relative).last()
+    /// Those around this offset.
+    pub(super) fn near(&self, relative: u32) -> Option<Near> {
+        Near::among(self.entries(), relative)
     }
 }

@@ -122,3 +122,36 @@ fn adding_goes_on_where_a_loaded_file_ends() {
     assert_eq!(floor(&index, 640, &file), Some(6400));
     assert_eq!(floor(&index, 700, &file), Some(7000));
 }
+
+#[test]
+fn a_page_is_read_once_until_the_index_is_another() {
+    let (file, reads) = (file(), std::cell::Cell::new(0));
+    let index = filled(1500, &file);
+    let floor = |index: &OffsetIndex, relative| {
+        let counted = || {
+            reads.set(reads.get() + 1);
+            Ok(Arc::clone(&file))
+        };
+        index.floor(relative, Patience::None, counted).expect("read").map(|entry| entry.position)
+    };
+    for relative in [10, 5000, 5119, 10] {
+        assert_eq!(floor(&index, relative), Some(relative / 10 * 100));
+    }
+    assert_eq!(reads.get(), 1);
+    assert_eq!(floor(&index, 5130), Some(51_300));
+    assert_eq!(reads.get(), 2, "another page");
+    assert!(index.cut_after(&*file, 4000, 1_000_000).expect("cut"));
+    assert_eq!(floor(&index, 5000), Some(40_000));
+    assert_eq!(reads.get(), 3, "the file has changed");
+}
+
+#[test]
+fn the_entry_behind_the_floor_may_begin_where_that_ends() {
+    let file = file();
+    let index = filled(3, &file);
+    let may_begin = |relative| {
+        let near = index.near(relative, Patience::None, || Ok(Arc::clone(&file))).expect("read");
+        near.and_then(|near| near.may_begin(relative))
+    };
+    assert_eq!([11, 12, 21, 31].map(may_begin), [Some(200), None, Some(300), None]);
+}
