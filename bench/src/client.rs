@@ -49,7 +49,7 @@ pub(crate) fn fetch(
     max_bytes: i32,
     wait_ms: i32,
 ) -> Result<Fetched> {
-    let fetch = Fetch { topic, partition: 0, offset, max_bytes, wait_ms };
+    let fetch = Fetch { topic, partition: 0, offset, max_bytes, wait_ms, committed: false };
     Ok(connection.fetch_in_version(FETCH_VERSION, &fetch, |_| ())?)
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn fetch_from(
     partition: i32,
     offset: i64,
 ) -> Result<Fetched> {
-    let fetch = Fetch { topic, partition, offset, max_bytes: 1, wait_ms: 0 };
+    let fetch = Fetch { topic, partition, offset, max_bytes: 1, wait_ms: 0, committed: false };
     Ok(connection.fetch_in_version(FETCH_VERSION, &fetch, |_| ())?)
 }
 

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::broker::KAFKA;
 use crate::node::Recipe;
+use crate::prepared;
 
 /// What `bin/kafka-server-start.sh` gives the virtual machine.
 const OPTIONS: [&str; 7] = [
@@ -24,17 +25,9 @@ const OPTIONS: [&str; 7] = [
 const CLUSTER_ID: &str = "cGFnZXdpcmUtYmVuY2htaw";
 const PROPERTIES: &str = "server.properties";
 
-/// Where the conformance driver leaves Kafka's classes, from cargo's target folder.
-const CLASSES: &str = "conformance/java/lib";
-/// What makes it do that.
-const PREPARE: &str = "cargo run -p pagewire-conformance -- java --prepare-only";
-
 /// Its classes, as the virtual machine takes them.
 fn classes() -> Result<String> {
-    let this = std::env::current_exe()?;
-    let target = this.ancestors().nth(2).context("this program lies in no target folder")?;
-    let jars = target.join(CLASSES);
-    ensure!(jars.is_dir(), "{} is missing: {PREPARE}", jars.display());
+    let jars = prepared::found("java/lib", "java")?;
     Ok(format!("{}/*", jars.display()))
 }
 

@@ -11,7 +11,7 @@
 //!
 //! ```text
 //!   main ─┬─ run ─┬─ load     under the lab's drive: produce, fetch, tail, connections     ─▶ table, goals ─▶ output
-//!         │       └─ cases    compaction, a tail beside other work, Kafka's own producer, starting
+//!         │       └─ cases    compaction, a tail beside other work, real producers, starting
 //!         ├─ restart          stopped or killed, and started again
 //!         ├─ page             docs/performance.md out of what runs left
 //!         └─ profile          where our broker's time goes in a load
@@ -29,6 +29,7 @@ mod load;
 mod node;
 mod output;
 mod page;
+mod prepared;
 mod profile;
 mod report;
 mod restart;

@@ -14,13 +14,13 @@ const PROFILING: &str = "profiling";
 /// Without them no stack can be walked.
 const FRAME_POINTERS: &str = "-C force-frame-pointers=yes";
 
-/// Builds the release binary and the bench, fetches Kafka if it is wanted, then runs it.
+/// Builds the release binary and the bench, fetches Kafka and librdkafka if Kafka is wanted, then runs it.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<bool> {
     if cargo(root, &["build", "--release"]).run()? != Outcome::Passed {
         return Ok(false);
     }
     if arguments.iter().any(|argument| argument == "--kafka") {
-        parts::driver(root, &["java", "--prepare-only", "--quiet"]).run()?;
+        parts::driver(root, &["java", "librdkafka", "--prepare-only", "--quiet"]).run()?;
     }
     passed(cargo(root, &with(&["run", "--release", "--package", BENCH, "--"], arguments)))
 }

@@ -1,11 +1,12 @@
-//! What is measured beside the loads: background work, Kafka's own producer, and starting. A case runs once against one broker
-//! and answers one number per column.
+//! What is measured beside the loads: background work, Kafka's own producer and librdkafka's, and starting. A case runs once
+//! against one broker and answers one number per column.
 
 mod beside;
 mod cleaning;
 mod cold;
 mod compact;
 mod java;
+mod librdkafka;
 mod partitions;
 mod slow;
 mod start;
@@ -68,6 +69,15 @@ pub(crate) static CASES: &[Case] = &[
         columns: java::COLUMNS,
         run: java::run,
         can_be_had: java::can_be_had,
+        ..PLAIN
+    },
+    Case {
+        name: "librdkafka",
+        what: "librdkafka's producer through confluent-kafka, idempotent: acks=all, 1 KiB records, no linger; its own figures and \
+               the broker's CPU",
+        columns: librdkafka::COLUMNS,
+        run: librdkafka::run,
+        can_be_had: librdkafka::can_be_had,
         ..PLAIN
     },
     Case {

@@ -160,6 +160,15 @@ pub(crate) static CASES: &[LoadCase] = &[
         goals: &[],
     },
     LoadCase {
+        name: "fetch-committed",
+        what: "as fetch by a consumer of committed records, of transactions of four batches, every fourth aborted; the floor's \
+               records are in none",
+        load: Case::FetchHot,
+        set: |plan| plan.committed = true,
+        figures: BY_BYTES,
+        goals: &[at_most("cpu_s_per_gb", To::Kafka, 2.0 / 3.0)],
+    },
+    LoadCase {
         name: "fetch-cold",
         what: "fetches of 1 MiB of what is on the disk alone",
         load: Case::FetchCold,

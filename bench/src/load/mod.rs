@@ -114,6 +114,7 @@ fn plan(targets: &[Target], extent: Extent) -> Plan {
         partitions: 1,
         replication_factor: 1,
         fetch_bytes: 1 << 20,
+        committed: false,
         hot_bytes: 256 << 20,
         cold_bytes: extent.round_bytes,
         drop_caches: false,

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::client::{Dial, Error, Result};
+use super::client::{Dial, Error, Result, Transactional};
 use super::process::{self, Found};
 use super::target::Target;
 
@@ -15,6 +15,8 @@ pub(super) struct Broker {
     pub(super) process: Found,
     /// The congestion control of this side's sockets to it.
     pub(super) congestion_control: String,
+    /// Whether it offers transactions.
+    pub(super) has_transactions: bool,
     pub(super) dial: Dial,
 }
 
@@ -28,7 +30,14 @@ impl Broker {
             None => process::find(address),
         };
         let congestion_control = connection.congestion_control().unwrap_or_default();
-        Ok(Self { name: target.name.clone(), address, process, congestion_control, dial: dial.clone() })
+        Ok(Self {
+            name: target.name.clone(),
+            address,
+            process,
+            congestion_control,
+            has_transactions: Transactional::offered(connection.versions()),
+            dial: dial.clone(),
+        })
     }
 
     /// The process, if there is one to measure.

@@ -78,6 +78,9 @@ pub struct Plan {
     pub replication_factor: i16,
     /// Bytes of a fetch at most.
     pub fetch_bytes: i32,
+    /// Whether `fetch-hot` reads as a consumer of committed records, what transactions wrote, every fourth of which was
+    /// aborted. A broker without transactions has the same without them.
+    pub committed: bool,
     /// Bytes that `fetch-hot` reads over and over.
     pub hot_bytes: u64,
     /// Bytes that `fetch-cold` reads once a round.
@@ -127,7 +130,10 @@ impl Plan {
                 vec![acks, batch, connections(self.lanes()), ("in_flight", self.in_flight.to_string())]
             }
             Case::FetchHot => {
-                vec![batch, fetch, connections(self.lanes()), ("topic_bytes", size(self.hot_bytes))]
+                let topic = ("topic_bytes", size(self.hot_bytes));
+                let isolation = self.committed.then(|| ("isolation", "read_committed".to_owned()));
+                let own = [batch, fetch, connections(self.lanes()), topic];
+                own.into_iter().chain(isolation).collect()
             }
             Case::FetchCold => {
                 let lanes = self.partitions_count();

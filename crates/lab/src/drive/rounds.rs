@@ -209,6 +209,7 @@ mod tests {
             address: ([127, 0, 0, 1], 1).into(),
             process: Err("remote".to_owned()),
             congestion_control: String::new(),
+            has_transactions: false,
             dial: Dial::default(),
         };
         Entrant { broker, load: Box::new(Fake { fate, round: 0 }), tally: Tally::default() }
@@ -234,6 +235,7 @@ mod tests {
             partitions: 1,
             replication_factor: 1,
             fetch_bytes: 64,
+            committed: false,
             hot_bytes: 1,
             cold_bytes: 1,
             drop_caches: false,

@@ -139,6 +139,13 @@ impl Run<'_> {
                 );
                 self.audience.note(&note);
             }
+            if self.plan.committed && !broker.has_transactions {
+                let note = format!(
+                    "{}: it has no transactions: the same records lie there without them",
+                    broker.name
+                );
+                self.audience.note(&note);
+            }
             let tally = Tally::with(load.once());
             entrants.push(Entrant { broker, load, tally });
         }

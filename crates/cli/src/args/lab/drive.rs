@@ -181,6 +181,7 @@ impl DriveArgs {
             drop_caches: self.drop_caches,
             rate: self.rate,
             burst: self.burst,
+            committed: false,
             consumers: self.consumers as usize,
             busy: count(self.busy, 200, 50),
             idle: count(self.idle, 500, 100),

@@ -18,8 +18,16 @@ pub fn records_in(batch_len: usize, value_len: usize) -> usize {
 
 /// A batch of `records` records with values of `value_len` bytes.
 pub fn batch(records: usize, value_len: usize, codec: Codec) -> Result<Bytes, BuildError> {
+    filled(BatchBuilder::new(codec), records, value_len)
+}
+
+/// The same in a batch that was begun.
+pub(super) fn filled(
+    mut builder: BatchBuilder,
+    records: usize,
+    value_len: usize,
+) -> Result<Bytes, BuildError> {
     let now_ms = now_ms();
-    let mut builder = BatchBuilder::new(codec);
     let mut state = 0x9e37_79b9_7f4a_7c15;
     for _ in 0..records {
         builder.append(now_ms, None, Some(&value(value_len, &mut state)), &[])?;

@@ -21,6 +21,8 @@ pub struct Fetch<'a> {
     pub max_bytes: i32,
     /// How long the broker may wait for the first record.
     pub wait_ms: i32,
+    /// Whether only what no open transaction wrote is wanted, and the list of the aborted ones with it.
+    pub committed: bool,
 }
 
 /// What came of it.
@@ -34,6 +36,10 @@ pub struct Fetched {
     pub next: i64,
     /// Where the partition's readable records end.
     pub high_watermark: i64,
+    /// Where those end that no open transaction wrote.
+    pub last_stable: i64,
+    /// How many aborted transactions the answer names.
+    pub aborted: usize,
 }
 
 impl Connection {
@@ -61,7 +67,7 @@ impl Connection {
 
     /// Where the readable records of a partition end that begins at offset 0.
     pub fn end_of(&mut self, topic: &str, partition: i32) -> Result<i64> {
-        let probe = Fetch { topic, partition, offset: 0, max_bytes: 1, wait_ms: 0 };
+        let probe = Fetch { topic, partition, offset: 0, max_bytes: 1, wait_ms: 0, committed: false };
         Ok(self.fetch(&probe)?.high_watermark)
     }
 }
@@ -82,6 +88,7 @@ fn request(fetch: &Fetch<'_>) -> FetchRequest {
     FetchRequest {
         max_wait_ms: fetch.wait_ms,
         min_bytes: 1,
+        isolation_level: i8::from(fetch.committed),
         max_bytes: fetch.max_bytes,
         session_epoch: -1,
         topics: vec![topic],
@@ -95,7 +102,7 @@ fn read(fetch: &Fetch<'_>, answer: &FetchResponse, look: impl FnOnce(&Bytes)) ->
     let partition = answer.responses.first().and_then(|topic| topic.partitions.first());
     let code = partition.map_or(ErrorCode::UnknownServerError.code(), |partition| partition.error_code);
     Error::check(code, None, what)?;
-    let (empty, high_watermark) = (Bytes::new(), partition.map_or(0, |partition| partition.high_watermark));
+    let empty = Bytes::new();
     let records = partition.and_then(|partition| match &partition.records {
         Records::Bytes(bytes) => Some(bytes),
         _ => None,
@@ -105,5 +112,47 @@ fn read(fetch: &Fetch<'_>, answer: &FetchResponse, look: impl FnOnce(&Bytes)) ->
     let next = last.map_or(fetch.offset, |batch| batch.header.last_offset().saturating_add(1));
     look(records);
     let counted = next.saturating_sub(fetch.offset).max(0) as u64;
-    Ok(Fetched { bytes: records.len() as u64, records: counted, next, high_watermark })
+    let aborted = partition.and_then(|partition| partition.aborted_transactions.as_ref());
+    Ok(Fetched {
+        bytes: records.len() as u64,
+        records: counted,
+        next,
+        high_watermark: partition.map_or(0, |partition| partition.high_watermark),
+        last_stable: partition.map_or(0, |partition| partition.last_stable_offset),
+        aborted: aborted.map_or(0, Vec::len),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use pagewire_wire::messages::fetch_response::{
+        AbortedTransaction, FetchableTopicResponse, PartitionData,
+    };
+
+    use super::*;
+
+    fn fetch(committed: bool) -> Fetch<'static> {
+        Fetch { topic: "t", partition: 0, offset: 3, max_bytes: 1, wait_ms: 0, committed }
+    }
+
+    #[test]
+    fn a_consumer_of_committed_records_says_so() {
+        assert_eq!([false, true].map(|committed| request(&fetch(committed)).isolation_level), [0, 1]);
+    }
+
+    #[test]
+    fn where_open_transactions_begin_and_how_many_are_aborted_is_read() {
+        let answer = |aborted_transactions| {
+            let marks =
+                PartitionData { high_watermark: 9, last_stable_offset: 5, ..PartitionData::default() };
+            let partition = PartitionData { aborted_transactions, ..marks };
+            let topic =
+                FetchableTopicResponse { partitions: vec![partition], ..FetchableTopicResponse::default() };
+            FetchResponse { responses: vec![topic], ..FetchResponse::default() }
+        };
+        for (listed, aborted) in [(None, 0), (Some(vec![AbortedTransaction::default(); 2]), 2)] {
+            let got = read(&fetch(true), &answer(listed), |_| ()).unwrap();
+            assert_eq!((got.high_watermark, got.last_stable, got.aborted, got.next), (9, 5, aborted, 3));
+        }
+    }
 }

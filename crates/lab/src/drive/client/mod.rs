@@ -5,6 +5,7 @@
 //!                                           | ProduceFrame    made once, sent many times
 //!                                           | Fetch           one partition; records seen, counted, thrown away
 //!                                           | topic           make, find leaders, remove
+//!                                           | Transactional   transactions in one partition, committed or aborted
 //! ```
 //!
 //! A thread per connection: what is measured is the broker, and a client without a runtime has little of its own.
@@ -15,7 +16,9 @@ mod dial;
 mod error;
 mod fetch;
 mod produce;
+mod ready;
 pub mod topic;
+mod transaction;
 mod versions;
 
 pub(crate) use batch::value;
@@ -25,6 +28,7 @@ pub use dial::{Dial, Stop};
 pub use error::Error;
 pub use fetch::{Fetch, Fetched};
 pub use produce::{Acks, ProduceFrame};
+pub use transaction::{Content, End, Transactional};
 pub use versions::Versions;
 
 /// A result of this client.

@@ -10,6 +10,8 @@ use super::{Connection, Error, Result, Versions};
 
 /// Position of the correlation id in a request frame, size prefix included.
 const CORRELATION_AT: usize = 8;
+/// From the next version on whoever produces in a transaction does not add the partition to it before (KIP-890).
+const ADDED_PARTITIONS_MAX: i16 = 11;
 /// How long the broker may wait for replicas.
 const TIMEOUT_MS: i32 = 30_000;
 
@@ -59,8 +61,31 @@ impl ProduceFrame {
         Self::in_version(version, topic, partition, batch, acks)
     }
 
+    /// For this partition, in a transaction that it was added to.
+    pub(super) fn transactional(
+        versions: &Versions,
+        id: &str,
+        topic: &str,
+        partition: i32,
+        batch: Bytes,
+    ) -> Result<Self> {
+        let version = versions.choose::<ProduceRequest>()?.min(ADDED_PARTITIONS_MAX);
+        Self::encoded(version, Some(id), topic, partition, batch, Acks::All)
+    }
+
     /// For this partition, in this version.
     pub fn in_version(version: i16, topic: &str, partition: i32, batch: Bytes, acks: Acks) -> Result<Self> {
+        Self::encoded(version, None, topic, partition, batch, acks)
+    }
+
+    fn encoded(
+        version: i16,
+        transactional_id: Option<&str>,
+        topic: &str,
+        partition: i32,
+        batch: Bytes,
+        acks: Acks,
+    ) -> Result<Self> {
         let partition = PartitionProduceData { index: partition, records: Records::Bytes(batch) };
         let topic = TopicProduceData {
             name: Str::from(topic.to_owned()),
@@ -68,6 +93,7 @@ impl ProduceFrame {
             ..TopicProduceData::default()
         };
         let request = ProduceRequest {
+            transactional_id: transactional_id.map(|id| Str::from(id.to_owned())),
             acks: acks.code(),
             timeout_ms: TIMEOUT_MS,
             topic_data: vec![topic],

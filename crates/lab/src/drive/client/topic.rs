@@ -1,7 +1,7 @@
 //! Topics of the drive: made, waited for, found at their leaders, removed.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pagewire_wire::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
 use pagewire_wire::messages::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
@@ -9,14 +9,13 @@ use pagewire_wire::messages::metadata_request::{MetadataRequest, MetadataRequest
 use pagewire_wire::messages::metadata_response::MetadataResponse;
 use pagewire_wire::{ErrorCode, Request, Str, Uuid};
 
+use super::ready::when_ready;
 use super::{Connection, Dial, Error, Fetch, Result};
 
 /// From this version on topics to delete are structures.
 const DELETE_STATES: i16 = 6;
 /// How long the broker may take to make or remove a topic.
 const TIMEOUT_MS: i32 = 15_000;
-/// How long a new topic may take until every partition can be written.
-const READY_MAX: Duration = Duration::from_secs(30);
 /// How long to wait before looking again.
 const AGAIN: Duration = Duration::from_millis(20);
 
@@ -109,19 +108,11 @@ fn on_controller<R: Request>(
 
 /// The leader of each partition, as soon as each answers for it.
 pub fn leaders(dial: &Dial, broker: SocketAddr, name: &str, partitions: i32) -> Result<Vec<SocketAddr>> {
-    let deadline = Instant::now() + READY_MAX;
     let mut connection = dial.open(broker)?;
-    loop {
+    when_ready(dial, AGAIN, || {
         let cluster = metadata(&mut connection, Some(name))?;
-        let ready = ready(dial, &cluster, name, partitions);
-        match ready {
-            Ok(leaders) => return Ok(leaders),
-            Err(error) if Instant::now() >= deadline => return Err(error),
-            Err(error) if !error.code().is_some_and(ErrorCode::is_retriable) => return Err(error),
-            Err(_) if dial.stop.is_set() => return Err(Error::Stopped),
-            Err(_) => std::thread::sleep(AGAIN),
-        }
-    }
+        ready(dial, &cluster, name, partitions)
+    })
 }
 
 fn ready(dial: &Dial, cluster: &MetadataResponse, name: &str, partitions: i32) -> Result<Vec<SocketAddr>> {
@@ -146,7 +137,7 @@ fn ready(dial: &Dial, cluster: &MetadataResponse, name: &str, partitions: i32) -
             Some(connection) => connection,
             None => dial.open(address)?,
         };
-        at.fetch(&Fetch { topic: name, partition, offset: 0, max_bytes: 1, wait_ms: 0 })?;
+        at.fetch(&Fetch { topic: name, partition, offset: 0, max_bytes: 1, wait_ms: 0, committed: false })?;
         leaders.push(address);
         connection = Some(at);
     }

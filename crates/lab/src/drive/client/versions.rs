@@ -11,6 +11,12 @@ use super::{Error, Result};
 pub(super) const PRODUCE_CEILING: i16 = 12;
 /// The same for fetches.
 pub(super) const FETCH_CEILING: i16 = 12;
+/// From the next version on several coordinators are looked for at once.
+const FIND_COORDINATOR_CEILING: i16 = 3;
+/// From the next version on it is for brokers.
+const ADD_PARTITIONS_CEILING: i16 = 3;
+/// From the next version on the end of a transaction raises the producer's epoch (KIP-890).
+const END_CEILING: i16 = 4;
 
 /// What one broker offers.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +36,9 @@ impl Versions {
         let ceiling = match R::KEY {
             ApiKey::Produce => PRODUCE_CEILING,
             ApiKey::Fetch => FETCH_CEILING,
+            ApiKey::FindCoordinator => FIND_COORDINATOR_CEILING,
+            ApiKey::AddPartitionsToTxn => ADD_PARTITIONS_CEILING,
+            ApiKey::EndTxn => END_CEILING,
             _ => i16::MAX,
         };
         let stable = *R::KEY.stable_versions().end();

@@ -221,6 +221,7 @@ impl Receiver {
                 offset: self.offset,
                 max_bytes,
                 wait_ms: WAIT_MS,
+                committed: false,
             };
             let mut dues = Vec::new();
             let mut damaged = None;

@@ -8,7 +8,7 @@ use crate::drive::plan::Plan;
 use crate::drive::topic::Topic;
 
 use super::Load;
-use super::fill::fill;
+use super::fill::{fill, fill_by_transactions};
 use super::race::{Limits, Runner, runner};
 use super::reader::Reader;
 
@@ -22,7 +22,11 @@ pub(super) struct FetchHot {
 
 impl FetchHot {
     pub(super) fn prepare(topic: Topic, plan: &Plan, broker: &Broker) -> Result<Self> {
-        let ends = fill(&topic, plan, broker, plan.hot_bytes)?;
+        let ends = if plan.committed {
+            fill_by_transactions(&topic, plan, broker, plan.hot_bytes)?
+        } else {
+            fill(&topic, plan, broker, plan.hot_bytes)?
+        };
         let lanes = plan.lanes();
         let mut readers = readers(&topic, plan, broker, &ends, lanes)?;
         for (lane, reader) in readers.iter_mut().enumerate() {
@@ -54,6 +58,7 @@ pub(super) fn readers(
             offset: 0,
             end: ends.get(partition as usize).copied().unwrap_or_default(),
             max_bytes: plan.fetch_bytes,
+            committed: plan.committed,
         })
     };
     (0..lanes).map(reader).collect()

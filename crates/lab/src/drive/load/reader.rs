@@ -19,6 +19,7 @@ pub(super) struct Reader {
     pub(super) offset: i64,
     pub(super) end: i64,
     pub(super) max_bytes: i32,
+    pub(super) committed: bool,
 }
 
 impl Reader {
@@ -52,6 +53,7 @@ impl Reader {
             offset: self.offset,
             max_bytes: self.max_bytes,
             wait_ms: WAIT_MS,
+            committed: self.committed,
         })?;
         if got.records == 0 {
             let what = format!("it sends no whole batch at offset {} of {}", self.offset, self.end);
