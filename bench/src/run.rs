@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail, ensure};
 use pagewire_lab::drive::into_network_without_pacing;
 use pagewire_lab::report::Records;
 use pagewire_lab::{machine, report as lab_report};
@@ -14,7 +14,7 @@ use crate::broker::{self, Broker, FLOOR};
 use crate::cases::{self, Case};
 use crate::goals::Goal;
 use crate::kafka;
-use crate::load::{self, Extent, LoadCase};
+use crate::load::{self, Extent, Kept, LoadCase, Ran};
 use crate::output::{Output, Run};
 use crate::report::{self, Samples};
 use crate::table::Table;
@@ -37,18 +37,27 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut output = Output::begin(about(args), args.json.as_deref())?;
     let brokers = start_all(args)?;
     let (mut noted, mut drive) = (BTreeSet::new(), Vec::new());
+    let mut broken = Vec::new();
+    let mut told = |name: &'static str, table: Table, ended: Result<(), Kept>, goals: &[Goal]| {
+        if let Err(Kept::Broke(_)) = ended {
+            broken.push(name);
+        }
+        output.table(judged(table, ended, goals))
+    };
     for case in load::CASES.iter().filter(|case| is_chosen(case.name)) {
-        let (table, cells) = loaded(case, &brokers, args, &mut noted)?;
-        output.table(judged(table, case.goals))?;
-        drive.extend(cells);
+        let (table, ran) = loaded(case, &brokers, args, &mut noted);
+        told(case.name, table, ran.ended, case.goals)?;
+        drive.extend(ran.cells);
     }
     for case in cases::CASES.iter().filter(|case| is_chosen(case.name)) {
-        output.table(judged(measured(case, &brokers, args)?, case.goals))?;
+        let (table, ended) = measured(case, &brokers, args);
+        told(case.name, table, ended, case.goals)?;
     }
     if let Some(dir) = args.report.as_deref().filter(|_| !drive.is_empty()) {
         let page = lab_report::write(dir, &Records { drive, ..Records::default() })?;
         println!("plots: {}", page.display());
     }
+    ensure!(broken.is_empty(), "not measured whole: {}", broken.join(", "));
     Ok(())
 }
 
@@ -93,12 +102,7 @@ fn start_all(args: &Args) -> Result<Vec<Broker>> {
 }
 
 /// A case under the drive, and by which route ours sent in it.
-fn loaded(
-    case: &LoadCase,
-    brokers: &[Broker],
-    args: &Args,
-    noted: &mut BTreeSet<String>,
-) -> Result<(Table, Vec<pagewire_lab::record::DriveCell>)> {
+fn loaded(case: &LoadCase, brokers: &[Broker], args: &Args, noted: &mut BTreeSet<String>) -> (Table, Ran) {
     let extent = Extent {
         rounds: args.rounds,
         warm_up: args.warm_up,
@@ -107,41 +111,47 @@ fn loaded(
     };
     let targets: Vec<_> = brokers.iter().map(Broker::target).collect();
     let before: Vec<_> = brokers.iter().map(Broker::routes).collect();
-    let cells = load::run(case, &targets, extent, noted)?;
-    let mut table = load::table(case, &cells);
+    let ran = load::run(case, &targets, extent, noted);
+    let mut table = load::table(case, &ran.cells);
     for (broker, before) in brokers.iter().zip(before) {
         let sent = before.zip(broker.routes()).and_then(|(before, after)| after.since(&before));
         table.notes.extend(sent.map(|words| format!("{}: bytes by route: {words}", broker.name)));
     }
-    Ok((table, cells))
+    (table, ran)
 }
 
-/// A case that is measured here.
-fn measured(case: &Case, brokers: &[Broker], args: &Args) -> Result<Table> {
+/// A case that is measured here. A broker that fails in it is not asked again, and the others are.
+fn measured(case: &Case, brokers: &[Broker], args: &Args) -> (Table, Result<(), Kept>) {
     let mut samples = Samples::new(case.columns);
     if let Err(why) = (case.can_be_had)() {
-        let mut table = samples.table(case.name, case.what);
-        table.notes.push(format!("not measured: {why:#}"));
-        return Ok(table);
+        return (samples.table(case.name, case.what), Err(Kept::Skipped(format!("{why:#}"))));
     }
+    let mut fitting: Vec<_> = brokers.iter().filter(|broker| case.fits(broker)).collect();
+    let mut broke = Vec::new();
     let rounds = args.rounds.min(case.rounds_max);
     for round in 0..rounds {
-        for broker in brokers.iter().filter(|broker| case.fits(broker)) {
+        fitting.retain(|broker| {
+            let before = broke.len();
             eprintln!("{} round {}/{rounds}: {}", case.name, round + 1, broker.name);
-            let values = (case.run)(broker, args.mib);
-            samples.add(&broker.name, values.with_context(|| format!("{} of {}", case.name, broker.name))?);
-        }
+            match (case.run)(broker, args.mib) {
+                Ok(values) => samples.add(&broker.name, values),
+                Err(why) => broke.push(format!("{} in round {}: {why:#}", broker.name, round + 1)),
+            }
+            broke.len() == before
+        });
     }
     let mut table = samples.table(case.name, case.what);
     if rounds < args.rounds {
         table.notes.push(format!("{rounds} of {} rounds: each takes minutes", args.rounds));
     }
-    Ok(table)
+    let ended = if broke.is_empty() { Ok(()) } else { Err(Kept::Broke(broke.join("; "))) };
+    (table, ended)
 }
 
-/// With its goals.
-fn judged(mut table: Table, goals: &[Goal]) -> Table {
-    let verdicts: Vec<_> = goals.iter().filter_map(|goal| goal.verdict(&table)).collect();
-    table.goals = verdicts;
+/// With its goals, and with what kept it from being measured.
+fn judged(mut table: Table, ended: Result<(), Kept>, goals: &[Goal]) -> Table {
+    let why = ended.err().map(|(Kept::Skipped(why) | Kept::Broke(why))| why);
+    table.goals = goals.iter().map(|goal| goal.verdict(&table, why.as_deref())).collect();
+    table.notes.extend(why.map(|why| format!("not measured, or not whole: {why}")));
     table
 }
