@@ -72,7 +72,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "compact",
-        what: "compaction of records of 1 KiB, eight of each key, not compressed",
+        what: "compaction of records of 1 KiB, eight of each key, not compressed; cleaners rest for 100 ms",
         columns: COMPACTED,
         run: compact::plain,
         ..PLAIN
@@ -112,7 +112,8 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "start",
-        what: "from exec to an answer, with a directory that was stopped in order and holds nothing; then ten idle seconds",
+        what: "from exec to the answer to ApiVersions, on a directory that was stopped in order and holds nothing; then, after ten \
+               seconds, ten idle ones",
         columns: start::COLUMNS,
         run: start::run,
         goals: start::GOALS,
