@@ -5,12 +5,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use pagewire_lab::drive::into_network_without_pacing;
+use pagewire_lab::drive::{into_network_without_pacing, process};
 use pagewire_lab::report::Records;
 use pagewire_lab::{machine, report as lab_report};
 
 use crate::Args;
-use crate::broker::{self, Broker, FLOOR};
+use crate::broker::{self, Broker, FLOOR, OURS};
 use crate::cases::{self, Case};
 use crate::goals::Goal;
 use crate::kafka;
@@ -127,25 +127,45 @@ fn measured(case: &Case, brokers: &[Broker], args: &Args) -> (Table, Result<(), 
         return (samples.table(case.name, case.what), Err(Kept::Skipped(format!("{why:#}"))));
     }
     let mut fitting: Vec<_> = brokers.iter().filter(|broker| case.fits(broker)).collect();
-    let mut broke = Vec::new();
-    let rounds = args.rounds.min(case.rounds_max);
-    for round in 0..rounds {
-        fitting.retain(|broker| {
-            let before = broke.len();
-            eprintln!("{} round {}/{rounds}: {}", case.name, round + 1, broker.name);
-            match (case.run)(broker, args.mib) {
-                Ok(values) => samples.add(&broker.name, values),
-                Err(why) => broke.push(format!("{} in round {}: {why:#}", broker.name, round + 1)),
+    let (mut broke, warm_up) = (Vec::new(), args.warm_up.min(case.warm_up_max));
+    for step in 0..warm_up + args.rounds {
+        let round = step.checked_sub(warm_up);
+        for broker in turned(&fitting, round.unwrap_or_default()) {
+            if broker.name != OURS && round.is_some_and(|round| round >= case.rival_rounds_max) {
+                continue;
             }
-            broke.len() == before
-        });
+            let which = match round {
+                Some(round) => format!("round {}/{}", round + 1, args.rounds),
+                None => "warm-up".to_owned(),
+            };
+            eprintln!("{} {which}: {}", case.name, broker.name);
+            if case.writes {
+                process::settle(broker.pid);
+            }
+            match (case.run)(broker, args.mib) {
+                Ok(values) if round.is_some() => samples.add(&broker.name, values),
+                Ok(_) => {}
+                Err(why) => {
+                    broke.push(format!("{} in {which}: {why:#}", broker.name));
+                    fitting.retain(|one| one.name != broker.name);
+                }
+            }
+        }
     }
     let mut table = samples.table(case.name, case.what);
-    if rounds < args.rounds {
-        table.notes.push(format!("{rounds} of {} rounds: each takes minutes", args.rounds));
+    if case.rival_rounds_max < args.rounds {
+        let rounds = case.rival_rounds_max;
+        table.notes.push(format!("{rounds} of {} rounds of all but {OURS}: each takes minutes", args.rounds));
     }
     let ended = if broke.is_empty() { Ok(()) } else { Err(Kept::Broke(broke.join("; "))) };
     (table, ended)
+}
+
+/// All of them, each round beginning with another one, so that none always comes after the same one.
+fn turned<'b>(brokers: &[&'b Broker], round: usize) -> Vec<&'b Broker> {
+    let mut turned = brokers.to_vec();
+    turned.rotate_left(round % brokers.len().max(1));
+    turned
 }
 
 /// With its goals, and with what kept it from being measured.

@@ -71,7 +71,8 @@ impl<'a> Dirty<'a> {
     fn fill_with(broker: &'a Broker, mib: u64, codec: Codec) -> Result<Self> {
         let mut connection = client::open(broker.address)?;
         create(broker, &mut connection)?;
-        let all_brokers = Change { kind: OF_BROKERS, of: "", name: REST, operation: SET, value: Some(REST_MS) };
+        let all_brokers =
+            Change { kind: OF_BROKERS, of: "", name: REST, operation: SET, value: Some(REST_MS) };
         // A broker that takes no such setting is measured with its own rest.
         if let Err(why) = all_brokers.ask(&mut connection) {
             eprintln!("{}: {REST} stays as it is: {why:#}", broker.name);

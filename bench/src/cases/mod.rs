@@ -5,9 +5,12 @@ mod beside;
 mod cleaning;
 mod cold;
 mod compact;
+mod fetches;
 mod java;
+mod pace;
 mod partitions;
 mod slow;
+mod stalling;
 mod start;
 mod tail;
 
@@ -24,8 +27,12 @@ pub(crate) struct Case {
     pub(crate) columns: &'static [Name],
     pub(crate) run: fn(&Broker, u64) -> Result<Vec<f64>>,
     pub(crate) goals: &'static [Goal],
-    /// One that takes minutes is not repeated as often as the others.
-    pub(crate) rounds_max: usize,
+    /// Of rivals: one that takes minutes with them is not repeated as often as the others.
+    pub(crate) rival_rounds_max: usize,
+    /// Rounds that do not count; one that starts brokers of its own needs none.
+    pub(crate) warm_up_max: usize,
+    /// Whether a round writes much to a broker that runs already.
+    pub(crate) writes: bool,
     /// Whether this machine lets it be measured; an error says why not.
     pub(crate) can_be_had: fn() -> Result<()>,
     /// Which brokers can be measured so.
@@ -53,7 +60,9 @@ const PLAIN: Case = Case {
     columns: &[],
     run: |_, _| Ok(Vec::new()),
     goals: &[],
-    rounds_max: usize::MAX,
+    rival_rounds_max: usize::MAX,
+    warm_up_max: 1,
+    writes: true,
     can_be_had: || Ok(()),
     of: Of::All,
 };
@@ -104,10 +113,23 @@ pub(crate) static CASES: &[Case] = &[
         name: "tail-slow-disk",
         what: "the same alone, then while the disk of another log directory answers no write for 200 ms, twice a second",
         columns: &beside::columns("stalls"),
-        run: slow::run,
+        run: slow::tail,
         goals: HARDLY_SLOWER,
-        can_be_had: slow::can_be_had,
+        can_be_had: stalling::can_be_had,
         of: Of::StartedHere,
+        warm_up_max: 0,
+        ..PLAIN
+    },
+    Case {
+        name: "fetch-slow-disk",
+        what: "1,000 hot fetches of 16 KiB a second alone, then while the disk they come from answers no write for 200 ms, twice \
+               a second",
+        columns: &beside::columns("stalls"),
+        run: slow::fetch,
+        goals: HARDLY_SLOWER,
+        can_be_had: stalling::can_be_had,
+        of: Of::StartedHere,
+        warm_up_max: 0,
         ..PLAIN
     },
     Case {
@@ -118,6 +140,8 @@ pub(crate) static CASES: &[Case] = &[
         run: start::run,
         goals: start::GOALS,
         of: Of::StartedHere,
+        warm_up_max: 0,
+        writes: false,
         ..PLAIN
     },
     Case {
@@ -126,7 +150,9 @@ pub(crate) static CASES: &[Case] = &[
         columns: partitions::COLUMNS,
         run: partitions::run,
         goals: partitions::GOALS,
-        rounds_max: 1,
+        rival_rounds_max: 1,
+        warm_up_max: 0,
+        writes: false,
         of: Of::StartedHere,
         ..PLAIN
     },
