@@ -10,7 +10,7 @@ use pagewire_lab::report::Records;
 use pagewire_lab::{machine, report as lab_report};
 
 use crate::Args;
-use crate::broker::{self, Broker, FLOOR, OURS};
+use crate::broker::{self, Broker, FLOOR, Lot, OURS};
 use crate::cases::{self, Case};
 use crate::goals::Goal;
 use crate::kafka;
@@ -34,8 +34,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         eprintln!("whoever does not choose a congestion control is paced here: {error:#}");
     }
     let is_chosen = |name: &str| args.cases.is_empty() || args.cases.iter().any(|one| one == name);
+    load::raise_limit();
     let mut output = Output::begin(about(args), args.json.as_deref())?;
-    let brokers = start_all(args)?;
+    let lot = start_all(args)?;
     let (mut noted, mut drive) = (BTreeSet::new(), Vec::new());
     let mut broken = Vec::new();
     let mut told = |name: &'static str, table: Table, ended: Result<(), Kept>, goals: &[Goal]| {
@@ -45,12 +46,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         output.table(judged(table, ended, goals))
     };
     for case in load::CASES.iter().filter(|case| is_chosen(case.name)) {
-        let (table, ran) = loaded(case, &brokers, args, &mut noted);
+        let (table, ran) = loaded(case, &lot, args, &mut noted);
         told(case.name, table, ran.ended, case.goals)?;
         drive.extend(ran.cells);
     }
     for case in cases::CASES.iter().filter(|case| is_chosen(case.name)) {
-        let (table, ended) = measured(case, &brokers, args);
+        let (table, ended) = measured(case, &lot.brokers, args);
         told(case.name, table, ended, case.goals)?;
     }
     if let Some(dir) = args.report.as_deref().filter(|_| !drive.is_empty()) {
@@ -89,35 +90,56 @@ fn commit() -> Option<String> {
 }
 
 /// The floor, ours, Kafka, and whoever was named.
-fn start_all(args: &Args) -> Result<Vec<Broker>> {
+fn start_all(args: &Args) -> Result<Lot> {
     let mut recipes = vec![broker::the_floor()?, broker::ours(&args.set)?];
     if args.kafka {
         recipes.push(kafka::recipe(&args.kafka_set)?);
     }
     recipes.extend(args.start.iter().cloned());
-    let mut brokers = recipes.iter().map(Broker::start).collect::<Result<Vec<_>>>()?;
+    let brokers = recipes.iter().map(Broker::start).collect::<Result<Vec<_>>>()?;
     debug_assert_eq!(brokers.first().map(|first| first.name.as_str()), Some(FLOOR));
-    brokers.extend(args.rival.iter().map(Broker::from));
-    Ok(brokers)
+    let mut lot = Lot { brokers, unseen: Vec::new() };
+    args.rival.iter().try_for_each(|target| lot.add(target))?;
+    Ok(lot)
 }
 
 /// A case under the drive, and by which route ours sent in it.
-fn loaded(case: &LoadCase, brokers: &[Broker], args: &Args, noted: &mut BTreeSet<String>) -> (Table, Ran) {
+fn loaded(case: &LoadCase, lot: &Lot, args: &Args, noted: &mut BTreeSet<String>) -> (Table, Ran) {
     let extent = Extent {
         rounds: args.rounds,
         warm_up: args.warm_up,
         length: Duration::from_secs(args.seconds),
         round_bytes: args.mib << 20,
     };
-    let targets: Vec<_> = brokers.iter().map(Broker::target).collect();
-    let before: Vec<_> = brokers.iter().map(Broker::routes).collect();
+    let own = match own(case, &lot.brokers) {
+        Ok(own) => own,
+        Err(why) => return (load::table(case, &[]), Ran::broke(format!("{why:#}"))),
+    };
+    let own = own.as_ref();
+    let brokers: Vec<&Broker> = lot
+        .brokers
+        .iter()
+        .map(|broker| own.filter(|own| own.name == broker.name).unwrap_or(broker))
+        .collect();
+    let targets: Vec<_> =
+        brokers.iter().map(|broker| broker.target()).chain(lot.unseen.iter().cloned()).collect();
+    let before: Vec<_> = brokers.iter().map(|broker| broker.routes()).collect();
     let ran = load::run(case, &targets, extent, noted);
     let mut table = load::table(case, &ran.cells);
     for (broker, before) in brokers.iter().zip(before) {
         let sent = before.zip(broker.routes()).and_then(|(before, after)| after.since(&before));
         table.notes.extend(sent.map(|words| format!("{}: bytes by route: {words}", broker.name)));
     }
+    let idle = ran.cells.first().and_then(|cell| cell.settings.get("idle_connections"));
+    table.notes.extend(idle.map(|count| format!("{count} idle connections, to one broker at a time")));
     (table, ran)
+}
+
+/// The broker that stands in for ours, where the case wants one with settings of its own.
+fn own(case: &LoadCase, brokers: &[Broker]) -> Result<Option<Broker>> {
+    let ours = brokers.iter().find(|broker| broker.name == OURS && !case.ours.is_empty());
+    let Some(recipe) = ours.and_then(|ours| ours.recipe.clone()) else { return Ok(None) };
+    Broker::start(&recipe.with(&case.settings())).map(Some)
 }
 
 /// A case that is measured here. A broker that fails in it is not asked again, and the others are.

@@ -21,7 +21,7 @@ use pagewire_record::Codec;
 use crate::goals;
 use crate::table::{Cell, Column, Row, Table};
 
-pub(crate) use cases::{CASES, LoadCase};
+pub(crate) use cases::{CASES, LoadCase, raise_limit};
 
 /// How much is done in each case.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +38,13 @@ pub(crate) struct Ran {
     pub(crate) cells: Vec<DriveCell>,
     /// What kept it from being measured, or from being measured whole.
     pub(crate) ended: Result<(), Kept>,
+}
+
+impl Ran {
+    /// Nothing came of it.
+    pub(crate) fn broke(why: String) -> Self {
+        Self { cells: Vec::new(), ended: Err(Kept::Broke(why)) }
+    }
 }
 
 /// What kept a case from being measured.
