@@ -50,16 +50,18 @@ pub(crate) struct Goal {
     pub(crate) figure: &'static str,
     pub(crate) to: To,
     pub(crate) bound: Bound,
+    /// Whether it means nothing where files are in memory.
+    on_disk: bool,
 }
 
 /// The most that a cost may be of another's.
 pub(crate) const fn at_most(figure: &'static str, to: To, ratio: f64) -> Goal {
-    Goal { figure, to, bound: Bound::AtMost(ratio) }
+    Goal { figure, to, bound: Bound::AtMost(ratio), on_disk: false }
 }
 
 /// The least that a rate must be of another's.
 pub(crate) const fn at_least(figure: &'static str, to: To, ratio: f64) -> Goal {
-    Goal { figure, to, bound: Bound::AtLeast(ratio) }
+    Goal { figure, to, bound: Bound::AtLeast(ratio), on_disk: false }
 }
 
 /// A goal, and what became of it.
@@ -105,6 +107,16 @@ pub(crate) fn name(figure: &str) -> String {
 }
 
 impl Goal {
+    /// The same of files that must lie on a disk.
+    pub(crate) const fn on_disk(self) -> Self {
+        Self { on_disk: true, ..self }
+    }
+
+    /// Whether it is judged where files lie in memory.
+    pub(crate) fn is_of_a_disk(&self) -> bool {
+        self.on_disk
+    }
+
     /// In words, without the case.
     pub(crate) fn words(&self) -> String {
         let beside = match self.to {
@@ -114,6 +126,11 @@ impl Goal {
             To::Itself => String::new(),
         };
         format!("{} {}{beside}", name(self.figure), self.bound.words())
+    }
+
+    /// Why it is not judged, whatever was measured.
+    pub(crate) fn not_judged(&self, why: &str) -> Verdict {
+        Verdict { goal: self.words(), became: Became::Unmeasured { not_measured: why.to_owned() } }
     }
 
     /// What became of it; `why` is what kept the case from being measured whole.

@@ -73,6 +73,9 @@ struct Args {
     /// alone are measured, without CPU and memory. May be repeated
     #[arg(long, value_name = "NAME=HOST:PORT[,PID]")]
     rival: Vec<Target>,
+    /// Where brokers have their files [default: the temporary directory]; on a file system in memory what is of a disk has no goals
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
     /// Interleaved rounds of each case that count
     #[arg(long, default_value_t = 3)]
     rounds: usize,

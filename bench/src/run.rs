@@ -1,10 +1,12 @@
 //! A run: the chosen cases one after the other, on all brokers.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use pagewire_lab::drive::{into_network_without_pacing, process};
 use pagewire_lab::report::Records;
 use pagewire_lab::{machine, report as lab_report};
@@ -18,6 +20,9 @@ use crate::load::{self, Extent, Kept, LoadCase, Ran};
 use crate::output::{Output, Run};
 use crate::report::{self, Samples};
 use crate::table::Table;
+
+/// File systems that lie on no disk.
+const IN_MEMORY: [&str; 2] = ["tmpfs", "ramfs"];
 
 /// Runs the cases that were named, or all.
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -35,6 +40,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let is_chosen = |name: &str| args.cases.is_empty() || args.cases.iter().any(|one| one == name);
     load::raise_limit();
+    if let Some(dir) = &args.dir {
+        settle_in(dir)?;
+    }
+    let in_memory = in_memory();
     let mut output = Output::begin(about(args), args.json.as_deref())?;
     let lot = start_all(args)?;
     let (mut noted, mut drive) = (BTreeSet::new(), Vec::new());
@@ -43,7 +52,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         if let Err(Kept::Broke(_)) = ended {
             broken.push(name);
         }
-        output.table(judged(table, ended, goals))
+        output.table(judged(table, ended, goals, in_memory.as_deref()))
     };
     for case in load::CASES.iter().filter(|case| is_chosen(case.name)) {
         let (table, ran) = loaded(case, &lot, args, &mut noted);
@@ -71,7 +80,7 @@ fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// What will be measured, where and when.
 fn about(args: &Args) -> Run {
     Run {
-        began: machine::here(&std::env::temp_dir()).began,
+        began: machine::here(&tempfile::env::temp_dir()).began,
         commit: commit().unwrap_or_else(|| "unknown".to_owned()),
         machine: report::machine(),
         rounds: args.rounds,
@@ -191,9 +200,57 @@ fn turned<'b>(brokers: &[&'b Broker], round: usize) -> Vec<&'b Broker> {
 }
 
 /// With its goals, and with what kept it from being measured.
-fn judged(mut table: Table, ended: Result<(), Kept>, goals: &[Goal]) -> Table {
+fn judged(mut table: Table, ended: Result<(), Kept>, goals: &[Goal], in_memory: Option<&str>) -> Table {
     let why = ended.err().map(|(Kept::Skipped(why) | Kept::Broke(why))| why);
-    table.goals = goals.iter().map(|goal| goal.verdict(&table, why.as_deref())).collect();
+    let verdict = |goal: &Goal| match in_memory.filter(|_| goal.is_of_a_disk()) {
+        Some(why) => goal.not_judged(why),
+        None => goal.verdict(&table, why.as_deref()),
+    };
+    table.goals = goals.iter().map(verdict).collect();
     table.notes.extend(why.map(|why| format!("not measured, or not whole: {why}")));
     table
+}
+
+/// From now on brokers have their files below this directory.
+fn settle_in(dir: &Path) -> Result<()> {
+    fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
+    let dir = dir.canonicalize().with_context(|| dir.display().to_string())?;
+    let is_taken = |earlier: PathBuf| anyhow!("files lie in {} already", earlier.display());
+    tempfile::env::override_temp_dir(&dir).map_err(is_taken)
+}
+
+/// Why nothing here is on a disk, if that is so.
+fn in_memory() -> Option<String> {
+    let dir = tempfile::env::temp_dir();
+    let kind = machine::here(&dir).file_system;
+    IN_MEMORY
+        .contains(&kind.as_str())
+        .then(|| format!("{} is in memory ({kind}); --dir takes a place on a disk", dir.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::goals::{Became, To, at_most};
+    use crate::table::testing::table;
+
+    #[test]
+    fn what_is_in_memory_has_no_goals_of_a_disk() {
+        let goals = [at_most("cpu", To::Itself, 2.0), at_most("cpu", To::Itself, 2.0).on_disk()];
+        let judged = judged(table(&["cpu"], &[("pagewire", &[1.0])]), Ok(()), &goals, Some("in memory"));
+        let became: Vec<_> = judged.goals.into_iter().map(|verdict| verdict.became).collect();
+        let not_measured = "in memory".to_owned();
+        assert_eq!(
+            became,
+            [Became::Measured { reached: 1.0, met: true }, Became::Unmeasured { not_measured }]
+        );
+    }
+
+    #[test]
+    fn what_kept_a_case_from_being_measured_stands_in_its_table_and_behind_its_goals() {
+        let goals = [at_most("cpu", To::Itself, 2.0)];
+        let judged = judged(table(&["cpu"], &[]), Err(Kept::Skipped("no disk".to_owned())), &goals, None);
+        assert_eq!(judged.notes, ["not measured, or not whole: no disk"]);
+        assert_eq!(judged.goals[0].became, Became::Unmeasured { not_measured: "no disk".to_owned() });
+    }
 }

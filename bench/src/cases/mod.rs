@@ -105,7 +105,7 @@ pub(crate) static CASES: &[Case] = &[
         what: "the same alone, then beside a consumer that reads what is on the disk alone",
         columns: &beside::columns("read from disk MiB"),
         run: cold::run,
-        goals: HARDLY_SLOWER,
+        goals: &[at_most(beside::P99, To::Own(beside::ALONE_P99), 1.2).on_disk()],
         can_be_had: cold::can_be_had,
         ..PLAIN
     },
