@@ -79,7 +79,7 @@ struct Args {
     /// Interleaved rounds of each case that count
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Rounds of a load before them that do not: a virtual machine compiles its code meanwhile
+    /// Rounds of a load before them that do not, and at most one of another case: a virtual machine compiles its code meanwhile
     #[arg(long, default_value_t = 2)]
     warm_up: usize,
     /// Seconds of a round
