@@ -71,17 +71,19 @@ const IDLE: usize = 10_000;
 /// Files that a broker, or this process, has open besides.
 const OTHER_FILES: usize = 512;
 
-/// So many, or what this process may hold of them beside the busy ones to all, and a broker of the same limit beside its files.
+/// So many, or as many as a broker of this process's limit takes, which keeps about half of it for files, and as this process may
+/// hold beside the busy ones to all.
 fn idle(plan: &Plan) -> usize {
     let files = getrlimit(Resource::Nofile).maximum.and_then(|files| usize::try_from(files).ok());
-    let others = OTHER_FILES + plan.busy * plan.targets.len();
-    files.unwrap_or(usize::MAX).saturating_sub(others).min(IDLE)
+    let files = files.unwrap_or(usize::MAX).saturating_sub(OTHER_FILES);
+    let broker = (files / 2).saturating_sub(plan.busy);
+    IDLE.min(broker).min(files.saturating_sub(plan.busy * plan.targets.len()))
 }
 
 /// Raises the limit of open files for this process and for those it starts from now on, where it is too low for the idle
 /// connections and may be raised (root may, in most places).
 pub(crate) fn raise_limit() {
-    let (wanted, limit) = (2 * IDLE as u64, getrlimit(Resource::Nofile));
+    let (wanted, limit) = (4 * IDLE as u64, getrlimit(Resource::Nofile));
     if limit.maximum.is_some_and(|most| most < wanted) {
         // Where it may not, there are fewer of them, and the table says how many.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.current, maximum: Some(wanted) });
