@@ -58,9 +58,9 @@ brokers take turns in every round under the same client. Figures are least / **m
 ratio to the first line. The floor is a bare loop that takes, checks, writes and sends back by `sendfile`, and is no broker. CPU is
 the broker process's own; the machine's is what all CPUs did meanwhile, the client included. In a closed loop (produce, fetch) the
 next request waits for an answer, so that its latencies are those of a broker that is as busy as it can be and say nothing of
-another load; those of the tails and of connections count from when each record was due, whatever became of the one before. What is missed stands with what is
-met, and what was not measured with why. What a miss comes from, and what was tried against it, is in [decisions](decisions/README.md);
-what the figures mean, and older ones, are in [benchmarks.md](benchmarks.md).
+another load; those of the tails and of connections count from when each record was due, whatever became of the one before. What
+is missed stands with what is met, and what was not measured with why. What a miss comes from, and what was tried against it, is in
+[decisions](decisions/README.md); what the figures mean, and older ones, are in [benchmarks.md](benchmarks.md).
 ";
 
 fn page(runs: &[Told]) -> Result<String> {
