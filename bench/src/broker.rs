@@ -1,12 +1,11 @@
 //! The brokers under test: the floor, ours, Apache Kafka from Maven, others by a command, and whoever runs already.
 
 use std::net::SocketAddr;
-use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use pagewire_lab::drive::Target;
 use pagewire_lab::drive::client::topic;
+use pagewire_lab::drive::{Target, process};
 use tempfile::TempDir;
 
 use crate::node::{Node, Recipe};
@@ -32,21 +31,31 @@ pub(crate) struct Broker {
     running: Option<(Node, TempDir)>,
 }
 
-/// NAME=HOST:PORT,PID
-#[derive(Clone)]
-pub(crate) struct Running {
-    name: String,
-    address: SocketAddr,
-    pid: u32,
+/// Who is measured.
+pub(crate) struct Lot {
+    /// Those whose process can be seen: the floor is the first.
+    pub(crate) brokers: Vec<Broker>,
+    /// Those of which loads alone can be measured.
+    pub(crate) unseen: Vec<Target>,
 }
 
-impl FromStr for Running {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let (name, rest) = text.split_once('=').context("NAME=HOST:PORT,PID is wanted")?;
-        let (address, pid) = rest.split_once(',').context("the process id is missing: NAME=HOST:PORT,PID")?;
-        Ok(Self { name: name.into(), address: address.parse()?, pid: pid.parse()? })
+impl Lot {
+    /// One more, which runs already.
+    pub(crate) fn add(&mut self, target: &Target) -> Result<()> {
+        let dial = client::dial();
+        let address = dial.resolve(&target.host, target.port)?;
+        drop(dial.open(address)?);
+        match target.pid.map_or_else(|| process::find(address), Ok) {
+            Ok(pid) => {
+                let name = target.name.clone();
+                self.brokers.push(Broker { name, address, pid, recipe: None, running: None });
+            }
+            Err(why) => {
+                eprintln!("{target}: loads alone are measured, without CPU and memory: {why}");
+                self.unseen.push(target.clone());
+            }
+        }
+        Ok(())
     }
 }
 
@@ -73,12 +82,6 @@ impl Broker {
     pub(crate) fn target(&self) -> Target {
         let (host, port) = (self.address.ip().to_string(), self.address.port());
         Target { name: self.name.clone(), host, port, pid: Some(self.pid) }
-    }
-}
-
-impl From<&Running> for Broker {
-    fn from(Running { name, address, pid }: &Running) -> Self {
-        Self { name: name.clone(), address: *address, pid: *pid, recipe: None, running: None }
     }
 }
 

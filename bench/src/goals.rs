@@ -1,7 +1,15 @@
 //! What ours is to come to beside the others, and whether it does.
 
+use std::fmt::{self, Display};
+
+use pagewire_lab::drive::words;
+use serde::{Deserialize, Serialize};
+
 use crate::broker::{FLOOR, KAFKA, OURS};
-use crate::table::{Table, Verdict};
+use crate::table::{Table, short};
+
+/// Latencies, in the names that the lab gives them.
+const LATENCIES: [&str; 4] = ["p50", "p99", "p99.9", "max"];
 
 /// Beside what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,31 +50,113 @@ pub(crate) struct Goal {
     pub(crate) figure: &'static str,
     pub(crate) to: To,
     pub(crate) bound: Bound,
+    /// Whether it means nothing where files are in memory.
+    on_disk: bool,
 }
 
 /// The most that a cost may be of another's.
 pub(crate) const fn at_most(figure: &'static str, to: To, ratio: f64) -> Goal {
-    Goal { figure, to, bound: Bound::AtMost(ratio) }
+    Goal { figure, to, bound: Bound::AtMost(ratio), on_disk: false }
 }
 
 /// The least that a rate must be of another's.
 pub(crate) const fn at_least(figure: &'static str, to: To, ratio: f64) -> Goal {
-    Goal { figure, to, bound: Bound::AtLeast(ratio) }
+    Goal { figure, to, bound: Bound::AtLeast(ratio), on_disk: false }
+}
+
+/// A goal, and what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Verdict {
+    /// In words, without the case.
+    pub(crate) goal: String,
+    #[serde(flatten)]
+    pub(crate) became: Became,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Became {
+    Measured {
+        reached: f64,
+        met: bool,
+    },
+    /// For this reason.
+    Unmeasured {
+        not_measured: String,
+    },
+}
+
+/// A miss, and what was not measured, in the same words as what is met.
+impl Display for Verdict {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.became {
+            Became::Measured { reached, met } => {
+                let met = if *met { "met" } else { "MISSED" };
+                write!(out, "goal {met}: {}; it is {}", self.goal, short(*reached))
+            }
+            Became::Unmeasured { not_measured } => {
+                write!(out, "goal NOT MEASURED: {}; {not_measured}", self.goal)
+            }
+        }
+    }
+}
+
+/// What a figure is called, whether or not it was measured.
+pub(crate) fn name(figure: &str) -> String {
+    if LATENCIES.contains(&figure) { format!("{figure} ms") } else { words::name(figure).to_owned() }
 }
 
 impl Goal {
-    /// What became of it; `None` where one of the two was not measured.
-    pub(crate) fn verdict(&self, table: &Table) -> Option<Verdict> {
-        let ours = table.median(OURS, self.figure)?;
-        let (other, beside) = match self.to {
-            To::Floor => (table.median(FLOOR, self.figure)?, format!(" of the {FLOOR}'s")),
-            To::Kafka => (table.median(KAFKA, self.figure)?, format!(" of {KAFKA}'s")),
-            To::Own(figure) => (table.median(OURS, figure)?, format!(" of {figure}")),
-            To::Itself => (1.0, String::new()),
+    /// The same of files that must lie on a disk.
+    pub(crate) const fn on_disk(self) -> Self {
+        Self { on_disk: true, ..self }
+    }
+
+    /// Whether it is judged where files lie in memory.
+    pub(crate) fn is_of_a_disk(&self) -> bool {
+        self.on_disk
+    }
+
+    /// In words, without the case.
+    pub(crate) fn words(&self) -> String {
+        let beside = match self.to {
+            To::Floor => format!(" of the {FLOOR}'s"),
+            To::Kafka => format!(" of {KAFKA}'s"),
+            To::Own(figure) => format!(" of {}", name(figure)),
+            To::Itself => String::new(),
         };
-        let reached = Some(ours / other).filter(|ratio| ratio.is_finite())?;
-        let goal = format!("{} {}{beside}", table.name(self.figure), self.bound.words());
-        Some(Verdict { goal, reached, met: self.bound.holds(reached) })
+        format!("{} {}{beside}", name(self.figure), self.bound.words())
+    }
+
+    /// Why it is not judged, whatever was measured.
+    pub(crate) fn not_judged(&self, why: &str) -> Verdict {
+        Verdict { goal: self.words(), became: Became::Unmeasured { not_measured: why.to_owned() } }
+    }
+
+    /// What became of it; `why` is what kept the case from being measured whole.
+    pub(crate) fn verdict(&self, table: &Table, why: Option<&str>) -> Verdict {
+        let became = match self.reached(table) {
+            Ok(reached) => Became::Measured { reached, met: self.bound.holds(reached) },
+            Err(missing) => Became::Unmeasured { not_measured: why.map_or(missing, str::to_owned) },
+        };
+        Verdict { goal: self.words(), became }
+    }
+
+    /// The ratio, or which part of it is missing.
+    fn reached(&self, table: &Table) -> Result<f64, String> {
+        let of = |broker: &str, figure: &str| {
+            let missing = || format!("there is no {} of {broker} in this run", name(figure));
+            table.median(broker, figure).ok_or_else(missing)
+        };
+        let ours = of(OURS, self.figure)?;
+        let other = match self.to {
+            To::Floor => of(FLOOR, self.figure)?,
+            To::Kafka => of(KAFKA, self.figure)?,
+            To::Own(figure) => of(OURS, figure)?,
+            To::Itself => 1.0,
+        };
+        let ratio = ours / other;
+        if ratio.is_finite() { Ok(ratio) } else { Err("of nothing there is no ratio".to_owned()) }
     }
 }
 
@@ -91,16 +181,34 @@ mod tests {
             (at_most("beside", To::Own("alone"), 1.2), 1.1, true),
             (at_most("alone", To::Itself, 1.9), 2.0, false),
         ] {
-            let verdict = goal.verdict(&told).unwrap();
-            assert!((verdict.reached - reached).abs() < 1e-9 && verdict.met == met, "{verdict}");
+            let verdict = goal.verdict(&told, None);
+            let Became::Measured { reached: it, met: is_met } = verdict.became else { panic!("{verdict}") };
+            assert!((it - reached).abs() < 1e-9 && is_met == met, "{it}");
         }
     }
 
     #[test]
-    fn nobody_is_held_against_what_was_not_measured() {
+    fn a_goal_that_was_not_measured_says_why() {
         let told = table(NAMES, &[("floor", &[0.0, 1.0, 1.0]), ("pagewire", &[1.0, 1.0, 1.0])]);
-        assert!(at_most("cpu", To::Kafka, 1.0).verdict(&told).is_none());
-        assert!(at_most("cpu", To::Floor, 1.0).verdict(&told).is_none(), "of nothing there is no ratio");
-        assert!(at_most("other", To::Itself, 1.0).verdict(&told).is_none());
+        for (goal, why, said) in [
+            (at_most("cpu", To::Kafka, 1.0), None, "there is no cpu of kafka in this run"),
+            (at_most("cpu", To::Floor, 1.0), None, "of nothing there is no ratio"),
+            (at_most("p99", To::Itself, 1.0), None, "there is no p99 ms of pagewire in this run"),
+            (at_most("cpu", To::Kafka, 1.0), Some("it cannot be had here"), "it cannot be had here"),
+        ] {
+            let verdict = goal.verdict(&told, why);
+            assert_eq!(verdict.became, Became::Unmeasured { not_measured: said.to_owned() });
+            let line = format!("goal NOT MEASURED: {}; {said}", goal.words());
+            assert_eq!(verdict.to_string(), line);
+            let read: Verdict = serde_json::from_str(&serde_json::to_string(&verdict).unwrap()).unwrap();
+            assert_eq!(read, verdict);
+        }
+    }
+
+    #[test]
+    fn what_was_measured_is_told_though_something_else_was_not() {
+        let told = table(NAMES, &[("floor", &[1.0, 1.0, 1.0]), ("pagewire", &[1.0, 1.0, 1.0])]);
+        let verdict = at_most("cpu", To::Floor, 1.0).verdict(&told, Some("kafka broke"));
+        assert_eq!(verdict.became, Became::Measured { reached: 1.0, met: true });
     }
 }

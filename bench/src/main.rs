@@ -41,8 +41,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use pagewire_lab::drive::Target;
 
-use broker::Running;
 use node::Recipe;
 
 /// Measure brokers side by side: `cargo xtask bench`. Stops, kills and starts of long logs: `cargo xtask bench restart
@@ -65,16 +65,22 @@ struct Args {
     /// A line of Kafka's server.properties; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     kafka_set: Vec<String>,
-    /// Start another broker: a command in which {port} and {dir} stand for a free port and an empty directory
+    /// Start another broker by its path, or by its name where it is on PATH: {port} and {dir} stand for a free port (and the next
+    /// one is free too) and an empty directory. --start 'older=/opt/older/pagewire serve --listen 127.0.0.1:{port} --set
+    /// log.dirs={dir}'; one that wants a file of settings is started by a script that writes it. May be repeated
     #[arg(long, value_name = "NAME=COMMAND")]
     start: Vec<Recipe>,
-    /// A broker that runs already; may be repeated
-    #[arg(long, value_name = "NAME=HOST:PORT,PID")]
-    rival: Vec<Running>,
+    /// A broker that runs already: its process is looked for unless it is said. Of one that is not found, or runs elsewhere, loads
+    /// alone are measured, without CPU and memory. May be repeated
+    #[arg(long, value_name = "NAME=HOST:PORT[,PID]")]
+    rival: Vec<Target>,
+    /// Where brokers have their files [default: the temporary directory]; on a file system in memory what is of a disk has no goals
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
     /// Interleaved rounds of each case that count
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Rounds of a load before them that do not: a virtual machine compiles its code meanwhile
+    /// Rounds of a load before them that do not, and at most one of another case: a virtual machine compiles its code meanwhile
     #[arg(long, default_value_t = 2)]
     warm_up: usize,
     /// Seconds of a round

@@ -83,7 +83,7 @@ impl Recipe {
         self
     }
 
-    /// Starts it on `dir`, and waits until it takes connections.
+    /// Starts it on `dir`, and waits until it answers a request (the kernel takes connections for a program that is not ready).
     pub(crate) fn start(&self, dir: &Path) -> Result<Node> {
         let port = free_ports()?;
         let mut words = self.words.clone();
@@ -111,7 +111,8 @@ impl Recipe {
             .with_context(|| format!("{program} cannot be started"))?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut node = Node { child, address, started };
-        while client::open(address).is_err() {
+        let dial = client::dial();
+        while dial.open(address).is_err() {
             node.check_running()?;
             thread::sleep(AGAIN);
         }
@@ -184,7 +185,7 @@ impl Node {
             bail!("it ended with {status}");
         }
         if self.started.elapsed() > PATIENCE {
-            bail!("it took no connection within {PATIENCE:?}");
+            bail!("it answered nothing within {PATIENCE:?}");
         }
         Ok(())
     }

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 
+use crate::cases;
+use crate::goals::Became;
+use crate::load;
 use crate::output::{Line, Run};
 use crate::table::{Table, short};
 
@@ -53,8 +56,11 @@ const HEAD: &str = "# Performance
 Made by `cargo xtask bench page` out of what `cargo xtask bench --kafka --json FILE` measured; not edited by hand. In each run all
 brokers take turns in every round under the same client. Figures are least / **middle** / largest of the rounds, in brackets the
 ratio to the first line. The floor is a bare loop that takes, checks, writes and sends back by `sendfile`, and is no broker. CPU is
-the broker process's own; the machine's is what all CPUs did meanwhile, the client included. What is missed stands with what is
-met. What the figures mean, and older ones, are in [benchmarks.md](benchmarks.md).
+the broker process's own; the machine's is what all CPUs did meanwhile, the client included. In a closed loop (produce, fetch) the
+next request waits for an answer, so that its latencies are those of a broker that is as busy as it can be and say nothing of
+another load; those of the tails and of connections count from when each record was due, whatever became of the one before. What
+is missed stands with what is met, and what was not measured with why. What a miss comes from, and what was tried against it, is in
+[decisions](decisions/README.md); what the figures mean, and older ones, are in [benchmarks.md](benchmarks.md).
 ";
 
 fn page(runs: &[Told]) -> Result<String> {
@@ -83,15 +89,15 @@ fn page(runs: &[Told]) -> Result<String> {
     Ok(page)
 }
 
-/// Every goal that a run has, and what each run came to.
+/// Every goal there is, and those of older runs, and what each run came to.
 fn goals(page: &mut String, runs: &[Told]) -> Result<()> {
-    let all = runs.iter().flat_map(|told| &told.tables);
-    let mut goals: Vec<(&str, &str)> = Vec::new();
-    for (case, goal) in
-        all.flat_map(|table| table.goals.iter().map(|one| (table.case.as_str(), one.goal.as_str())))
-    {
-        if !goals.contains(&(case, goal)) {
-            goals.push((case, goal));
+    let mut goals: Vec<(&str, String)> = known().collect();
+    for table in runs.iter().flat_map(|told| &told.tables) {
+        for verdict in &table.goals {
+            let goal = (table.case.as_str(), verdict.goal.clone());
+            if !goals.contains(&goal) {
+                goals.push(goal);
+            }
         }
     }
     let heads: Vec<_> = (1..=runs.len()).map(|at| format!("run {at}")).collect();
@@ -102,19 +108,35 @@ fn goals(page: &mut String, runs: &[Told]) -> Result<()> {
         "-|".repeat(runs.len())
     )?;
     for (case, goal) in goals {
-        let cells: Vec<_> = runs.iter().map(|told| reached(told, case, goal)).collect();
+        let cells: Vec<_> = runs.iter().map(|told| became(told, case, &goal)).collect();
         writeln!(page, "| {case} | {goal} | {} |", cells.join(" | "))?;
     }
     Ok(())
 }
 
-fn reached(told: &Told, case: &str, goal: &str) -> String {
-    let table = told.tables.iter().find(|table| table.case == case);
-    let verdict = table.and_then(|table| table.goals.iter().find(|verdict| verdict.goal == goal));
-    verdict.map_or_else(
-        || "not measured".to_owned(),
-        |verdict| format!("{} {}", short(verdict.reached), if verdict.met { "met" } else { "**missed**" }),
-    )
+/// The goals of all cases, in words.
+fn known() -> impl Iterator<Item = (&'static str, String)> {
+    let loads = load::CASES.iter().map(|case| (case.name, case.goals));
+    let all = loads.chain(cases::CASES.iter().map(|case| (case.name, case.goals)));
+    all.flat_map(|(case, goals)| goals.iter().map(move |goal| (case, goal.words())))
+}
+
+fn became(told: &Told, case: &str, goal: &str) -> String {
+    let Some(table) = told.tables.iter().find(|table| table.case == case) else {
+        return "not measured: the case was not run".to_owned();
+    };
+    match table.goals.iter().find(|verdict| verdict.goal == goal).map(|verdict| &verdict.became) {
+        Some(Became::Measured { reached, met }) => {
+            format!("{} {}", short(*reached), if *met { "met" } else { "**missed**" })
+        }
+        Some(Became::Unmeasured { not_measured }) => format!("not measured: {}", cell(not_measured)),
+        None => "not measured: no goal then".to_owned(),
+    }
+}
+
+/// As text may stand in a cell of a table.
+fn cell(text: &str) -> String {
+    text.replace('|', "/").replace('\n', " ")
 }
 
 #[cfg(test)]
@@ -125,7 +147,8 @@ mod tests {
 
     fn told(ours: f64) -> Told {
         let mut table = table(&["cpu"], &[("floor", &[1.0]), ("pagewire", &[ours])]);
-        table.goals = vec![at_most("cpu", To::Floor, 1.5).verdict(&table).unwrap()];
+        let goals = [at_most("cpu", To::Floor, 1.5), at_most("cpu", To::Kafka, 0.5)];
+        table.goals = goals.map(|goal| goal.verdict(&table, None)).into();
         let run = Run {
             began: "2026-01-02T03:04:05Z".into(),
             commit: "abc".into(),
@@ -145,8 +168,22 @@ mod tests {
             page.contains("| case | cpu at most 1.50 of the floor's | 1.00 met | 2.00 **missed** |"),
             "{page}"
         );
+        let kafka = "not measured: there is no cpu of kafka in this run";
+        assert!(
+            page.contains(&format!("| case | cpu at most 0.50 of kafka's | {kafka} | {kafka} |")),
+            "{page}"
+        );
         assert!(page.contains("**Run 2**: 2026-01-02T03:04:05Z, commit abc"), "{page}");
         assert!(page.contains("## Run 2, case: what is done\n\n| broker | cpu |"), "{page}");
+    }
+
+    #[test]
+    fn a_goal_of_a_case_that_was_not_run_is_on_the_page() {
+        let page = page(&[told(1.0)]).unwrap();
+        for (case, goal) in known() {
+            let row = format!("| {case} | {goal} | not measured: the case was not run |");
+            assert!(page.contains(&row), "{row}");
+        }
     }
 
     #[test]

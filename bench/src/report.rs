@@ -65,7 +65,7 @@ impl Samples {
 
 /// One line on where this ran.
 pub(crate) fn machine() -> String {
-    let here = machine::here(&std::env::temp_dir());
+    let here = machine::here(&tempfile::env::temp_dir());
     format!(
         "{} x {}, {} MiB; Linux {}; files on {}; congestion control {}; load {}",
         here.cpus,

@@ -1,23 +1,28 @@
 //! A run: the chosen cases one after the other, on all brokers.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use pagewire_lab::drive::into_network_without_pacing;
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use pagewire_lab::drive::{into_network_without_pacing, process};
 use pagewire_lab::report::Records;
 use pagewire_lab::{machine, report as lab_report};
 
 use crate::Args;
-use crate::broker::{self, Broker, FLOOR};
+use crate::broker::{self, Broker, FLOOR, Lot, OURS};
 use crate::cases::{self, Case};
 use crate::goals::Goal;
 use crate::kafka;
-use crate::load::{self, Extent, LoadCase};
+use crate::load::{self, Extent, Kept, LoadCase, Ran};
 use crate::output::{Output, Run};
 use crate::report::{self, Samples};
 use crate::table::Table;
+
+/// File systems that lie on no disk.
+const IN_MEMORY: [&str; 2] = ["tmpfs", "ramfs"];
 
 /// Runs the cases that were named, or all.
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -34,21 +39,35 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         eprintln!("whoever does not choose a congestion control is paced here: {error:#}");
     }
     let is_chosen = |name: &str| args.cases.is_empty() || args.cases.iter().any(|one| one == name);
+    load::raise_limit();
+    if let Some(dir) = &args.dir {
+        settle_in(dir)?;
+    }
+    let in_memory = in_memory();
     let mut output = Output::begin(about(args), args.json.as_deref())?;
-    let brokers = start_all(args)?;
+    let lot = start_all(args)?;
     let (mut noted, mut drive) = (BTreeSet::new(), Vec::new());
+    let mut broken = Vec::new();
+    let mut told = |name: &'static str, table: Table, ended: Result<(), Kept>, goals: &[Goal]| {
+        if let Err(Kept::Broke(_)) = ended {
+            broken.push(name);
+        }
+        output.table(judged(table, ended, goals, in_memory.as_deref()))
+    };
     for case in load::CASES.iter().filter(|case| is_chosen(case.name)) {
-        let (table, cells) = loaded(case, &brokers, args, &mut noted)?;
-        output.table(judged(table, case.goals))?;
-        drive.extend(cells);
+        let (table, ran) = loaded(case, &lot, args, &mut noted);
+        told(case.name, table, ran.ended, case.goals)?;
+        drive.extend(ran.cells);
     }
     for case in cases::CASES.iter().filter(|case| is_chosen(case.name)) {
-        output.table(judged(measured(case, &brokers, args)?, case.goals))?;
+        let (table, ended) = measured(case, &lot.brokers, args);
+        told(case.name, table, ended, case.goals)?;
     }
     if let Some(dir) = args.report.as_deref().filter(|_| !drive.is_empty()) {
         let page = lab_report::write(dir, &Records { drive, ..Records::default() })?;
         println!("plots: {}", page.display());
     }
+    ensure!(broken.is_empty(), "not measured whole: {}", broken.join(", "));
     Ok(())
 }
 
@@ -61,7 +80,7 @@ fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// What will be measured, where and when.
 fn about(args: &Args) -> Run {
     Run {
-        began: machine::here(&std::env::temp_dir()).began,
+        began: machine::here(&tempfile::env::temp_dir()).began,
         commit: commit().unwrap_or_else(|| "unknown".to_owned()),
         machine: report::machine(),
         rounds: args.rounds,
@@ -80,68 +99,158 @@ fn commit() -> Option<String> {
 }
 
 /// The floor, ours, Kafka, and whoever was named.
-fn start_all(args: &Args) -> Result<Vec<Broker>> {
+fn start_all(args: &Args) -> Result<Lot> {
     let mut recipes = vec![broker::the_floor()?, broker::ours(&args.set)?];
     if args.kafka {
         recipes.push(kafka::recipe(&args.kafka_set)?);
     }
     recipes.extend(args.start.iter().cloned());
-    let mut brokers = recipes.iter().map(Broker::start).collect::<Result<Vec<_>>>()?;
+    let brokers = recipes.iter().map(Broker::start).collect::<Result<Vec<_>>>()?;
     debug_assert_eq!(brokers.first().map(|first| first.name.as_str()), Some(FLOOR));
-    brokers.extend(args.rival.iter().map(Broker::from));
-    Ok(brokers)
+    let mut lot = Lot { brokers, unseen: Vec::new() };
+    args.rival.iter().try_for_each(|target| lot.add(target))?;
+    Ok(lot)
 }
 
 /// A case under the drive, and by which route ours sent in it.
-fn loaded(
-    case: &LoadCase,
-    brokers: &[Broker],
-    args: &Args,
-    noted: &mut BTreeSet<String>,
-) -> Result<(Table, Vec<pagewire_lab::record::DriveCell>)> {
+fn loaded(case: &LoadCase, lot: &Lot, args: &Args, noted: &mut BTreeSet<String>) -> (Table, Ran) {
     let extent = Extent {
         rounds: args.rounds,
         warm_up: args.warm_up,
         length: Duration::from_secs(args.seconds),
         round_bytes: args.mib << 20,
     };
-    let targets: Vec<_> = brokers.iter().map(Broker::target).collect();
-    let before: Vec<_> = brokers.iter().map(Broker::routes).collect();
-    let cells = load::run(case, &targets, extent, noted)?;
-    let mut table = load::table(case, &cells);
+    let own = match own(case, &lot.brokers) {
+        Ok(own) => own,
+        Err(why) => return (load::table(case, &[]), Ran::broke(format!("{why:#}"))),
+    };
+    let own = own.as_ref();
+    let brokers: Vec<&Broker> = lot
+        .brokers
+        .iter()
+        .map(|broker| own.filter(|own| own.name == broker.name).unwrap_or(broker))
+        .collect();
+    let targets: Vec<_> =
+        brokers.iter().map(|broker| broker.target()).chain(lot.unseen.iter().cloned()).collect();
+    let before: Vec<_> = brokers.iter().map(|broker| broker.routes()).collect();
+    let ran = load::run(case, &targets, extent, noted);
+    let mut table = load::table(case, &ran.cells);
     for (broker, before) in brokers.iter().zip(before) {
         let sent = before.zip(broker.routes()).and_then(|(before, after)| after.since(&before));
         table.notes.extend(sent.map(|words| format!("{}: bytes by route: {words}", broker.name)));
     }
-    Ok((table, cells))
+    let idle = ran.cells.first().and_then(|cell| cell.settings.get("idle_connections"));
+    table.notes.extend(idle.map(|count| format!("{count} idle connections, to one broker at a time")));
+    (table, ran)
 }
 
-/// A case that is measured here.
-fn measured(case: &Case, brokers: &[Broker], args: &Args) -> Result<Table> {
+/// The broker that stands in for ours, where the case wants one with settings of its own.
+fn own(case: &LoadCase, brokers: &[Broker]) -> Result<Option<Broker>> {
+    let ours = brokers.iter().find(|broker| broker.name == OURS && !case.ours.is_empty());
+    let Some(recipe) = ours.and_then(|ours| ours.recipe.clone()) else { return Ok(None) };
+    Broker::start(&recipe.with(&case.settings())).map(Some)
+}
+
+/// A case that is measured here. A broker that fails in it is not asked again, and the others are.
+fn measured(case: &Case, brokers: &[Broker], args: &Args) -> (Table, Result<(), Kept>) {
     let mut samples = Samples::new(case.columns);
     if let Err(why) = (case.can_be_had)() {
-        let mut table = samples.table(case.name, case.what);
-        table.notes.push(format!("not measured: {why:#}"));
-        return Ok(table);
+        return (samples.table(case.name, case.what), Err(Kept::Skipped(format!("{why:#}"))));
     }
-    let rounds = args.rounds.min(case.rounds_max);
-    for round in 0..rounds {
-        for broker in brokers.iter().filter(|broker| case.fits(broker)) {
-            eprintln!("{} round {}/{rounds}: {}", case.name, round + 1, broker.name);
-            let values = (case.run)(broker, args.mib);
-            samples.add(&broker.name, values.with_context(|| format!("{} of {}", case.name, broker.name))?);
+    let mut fitting: Vec<_> = brokers.iter().filter(|broker| case.fits(broker)).collect();
+    let (mut broke, warm_up) = (Vec::new(), args.warm_up.min(case.warm_up_max));
+    for step in 0..warm_up + args.rounds {
+        let round = step.checked_sub(warm_up);
+        for broker in turned(&fitting, round.unwrap_or_default()) {
+            if broker.name != OURS && round.is_some_and(|round| round >= case.rival_rounds_max) {
+                continue;
+            }
+            let which = match round {
+                Some(round) => format!("round {}/{}", round + 1, args.rounds),
+                None => "warm-up".to_owned(),
+            };
+            eprintln!("{} {which}: {}", case.name, broker.name);
+            if case.writes {
+                process::settle(broker.pid);
+            }
+            match (case.run)(broker, args.mib) {
+                Ok(values) if round.is_some() => samples.add(&broker.name, values),
+                Ok(_) => {}
+                Err(why) => {
+                    broke.push(format!("{} in {which}: {why:#}", broker.name));
+                    fitting.retain(|one| one.name != broker.name);
+                }
+            }
         }
     }
     let mut table = samples.table(case.name, case.what);
-    if rounds < args.rounds {
-        table.notes.push(format!("{rounds} of {} rounds: each takes minutes", args.rounds));
+    if case.rival_rounds_max < args.rounds {
+        let rounds = case.rival_rounds_max;
+        table.notes.push(format!("{rounds} of {} rounds of all but {OURS}: each takes minutes", args.rounds));
     }
-    Ok(table)
+    let ended = if broke.is_empty() { Ok(()) } else { Err(Kept::Broke(broke.join("; "))) };
+    (table, ended)
 }
 
-/// With its goals.
-fn judged(mut table: Table, goals: &[Goal]) -> Table {
-    let verdicts: Vec<_> = goals.iter().filter_map(|goal| goal.verdict(&table)).collect();
-    table.goals = verdicts;
+/// All of them, each round beginning with another one, so that none always comes after the same one.
+fn turned<'b>(brokers: &[&'b Broker], round: usize) -> Vec<&'b Broker> {
+    let mut turned = brokers.to_vec();
+    turned.rotate_left(round % brokers.len().max(1));
+    turned
+}
+
+/// With its goals, and with what kept it from being measured.
+fn judged(mut table: Table, ended: Result<(), Kept>, goals: &[Goal], in_memory: Option<&str>) -> Table {
+    let why = ended.err().map(|(Kept::Skipped(why) | Kept::Broke(why))| why);
+    let verdict = |goal: &Goal| match in_memory.filter(|_| goal.is_of_a_disk()) {
+        Some(why) => goal.not_judged(why),
+        None => goal.verdict(&table, why.as_deref()),
+    };
+    table.goals = goals.iter().map(verdict).collect();
+    table.notes.extend(why.map(|why| format!("not measured, or not whole: {why}")));
     table
+}
+
+/// From now on brokers have their files below this directory.
+fn settle_in(dir: &Path) -> Result<()> {
+    fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
+    let dir = dir.canonicalize().with_context(|| dir.display().to_string())?;
+    let is_taken = |earlier: PathBuf| anyhow!("files lie in {} already", earlier.display());
+    tempfile::env::override_temp_dir(&dir).map_err(is_taken)
+}
+
+/// Why nothing here is on a disk, if that is so.
+fn in_memory() -> Option<String> {
+    let dir = tempfile::env::temp_dir();
+    let kind = machine::here(&dir).file_system;
+    IN_MEMORY
+        .contains(&kind.as_str())
+        .then(|| format!("{} is in memory ({kind}); --dir takes a place on a disk", dir.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::goals::{Became, To, at_most};
+    use crate::table::testing::table;
+
+    #[test]
+    fn what_is_in_memory_has_no_goals_of_a_disk() {
+        let goals = [at_most("cpu", To::Itself, 2.0), at_most("cpu", To::Itself, 2.0).on_disk()];
+        let judged = judged(table(&["cpu"], &[("pagewire", &[1.0])]), Ok(()), &goals, Some("in memory"));
+        let became: Vec<_> = judged.goals.into_iter().map(|verdict| verdict.became).collect();
+        let not_measured = "in memory".to_owned();
+        assert_eq!(
+            became,
+            [Became::Measured { reached: 1.0, met: true }, Became::Unmeasured { not_measured }]
+        );
+    }
+
+    #[test]
+    fn what_kept_a_case_from_being_measured_stands_in_its_table_and_behind_its_goals() {
+        let goals = [at_most("cpu", To::Itself, 2.0)];
+        let judged = judged(table(&["cpu"], &[]), Err(Kept::Skipped("no disk".to_owned())), &goals, None);
+        assert_eq!(judged.notes, ["not measured, or not whole: no disk"]);
+        assert_eq!(judged.goals[0].became, Became::Unmeasured { not_measured: "no disk".to_owned() });
+    }
 }

@@ -6,6 +6,8 @@ use std::fmt::{self, Display};
 use pagewire_lab::spread::Spread;
 use serde::{Deserialize, Serialize};
 
+use crate::goals::Verdict;
+
 /// A measured case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Table {
@@ -47,26 +49,12 @@ pub(crate) struct Cell {
     pub(crate) samples: Vec<f64>,
 }
 
-/// A goal, and what became of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Verdict {
-    /// In words, without the case.
-    pub(crate) goal: String,
-    pub(crate) reached: f64,
-    pub(crate) met: bool,
-}
-
 impl Table {
     /// The middle of a broker's rounds.
     pub(crate) fn median(&self, broker: &str, key: &str) -> Option<f64> {
         let at = self.columns.iter().position(|column| column.key == key)?;
         let row = self.rows.iter().find(|row| row.broker == broker)?;
         row.cells.get(at)?.as_ref().map(|cell| cell.spread.median)
-    }
-
-    /// What a figure is called.
-    pub(crate) fn name<'t>(&'t self, key: &'t str) -> &'t str {
-        self.columns.iter().find(|column| column.key == key).map_or(key, |column| &column.name)
     }
 }
 
@@ -83,14 +71,6 @@ impl Display for Table {
             write!(out, "\n{line}\n")?;
         }
         Ok(())
-    }
-}
-
-/// A miss in the same words as what is met.
-impl Display for Verdict {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let met = if self.met { "met" } else { "MISSED" };
-        write!(out, "goal {met}: {}; it is {}", self.goal, short(self.reached))
     }
 }
 
@@ -141,13 +121,15 @@ pub(crate) mod testing {
 mod tests {
     use super::testing::table;
     use super::*;
+    use crate::goals::Became;
 
     #[test]
     fn people_and_programs_get_the_same() {
         let mut told = table(&["CPU", "p99"], &[("floor", &[0.5, 123.4]), ("pagewire", &[1.0, 12.34])]);
         told.rows[1].cells[0].as_mut().unwrap().ratio = Some(2.0);
         told.rows[1].cells[1] = None;
-        told.goals = vec![Verdict { goal: "CPU at most 1.30 of floor's".into(), reached: 2.0, met: false }];
+        let became = Became::Measured { reached: 2.0, met: false };
+        told.goals = vec![Verdict { goal: "CPU at most 1.30 of floor's".into(), became }];
         assert_eq!(
             told.to_string(),
             "| broker | CPU | p99 |\n|-|-|-|\n\

@@ -1,16 +1,16 @@
-//! A tail alone, and the same tail while something else goes on.
+//! Latencies of something alone, and of the same while something else goes on.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
 use anyhow::{Result, anyhow};
+use pagewire_lab::drive::Latencies;
 
-use super::tail::{self, Tail};
 use crate::report::Name;
 
 /// What comes of it; the last one is how much of the other work was done meanwhile.
-pub(super) const fn columns(other: Name) -> [Name; 7] {
-    [ALONE_P50, P50, ALONE_P99, P99, "alone max ms", "max ms", other]
+pub(super) const fn columns(other: Name) -> [Name; 9] {
+    [ALONE_P50, P50, ALONE_P99, P99, "alone p99.9 ms", "p99.9 ms", "alone max ms", "max ms", other]
 }
 
 pub(super) const ALONE_P50: Name = "alone p50 ms";
@@ -18,21 +18,28 @@ pub(super) const P50: Name = "p50 ms";
 pub(super) const ALONE_P99: Name = "alone p99 ms";
 pub(super) const P99: Name = "p99 ms";
 
-/// Measures the tail, then again while `other` works until it is told to end.
-pub(super) fn run(tail: &Tail<'_>, other: impl FnOnce(&Until) -> Result<f64> + Send) -> Result<Vec<f64>> {
-    let alone = tail::run(tail)?;
+const PERCENTILES: [f64; 4] = [50.0, 99.0, 99.9, 100.0];
+
+/// Measures, then again while `other` works until it is told to end.
+pub(super) fn run(
+    measure: impl Fn() -> Result<Latencies>,
+    other: impl FnOnce(&Until) -> Result<f64> + Send,
+) -> Result<Vec<f64>> {
+    let alone = measure()?;
     let until = Until::default();
     let (busy, amount) = thread::scope(|scope| {
         let other = scope.spawn(|| other(&until));
-        let busy = tail::run(tail);
+        let busy = measure();
         until.0.store(true, Relaxed);
-        let amount = other.join().map_err(|_| anyhow!("the thread beside the tail died"))?;
+        let amount = other.join().map_err(|_| anyhow!("the thread beside it died"))?;
         Ok::<_, anyhow::Error>((busy?, amount?))
     })?;
-    Ok(vec![alone.p50, busy.p50, alone.p99, busy.p99, alone.max, busy.max, amount])
+    let ms = |latencies: &Latencies, percentile| latencies.percentile_us(percentile) / 1e3;
+    let both = PERCENTILES.into_iter().flat_map(|at| [ms(&alone, at), ms(&busy, at)]);
+    Ok(both.chain([amount]).collect())
 }
 
-/// Until the tail was measured.
+/// Until it was measured.
 #[derive(Default)]
 pub(super) struct Until(AtomicBool);
 

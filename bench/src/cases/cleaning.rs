@@ -6,24 +6,32 @@ use std::{thread, time::Duration};
 
 use anyhow::Result;
 
-use super::{beside, compact::Dirty, tail::Tail};
+use super::{
+    beside,
+    compact::Dirty,
+    tail::{self, Tail},
+};
 use crate::broker::Broker;
 
 /// How often the compacted topic is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
 pub(super) fn run(broker: &Broker, mib: u64) -> Result<Vec<f64>> {
+    let tail = Tail::of(broker)?;
     let mut dirty = Dirty::fill(broker, mib)?;
     let before = dirty.size()?;
-    let values = beside::run(&Tail::of(broker)?, |until| {
-        dirty.release()?;
-        let mut least = before;
-        while !until.is_over() {
-            thread::sleep(LOOK);
-            least = least.min(dirty.size()?);
-        }
-        Ok((before - least) as f64 / f64::from(1 << 20))
-    })?;
+    let values = beside::run(
+        || tail::run(&tail),
+        |until| {
+            dirty.release()?;
+            let mut least = before;
+            while !until.is_over() {
+                thread::sleep(LOOK);
+                least = least.min(dirty.size()?);
+            }
+            Ok((before - least) as f64 / f64::from(1 << 20))
+        },
+    )?;
     dirty.remove()?;
     Ok(values)
 }

@@ -4,7 +4,10 @@ use anyhow::{Context, Result, anyhow};
 use pagewire_lab::drive::client::topic;
 use pagewire_lab::drive::process;
 
-use super::{beside, tail::Tail};
+use super::{
+    beside,
+    tail::{self, Tail},
+};
 use crate::{broker::Broker, client};
 
 const TOPIC: &str = "bench-cold";
@@ -24,15 +27,18 @@ pub(super) fn run(broker: &Broker, mib: u64) -> Result<Vec<f64>> {
     process::drop_files(broker.pid).map_err(|why| anyhow!(why))?;
     let from_disk =
         || process::read_from_disk(broker.pid).context("what it reads from the disk may not be seen");
-    let values = beside::run(&tail, |until| {
-        let (before, mut lagging, mut offset) = (from_disk()?, client::open(broker.address)?, 0);
-        while !until.is_over() {
-            let got = client::fetch(&mut lagging, TOPIC, offset, 1 << 20, 0)?;
-            // Whoever is through begins again, with what is in memory by then.
-            offset = if got.records == 0 { 0 } else { got.next };
-        }
-        Ok(from_disk()?.saturating_sub(before) as f64 / f64::from(1 << 20))
-    })?;
+    let values = beside::run(
+        || tail::run(&tail),
+        |until| {
+            let (before, mut lagging, mut offset) = (from_disk()?, client::open(broker.address)?, 0);
+            while !until.is_over() {
+                let got = client::fetch(&mut lagging, TOPIC, offset, 1 << 20, 0)?;
+                // Whoever is through begins again, with what is in memory by then.
+                offset = if got.records == 0 { 0 } else { got.next };
+            }
+            Ok(from_disk()?.saturating_sub(before) as f64 / f64::from(1 << 20))
+        },
+    )?;
     topic::delete(&client::dial(), broker.address, TOPIC)?;
     Ok(values)
 }

@@ -1,8 +1,8 @@
 //! Compaction throughput: what a GiB of a dirty log costs to compact.
 //!
 //! A topic whose dirty share never suffices is filled, then the share is set to 0. CPU and time count up to the last
-//! moment at which the partition shrank, as DescribeLogDirs tells. A rival should look for work often
-//! (`log.cleaner.backoff.ms=100`), or its rest is counted too.
+//! moment at which the partition shrank, as DescribeLogDirs tells. Meanwhile cleaners look for work often
+//! (`log.cleaner.backoff.ms`), or the rest of those would be counted whom a changed setting does not wake.
 
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,14 @@ use crate::{
 
 const TOPIC: &str = "compact1";
 const RATIO: &str = "min.cleanable.dirty.ratio";
+/// How long a cleaner rests that found nothing to do, and for how long it does here.
+const REST: &str = "log.cleaner.backoff.ms";
+const REST_MS: &str = "100";
+/// Kinds of resources, and what is done to a setting of one.
+const OF_TOPIC: i8 = 2;
+const OF_BROKERS: i8 = 4;
+const SET: i8 = 0;
+const DELETE: i8 = 1;
 /// Records of a batch, each of about 1 KiB.
 const RECORDS: usize = 64;
 /// Of eight records of a key one stays.
@@ -63,13 +71,20 @@ impl<'a> Dirty<'a> {
     fn fill_with(broker: &'a Broker, mib: u64, codec: Codec) -> Result<Self> {
         let mut connection = client::open(broker.address)?;
         create(broker, &mut connection)?;
+        let all_brokers =
+            Change { kind: OF_BROKERS, of: "", name: REST, operation: SET, value: Some(REST_MS) };
+        // A broker that takes no such setting is measured with its own rest.
+        if let Err(why) = all_brokers.ask(&mut connection) {
+            eprintln!("{}: {REST} stays as it is: {why:#}", broker.name);
+        }
         fill(&mut connection, mib, codec)?;
         Ok(Self { broker, connection })
     }
 
     /// From now on every dirty share is enough.
     pub(super) fn release(&mut self) -> Result<()> {
-        alter(&mut self.connection, "0")
+        let share = Change { kind: OF_TOPIC, of: TOPIC, name: RATIO, operation: SET, value: Some("0") };
+        share.ask(&mut self.connection)
     }
 
     /// Bytes of the log.
@@ -77,7 +92,10 @@ impl<'a> Dirty<'a> {
         size(&mut self.connection)
     }
 
-    pub(super) fn remove(self) -> Result<()> {
+    pub(super) fn remove(mut self) -> Result<()> {
+        let default = Change { kind: OF_BROKERS, of: "", name: REST, operation: DELETE, value: None };
+        // Where it could not be set it cannot be taken back.
+        let _ = default.ask(&mut self.connection);
         Ok(topic::delete(&client::dial(), self.broker.address, TOPIC)?)
     }
 }
@@ -177,23 +195,35 @@ fn letters(number: u64) -> Vec<u8> {
     std::iter::repeat_with(next).take(client::VALUE_LEN).collect()
 }
 
-fn alter(connection: &mut Connection, ratio: &str) -> Result<()> {
-    let change = AlterableConfig {
-        name: RATIO.into(),
-        config_operation: 0,
-        value: Some(Str::from(ratio.to_owned())),
-        ..AlterableConfig::default()
-    };
-    let resource = AlterConfigsResource {
-        resource_type: 2,
-        resource_name: TOPIC.into(),
-        configs: vec![change],
-        ..AlterConfigsResource::default()
-    };
-    let request = IncrementalAlterConfigsRequest { resources: vec![resource], ..Default::default() };
-    let answer = connection.call(&request, 1)?;
-    ensure!(answer.responses.iter().all(|one| one.error_code == 0), "the share cannot be set: {answer:?}");
-    Ok(())
+/// A setting that is changed.
+struct Change {
+    kind: i8,
+    of: &'static str,
+    name: &'static str,
+    operation: i8,
+    value: Option<&'static str>,
+}
+
+impl Change {
+    fn ask(self, connection: &mut Connection) -> Result<()> {
+        let change = AlterableConfig {
+            name: self.name.into(),
+            config_operation: self.operation,
+            value: self.value.map(Str::from_static),
+            ..AlterableConfig::default()
+        };
+        let resource = AlterConfigsResource {
+            resource_type: self.kind,
+            resource_name: self.of.into(),
+            configs: vec![change],
+            ..AlterConfigsResource::default()
+        };
+        let request = IncrementalAlterConfigsRequest { resources: vec![resource], ..Default::default() };
+        let answer = connection.call(&request, 1)?;
+        let is_done = answer.responses.iter().all(|one| one.error_code == 0);
+        ensure!(is_done, "{} cannot be set: {answer:?}", self.name);
+        Ok(())
+    }
 }
 
 /// Bytes of the partition.

@@ -5,10 +5,13 @@ mod beside;
 mod cleaning;
 mod cold;
 mod compact;
+mod fetches;
 mod java;
 mod librdkafka;
+mod pace;
 mod partitions;
 mod slow;
+mod stalling;
 mod start;
 mod tail;
 
@@ -25,8 +28,12 @@ pub(crate) struct Case {
     pub(crate) columns: &'static [Name],
     pub(crate) run: fn(&Broker, u64) -> Result<Vec<f64>>,
     pub(crate) goals: &'static [Goal],
-    /// One that takes minutes is not repeated as often as the others.
-    pub(crate) rounds_max: usize,
+    /// Of rivals: one that takes minutes with them is not repeated as often as the others.
+    pub(crate) rival_rounds_max: usize,
+    /// Rounds that do not count; one that starts brokers of its own needs none.
+    pub(crate) warm_up_max: usize,
+    /// Whether a round writes much to a broker that runs already.
+    pub(crate) writes: bool,
     /// Whether this machine lets it be measured; an error says why not.
     pub(crate) can_be_had: fn() -> Result<()>,
     /// Which brokers can be measured so.
@@ -54,7 +61,9 @@ const PLAIN: Case = Case {
     columns: &[],
     run: |_, _| Ok(Vec::new()),
     goals: &[],
-    rounds_max: usize::MAX,
+    rival_rounds_max: usize::MAX,
+    warm_up_max: 1,
+    writes: true,
     can_be_had: || Ok(()),
     of: Of::All,
 };
@@ -82,7 +91,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "compact",
-        what: "compaction of records of 1 KiB, eight of each key, not compressed",
+        what: "compaction of records of 1 KiB, eight of each key, not compressed; cleaners rest for 100 ms",
         columns: COMPACTED,
         run: compact::plain,
         ..PLAIN
@@ -106,7 +115,7 @@ pub(crate) static CASES: &[Case] = &[
         what: "the same alone, then beside a consumer that reads what is on the disk alone",
         columns: &beside::columns("read from disk MiB"),
         run: cold::run,
-        goals: HARDLY_SLOWER,
+        goals: &[at_most(beside::P99, To::Own(beside::ALONE_P99), 1.2).on_disk()],
         can_be_had: cold::can_be_had,
         ..PLAIN
     },
@@ -114,19 +123,35 @@ pub(crate) static CASES: &[Case] = &[
         name: "tail-slow-disk",
         what: "the same alone, then while the disk of another log directory answers no write for 200 ms, twice a second",
         columns: &beside::columns("stalls"),
-        run: slow::run,
+        run: slow::tail,
         goals: HARDLY_SLOWER,
-        can_be_had: slow::can_be_had,
+        can_be_had: stalling::can_be_had,
         of: Of::StartedHere,
+        warm_up_max: 0,
+        ..PLAIN
+    },
+    Case {
+        name: "fetch-slow-disk",
+        what: "1,000 hot fetches of 16 KiB a second alone, then while the disk they come from answers no write for 200 ms, twice \
+               a second",
+        columns: &beside::columns("stalls"),
+        run: slow::fetch,
+        goals: HARDLY_SLOWER,
+        can_be_had: stalling::can_be_had,
+        of: Of::StartedHere,
+        warm_up_max: 0,
         ..PLAIN
     },
     Case {
         name: "start",
-        what: "from exec to an answer, with a directory that was stopped in order and holds nothing; then ten idle seconds",
+        what: "from exec to the answer to ApiVersions, on a directory that was stopped in order and holds nothing; then, after ten \
+               seconds, ten idle ones",
         columns: start::COLUMNS,
         run: start::run,
         goals: start::GOALS,
         of: Of::StartedHere,
+        warm_up_max: 0,
+        writes: false,
         ..PLAIN
     },
     Case {
@@ -135,7 +160,9 @@ pub(crate) static CASES: &[Case] = &[
         columns: partitions::COLUMNS,
         run: partitions::run,
         goals: partitions::GOALS,
-        rounds_max: 1,
+        rival_rounds_max: 1,
+        warm_up_max: 0,
+        writes: false,
         of: Of::StartedHere,
         ..PLAIN
     },

@@ -5,9 +5,9 @@ use std::{thread, time::Duration};
 use anyhow::{Context, Result};
 use pagewire_lab::drive::process;
 
+use crate::broker::Broker;
 use crate::goals::{Goal, To, at_most};
 use crate::report::{Name, ms};
-use crate::{broker::Broker, client};
 
 const READY: Name = "ready ms";
 const MEMORY: Name = "idle RSS MiB";
@@ -17,6 +17,8 @@ pub(super) const COLUMNS: &[Name] = &[READY, MEMORY, CPU];
 pub(super) const GOALS: &[Goal] =
     &[at_most(READY, To::Itself, 50.0), at_most(MEMORY, To::Itself, 16.0), at_most(CPU, To::Itself, 0.5)];
 
+/// What a start leaves to be done is done by then: a virtual machine goes on compiling for a while.
+const REST: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(10);
 
 pub(super) fn run(broker: &Broker, _mib: u64) -> Result<Vec<f64>> {
@@ -26,7 +28,7 @@ pub(super) fn run(broker: &Broker, _mib: u64) -> Result<Vec<f64>> {
     recipe.start(dir.path())?.stop()?;
     let fresh = recipe.start(dir.path())?;
     let ready = fresh.started.elapsed();
-    drop(client::open(fresh.address)?);
+    thread::sleep(REST);
     let cpu = process::cpu(fresh.pid())?;
     thread::sleep(IDLE);
     let cpu = process::cpu(fresh.pid())?.saturating_sub(cpu);

@@ -3,7 +3,7 @@
 use pagewire_lab::drive::client::Acks;
 use pagewire_lab::drive::{Case, Plan};
 use pagewire_record::Codec;
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::goals::{Goal, To, at_least, at_most};
 
@@ -14,6 +14,8 @@ pub(crate) struct LoadCase {
     pub(super) load: Case,
     /// What is other than in most cases.
     pub(super) set: fn(&mut Plan),
+    /// Settings of ours, each KEY=VALUE, with which one of its own is started for this case; none where that is not wanted.
+    pub(crate) ours: &'static [&'static str],
     /// The figures that are printed, by the names that the lab gives them.
     pub(super) figures: &'static [&'static str],
     pub(crate) goals: &'static [Goal],
@@ -64,20 +66,35 @@ const CONNECTIONS: &[&str] = &[
     "peak_rss_mib",
 ];
 
-/// Idle connections to each broker: 10,000, or what this process may hold of them, to all brokers at a time, and a broker of
-/// the same limit beside its files.
+/// Idle connections to a broker, one broker after the other.
+const IDLE: usize = 10_000;
+/// Files that a broker, or this process, has open besides.
+const OTHER_FILES: usize = 512;
+
+/// So many, or as many as a broker of this process's limit takes, which keeps about half of it for files, and as this process may
+/// hold beside the busy ones to all.
 fn idle(plan: &Plan) -> usize {
-    const WANTED: usize = 10_000;
-    const OTHER_FILES: usize = 512;
     let files = getrlimit(Resource::Nofile).maximum.and_then(|files| usize::try_from(files).ok());
-    let each = files.unwrap_or(usize::MAX).saturating_sub(OTHER_FILES) / plan.targets.len().max(2);
-    let idle = each.saturating_sub(plan.busy).min(WANTED);
-    if idle < WANTED {
-        println!(
-            "{idle} idle connections to each: this process may hold no more files open (`ulimit -Hn`)\n"
-        );
+    let files = files.unwrap_or(usize::MAX).saturating_sub(OTHER_FILES);
+    let broker = (files / 2).saturating_sub(plan.busy);
+    IDLE.min(broker).min(files.saturating_sub(plan.busy * plan.targets.len()))
+}
+
+/// Raises the limit of open files for this process and for those it starts from now on, where it is too low for the idle
+/// connections and may be raised (root may, in most places).
+pub(crate) fn raise_limit() {
+    let (wanted, limit) = (4 * IDLE as u64, getrlimit(Resource::Nofile));
+    if limit.maximum.is_some_and(|most| most < wanted) {
+        // Where it may not, there are fewer of them, and the table says how many.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.current, maximum: Some(wanted) });
     }
-    idle
+}
+
+impl LoadCase {
+    /// Settings of ours, as a recipe takes them.
+    pub(crate) fn settings(&self) -> Vec<String> {
+        self.ours.iter().map(|&setting| setting.to_owned()).collect()
+    }
 }
 
 const TAIL_GOALS: &[Goal] = &[
@@ -86,78 +103,107 @@ const TAIL_GOALS: &[Goal] = &[
     at_most("cpu_us_per_record", To::Kafka, 1.0 / 3.0),
 ];
 
+/// What most cases have in common.
+const PLAIN: LoadCase = LoadCase {
+    name: "",
+    what: "",
+    load: Case::Produce,
+    set: |_| {},
+    ours: &[],
+    figures: BY_BYTES,
+    goals: &[],
+};
+
+/// A produce of small batches.
+fn small(plan: &mut Plan) {
+    (plan.record_bytes, plan.batch_bytes) = (900, 1000);
+}
+
 pub(crate) static CASES: &[LoadCase] = &[
     LoadCase {
         name: "produce",
-        what: "1 KiB records in batches of 64 KiB, acks=1, five in flight on one connection",
-        load: Case::Produce,
-        set: |_| {},
-        figures: BY_BYTES,
+        what: "1 KiB records in batches of 64 KiB, acks=1, five in flight on one connection: a closed loop",
         goals: &[
             at_most("cpu_s_per_gb", To::Floor, 1.3),
             at_most("cpu_s_per_gb", To::Kafka, 1.0 / 3.0),
             at_least("mb_per_s", To::Kafka, 2.0),
         ],
+        ..PLAIN
     },
     LoadCase {
         name: "produce-small",
-        what: "one record of 900 bytes to a batch, acks=1, five in flight on one connection",
-        load: Case::Produce,
-        set: |plan| (plan.record_bytes, plan.batch_bytes) = (900, 1000),
+        what: "one record of 900 bytes to a batch, acks=1, five in flight on one connection: a closed loop",
+        set: small,
         figures: BY_REQUEST,
         goals: &[
             at_most("cpu_s_per_gb", To::Floor, 1.5),
             at_most("cpu_s_per_gb", To::Kafka, 0.25),
             at_least("mb_per_s", To::Kafka, 2.0),
         ],
+        ..PLAIN
     },
     LoadCase {
         name: "produce-all",
         what: "as produce with acks=all: on the disk by fdatasync here, in the page cache elsewhere",
-        load: Case::Produce,
         set: |plan| plan.acks = Acks::All,
-        figures: BY_BYTES,
-        goals: &[at_least("mb_per_s", To::Kafka, 1.0), at_most("cpu_s_per_gb", To::Kafka, 0.5)],
+        goals: &[
+            at_least("mb_per_s", To::Kafka, 1.0).on_disk(),
+            at_most("cpu_s_per_gb", To::Kafka, 0.5).on_disk(),
+        ],
+        ..PLAIN
+    },
+    LoadCase {
+        name: "produce-all-cached",
+        what: "as produce with acks=all in the page cache everywhere, one meaning for all: one of ours with \
+               pagewire.acks.all.meaning=page-cache",
+        set: |plan| plan.acks = Acks::All,
+        ours: &["pagewire.acks.all.meaning=page-cache"],
+        ..PLAIN
+    },
+    LoadCase {
+        name: "produce-small-all",
+        what: "as produce-small with acks=all: on the disk by fdatasync here, in the page cache elsewhere",
+        set: |plan| {
+            small(plan);
+            plan.acks = Acks::All;
+        },
+        figures: BY_REQUEST,
+        ..PLAIN
     },
     LoadCase {
         name: "produce-partitions",
-        what: "as produce to 100 partitions over 100 connections, one in flight on each",
-        load: Case::Produce,
+        what: "as produce to 100 partitions over 100 connections, one in flight on each: a closed loop",
         set: |plan| (plan.partitions, plan.in_flight) = (100, 1),
-        figures: BY_BYTES,
-        goals: &[],
+        ..PLAIN
     },
     LoadCase {
         name: "produce-zstd",
         what: "as produce in batches compressed with zstd",
-        load: Case::Produce,
         set: |plan| plan.codec = Codec::Zstd,
-        figures: BY_BYTES,
-        goals: &[],
+        ..PLAIN
     },
     LoadCase {
         name: "fetch",
-        what: "hot fetches of 1 MiB, one after the other",
+        what: "hot fetches of 1 MiB, one after the other: a closed loop",
         load: Case::FetchHot,
-        set: |_| {},
-        figures: BY_BYTES,
         goals: &[at_most("cpu_s_per_gb", To::Floor, 1.05), at_most("cpu_s_per_gb", To::Kafka, 2.0 / 3.0)],
+        ..PLAIN
     },
     LoadCase {
         name: "fetch-small",
-        what: "hot fetches of one batch of 16 KiB, one after the other",
+        what: "hot fetches of one batch of 16 KiB, one after the other: a closed loop",
         load: Case::FetchHot,
         set: |plan| (plan.batch_bytes, plan.fetch_bytes) = (16 << 10, 16 << 10),
         figures: BY_REQUEST,
         goals: &[at_most("cpu_s_per_gb", To::Floor, 1.5), at_most("cpu_s_per_gb", To::Kafka, 0.2)],
+        ..PLAIN
     },
     LoadCase {
         name: "fetch-partitions",
-        what: "hot fetches of 1 MiB from 20 partitions, a connection each",
+        what: "hot fetches of 1 MiB from 20 partitions, a connection each and one after the other on it: a closed loop",
         load: Case::FetchHot,
         set: |plan| plan.partitions = 20,
-        figures: BY_BYTES,
-        goals: &[],
+        ..PLAIN
     },
     LoadCase {
         name: "fetch-committed",
@@ -165,16 +211,14 @@ pub(crate) static CASES: &[LoadCase] = &[
                records are in none",
         load: Case::FetchHot,
         set: |plan| plan.committed = true,
-        figures: BY_BYTES,
         goals: &[at_most("cpu_s_per_gb", To::Kafka, 2.0 / 3.0)],
+        ..PLAIN
     },
     LoadCase {
         name: "fetch-cold",
-        what: "fetches of 1 MiB of what is on the disk alone",
+        what: "fetches of 1 MiB of what is on the disk alone, one after the other: a closed loop",
         load: Case::FetchCold,
-        set: |_| {},
-        figures: BY_BYTES,
-        goals: &[],
+        ..PLAIN
     },
     LoadCase {
         name: "tail",
@@ -183,6 +227,7 @@ pub(crate) static CASES: &[LoadCase] = &[
         set: |plan| (plan.rate, plan.burst) = (10_000.0, 10),
         figures: TAIL,
         goals: TAIL_GOALS,
+        ..PLAIN
     },
     LoadCase {
         name: "tail-four",
@@ -191,14 +236,16 @@ pub(crate) static CASES: &[LoadCase] = &[
         set: |plan| (plan.rate, plan.consumers) = (2000.0, 4),
         figures: TAIL,
         goals: TAIL_GOALS,
+        ..PLAIN
     },
     LoadCase {
         name: "connections",
-        what: "200 connections that write 1,000 records a second together, beside up to 10,000 that are idle",
+        what: "200 connections that write 1,000 records a second together, beside up to 10,000 that are idle, of one broker at a time",
         load: Case::Connections,
         set: |plan| plan.idle = idle(plan),
         figures: CONNECTIONS,
         goals: &[at_most("idle_kib_per_connection", To::Itself, 8.0)],
+        ..PLAIN
     },
 ];
 

@@ -12,15 +12,16 @@ use std::time::Duration;
 
 use anyhow::Result;
 use pagewire_lab::drive::client::{Acks, Stop};
-use pagewire_lab::drive::{Audience, Plan, Target, without_pacing, words};
+use pagewire_lab::drive::{Audience, Plan, Target, without_pacing};
 use pagewire_lab::record::DriveCell;
 use pagewire_lab::spread::Spread;
 use pagewire_lab::watch::Watch;
 use pagewire_record::Codec;
 
+use crate::goals;
 use crate::table::{Cell, Column, Row, Table};
 
-pub(crate) use cases::{CASES, LoadCase};
+pub(crate) use cases::{CASES, LoadCase, raise_limit};
 
 /// How much is done in each case.
 #[derive(Debug, Clone, Copy)]
@@ -31,21 +32,44 @@ pub(crate) struct Extent {
     pub(crate) round_bytes: u64,
 }
 
+/// What came of a case.
+pub(crate) struct Ran {
+    /// Of the rounds that counted.
+    pub(crate) cells: Vec<DriveCell>,
+    /// What kept it from being measured, or from being measured whole.
+    pub(crate) ended: Result<(), Kept>,
+}
+
+impl Ran {
+    /// Nothing came of it.
+    pub(crate) fn broke(why: String) -> Self {
+        Self { cells: Vec::new(), ended: Err(Kept::Broke(why)) }
+    }
+}
+
+/// What kept a case from being measured.
+pub(crate) enum Kept {
+    /// This machine does not let it be.
+    Skipped(String),
+    /// A broker failed.
+    Broke(String),
+}
+
 /// Runs a case on these brokers, the first of which is the floor where it is among them.
 ///
 /// What the drive notes of the machine stands in `noted` and is told once.
-pub(crate) fn run(
-    case: &LoadCase,
-    targets: &[Target],
-    extent: Extent,
-    noted: &mut BTreeSet<String>,
-) -> Result<Vec<DriveCell>> {
-    let mut told = Told { name: case.name, noted, cells: Vec::new() };
-    drive(case, targets, extent, &mut told)?;
+pub(crate) fn run(case: &LoadCase, targets: &[Target], extent: Extent, noted: &mut BTreeSet<String>) -> Ran {
+    let mut told = Told { name: case.name, noted, cells: Vec::new(), skipped: None };
+    let ended = drive(case, targets, extent, &mut told);
     for cell in &mut told.cells {
         case.name.clone_into(&mut cell.case);
     }
-    Ok(told.cells)
+    let ended = match (ended, told.skipped) {
+        (Err(error), _) => Err(Kept::Broke(format!("{error:#}"))),
+        (Ok(()), Some(why)) => Err(Kept::Skipped(why)),
+        (Ok(()), None) => Ok(()),
+    };
+    Ran { cells: told.cells, ended }
 }
 
 /// The same, told to whom that concerns.
@@ -63,15 +87,13 @@ pub(crate) fn drive(
 
 /// The figures that are looked at.
 pub(crate) fn table(case: &LoadCase, cells: &[DriveCell]) -> Table {
-    let is_latency = |key: &str| cells.iter().any(|cell| cell.latency_us.contains_key(key));
-    let name = |key: &str| if is_latency(key) { format!("{key} ms") } else { words::name(key).to_owned() };
     let measured = |key: &&&str| cells.iter().any(|cell| figure(cell, key).is_some());
     let keys: Vec<&str> = case.figures.iter().filter(measured).copied().collect();
     let notes = cells.iter().flat_map(|cell| cell.notes.iter().map(move |note| (cell, note)));
     Table {
         case: case.name.to_owned(),
         what: case.what.to_owned(),
-        columns: keys.iter().map(|key| Column { key: (*key).into(), name: name(key) }).collect(),
+        columns: keys.iter().map(|key| Column { key: (*key).into(), name: goals::name(key) }).collect(),
         rows: cells
             .iter()
             .map(|cell| Row {
@@ -132,6 +154,8 @@ struct Told<'n> {
     name: &'static str,
     noted: &'n mut BTreeSet<String>,
     cells: Vec<DriveCell>,
+    /// Why the case is not measured, where the machine is why.
+    skipped: Option<String>,
 }
 
 impl Watch for Told<'_> {
@@ -144,6 +168,9 @@ impl Watch for Told<'_> {
     fn skip(&mut self, _steps: u64) {}
 
     fn note(&mut self, line: &str) {
+        if let Some((_, why)) = line.split_once(" is skipped: ") {
+            self.skipped = Some(why.to_owned());
+        }
         if self.noted.insert(line.to_owned()) {
             println!("{line}\n");
         }

@@ -55,7 +55,7 @@ pub(crate) fn run(words: impl Iterator<Item = String>) -> Result<()> {
         bail!("there is no load {:?}; the loads are: {}", args.case, known.join(", "))
     };
     fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
-    let broker = Broker::start(&broker::ours(&args.set)?)?;
+    let broker = Broker::start(&broker::ours(&args.set)?.with(&case.settings()))?;
     let extent = Extent {
         rounds: 2,
         warm_up: 1,

@@ -13,7 +13,7 @@ const STEPS: u32 = 4;
 
 /// A distribution of latencies.
 #[derive(Debug, Clone)]
-pub(super) struct Latencies {
+pub struct Latencies {
     histogram: Histogram<u64>,
 }
 
@@ -27,35 +27,35 @@ impl Default for Latencies {
 
 impl Latencies {
     /// One more.
-    pub(super) fn record(&mut self, latency: Duration) {
+    pub fn record(&mut self, latency: Duration) {
         let nanos = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX).max(1);
         // It grows to whatever comes; without memory for that the drive cannot go on anyway.
         let _ = self.histogram.record(nanos);
     }
 
     /// All of `other` too.
-    pub(super) fn add(&mut self, other: &Self) {
+    pub fn add(&mut self, other: &Self) {
         // Fails only where the other holds values that this one could not grow to; both grow without limit.
         let _ = self.histogram.add(&other.histogram);
     }
 
     /// Whether there is none.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.histogram.is_empty()
     }
 
     /// How many there are.
-    pub(super) fn count(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         self.histogram.len()
     }
 
     /// Microseconds that so many percent do not exceed.
-    pub(super) fn percentile_us(&self, percentile: f64) -> f64 {
+    pub fn percentile_us(&self, percentile: f64) -> f64 {
         self.histogram.value_at_percentile(percentile) as f64 / 1e3
     }
 
     /// Percentile and microseconds, closer together towards the end.
-    pub(super) fn distribution(&self) -> Vec<(f64, f64)> {
+    pub fn distribution(&self) -> Vec<(f64, f64)> {
         let points = self.histogram.iter_quantiles(STEPS);
         points.map(|at| (at.quantile_iterated_to() * 100.0, at.value_iterated_to() as f64 / 1e3)).collect()
     }

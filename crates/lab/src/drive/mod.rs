@@ -51,6 +51,7 @@ mod topic;
 pub mod words;
 
 pub use congestion::{into_network_without_pacing, without_pacing};
+pub use latency::Latencies;
 pub use plan::{Case, Plan};
 pub use run::{Audience, run, was_stopped};
 pub use target::Target;

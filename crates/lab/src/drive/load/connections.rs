@@ -1,4 +1,6 @@
 //! `connections`: many that each do a little on a schedule, beside many that do nothing.
+//!
+//! Those that do nothing are held to one broker at a time: this process may hold so many and not so many to each.
 
 use std::time::Duration;
 
@@ -27,20 +29,29 @@ pub(super) struct Connections {
     length: Duration,
     dial: Dial,
     busy: Vec<Busy>,
-    idle: Idle,
+    /// How many do nothing in a round.
+    idle: usize,
+    /// They, as long as the round lasts.
+    held: Option<Idle>,
+    /// Of opening them.
+    opened: Figures,
+    broker: Broker,
 }
 
 impl Connections {
     pub(super) fn prepare(topic: Topic, plan: &Plan, broker: &Broker) -> Result<Self> {
         super::descriptors::allow(plan.busy + plan.idle)?;
-        let idle = Idle::open(plan.idle, broker)?;
+        let opened = Idle::open(plan.idle, broker)?.figures;
         let busy = Busy::open(plan.busy, &topic, plan, broker)?;
         Ok(Self {
             busy,
             schedule: Schedule::new(plan.rate, plan.busy),
             length: plan.length,
             dial: broker.dial.clone(),
-            idle,
+            idle: plan.idle,
+            held: None,
+            opened,
+            broker: broker.clone(),
             topic,
         })
     }
@@ -49,6 +60,8 @@ impl Connections {
 impl Load for Connections {
     fn before(&mut self) -> Result<Ready> {
         self.busy.iter_mut().try_for_each(|busy| busy.mend(&self.dial))?;
+        super::descriptors::allow(self.idle)?;
+        self.held = Some(Idle::open(self.idle, &self.broker)?);
         Ok(Ready::Yes)
     }
 
@@ -63,11 +76,13 @@ impl Load for Connections {
     }
 
     fn figures(&mut self) -> Vec<Figure> {
+        // The round is over: the next one is another broker's.
+        self.held = None;
         Busy::figures(&self.busy)
     }
 
     fn once(&self) -> Figures {
-        self.idle.figures.clone()
+        self.opened.clone()
     }
 
     fn topic(&mut self) -> &mut Topic {

@@ -36,14 +36,13 @@ pub(super) fn look<R>(
 ) -> io::Result<R> {
     KEPT.with_borrow_mut(|kept| {
         let is_it = |one: &Kept| one.number == number && Weak::as_ptr(&one.top) == Arc::as_ptr(top);
-        let one = match kept.iter().position(is_it) {
-            Some(at) => kept.remove(at),
-            None => {
-                let spare = if kept.len() < PAGES_MAX { None } else { kept.pop() };
-                let mut page = spare.map_or_else(|| Box::new([0; PAGE_LEN]), |one| one.page);
-                read(&mut page)?;
-                Kept { top: Arc::downgrade(top), number, page }
-            }
+        let one = if let Some(at) = kept.iter().position(is_it) {
+            kept.remove(at)
+        } else {
+            let spare = if kept.len() < PAGES_MAX { None } else { kept.pop() };
+            let mut page = spare.map_or_else(|| Box::new([0; PAGE_LEN]), |one| one.page);
+            read(&mut page)?;
+            Kept { top: Arc::downgrade(top), number, page }
         };
         let answer = look(&one.page);
         kept.insert(0, one);
