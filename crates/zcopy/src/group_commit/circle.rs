@@ -64,7 +64,8 @@ impl Circle {
 
     /// A wait is over. It was worth it if at least half of those came who were expected.
     pub(super) fn waited(&mut self) {
-        let (came, missed) = (self.waiting.len().saturating_sub(self.found), self.expected.saturating_sub(self.found));
+        let (came, missed) =
+            (self.waiting.len().saturating_sub(self.found), self.expected.saturating_sub(self.found));
         if 2 * came < missed {
             self.rests = RESTS;
         }
