@@ -30,6 +30,7 @@ const BY_BYTES: &[&str] = &[
     "p99.9",
     "max",
     "peak_rss_mib",
+    "client_cpu_cores",
 ];
 const BY_REQUEST: &[&str] = &[
     "cpu_s_per_gb",
@@ -41,6 +42,8 @@ const BY_REQUEST: &[&str] = &[
     "p99",
     "p99.9",
     "max",
+    "peak_rss_mib",
+    "client_cpu_cores",
 ];
 const TAIL: &[&str] = &[
     "cpu_us_per_record",
@@ -51,6 +54,8 @@ const TAIL: &[&str] = &[
     "p99.9",
     "max",
     "peak_rss_mib",
+    "client_cpu_cores",
+    "behind_ms",
 ];
 const CONNECTIONS: &[&str] = &[
     "cpu_us_per_record",
@@ -62,6 +67,8 @@ const CONNECTIONS: &[&str] = &[
     "idle_kib_per_connection",
     "cpu_us_per_connect",
     "peak_rss_mib",
+    "client_cpu_cores",
+    "behind_ms",
 ];
 
 /// Idle connections to each broker: 10,000, or what this process may hold of them, to all brokers at a time, and a broker of
