@@ -29,6 +29,9 @@ pub(super) struct Meter {
 impl Meter {
     /// Begins.
     pub(super) fn start(broker: &Broker) -> Result<Self> {
+        if let Some(pid) = broker.pid().filter(|_| broker.forgets_peak) {
+            process::forget_peak(pid);
+        }
         let of = |pid| Ok::<_, anyhow::Error>((pid, process::cpu(pid)?, process::read_from_disk(pid)));
         Ok(Self {
             calls: broker.pid().and_then(|pid| OthersSyscalls::start(pid).ok()),

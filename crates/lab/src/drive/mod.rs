@@ -22,7 +22,7 @@
 //! | `client_cpu_s_per_gb` and so on | the same of the drive itself | always |
 //! | `machine_cpu_s_per_gb` and so on | what all CPUs of this machine did meanwhile, the client, the kernel's own work and other programs included, in ticks of 10 ms | where `/proc/stat` can be read |
 //! | `syscalls_per_record`, `syscalls_per_request` | the broker's system calls | where its process is known, with the right to read tracepoints |
-//! | `rss_mib`, `peak_rss_mib` | the broker's memory after a round, and at most since it began | where its process is known |
+//! | `rss_mib`, `peak_rss_mib` | the broker's memory after a round, and at most in it; where that cannot be had, at most since the process began, and a note says so | where its process is known |
 //! | `disk_bytes_per_byte` | bytes that its process read from a disk for each byte it sent | the same, and its user or root |
 //! | `mb_per_s`, `records_per_s`, `requests_per_s` | what was moved | always |
 //! | `behind_ms` | the most that a send was late by the drive's own fault: no answer kept it | `end-to-end`, `connections` |

@@ -222,6 +222,7 @@ mod tests {
             name: name.to_owned(),
             address: ([127, 0, 0, 1], 1).into(),
             process: Err("remote".to_owned()),
+            forgets_peak: false,
             congestion_control: String::new(),
             dial: Dial::default(),
         };

@@ -66,6 +66,7 @@ impl Tally {
             case,
             short,
             cpu_unknown: broker.process.as_ref().err().map(String::as_str),
+            peak_since_start: broker.pid().is_some() && !broker.forgets_peak,
             figures: &figures,
             fewest_latencies: self.rounds.iter().map(|round| round.latencies).min().unwrap_or_default(),
             once: self.once.keys().copied().collect(),
