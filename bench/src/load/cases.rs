@@ -22,6 +22,7 @@ pub(crate) struct LoadCase {
 const BY_BYTES: &[&str] = &[
     "cpu_s_per_gb",
     "machine_cpu_s_per_gb",
+    "synced_cpu_s_per_gb",
     "syscalls_per_request",
     "mb_per_s",
     "disk_bytes_per_byte",
@@ -36,6 +37,7 @@ const BY_REQUEST: &[&str] = &[
     "cpu_s_per_gb",
     "cpu_us_per_request",
     "machine_cpu_us_per_request",
+    "synced_cpu_s_per_gb",
     "syscalls_per_request",
     "mb_per_s",
     "p50",
@@ -48,6 +50,7 @@ const BY_REQUEST: &[&str] = &[
 const TAIL: &[&str] = &[
     "cpu_us_per_record",
     "machine_cpu_us_per_record",
+    "synced_cpu_us_per_record",
     "syscalls_per_record",
     "p50",
     "p99",

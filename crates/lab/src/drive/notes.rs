@@ -12,6 +12,8 @@ const COLD: f64 = 0.9;
 /// One of which more than this share did was not hot.
 const HOT: f64 = 0.01;
 
+/// Cores of the other brokers that are worth a word.
+const OTHERS: f64 = 0.001;
 /// A client that was later than this, in ms, is seen in the latencies.
 const LATE_MS: f64 = 1.0;
 
@@ -43,6 +45,7 @@ pub(super) fn notes(about: &About<'_>) -> Vec<String> {
         unknown,
         peak(about),
         residency(about),
+        others(about),
         missing(about),
         late(about),
         few(about),
@@ -84,6 +87,17 @@ fn missing(about: &About<'_>) -> Option<String> {
     };
     let said = format!("up to {most} records a round {what}: their latency counts to the end of the round");
     (most > 0.0).then_some(said)
+}
+
+/// What is not in the machine's CPU.
+fn others(about: &About<'_>) -> Option<String> {
+    let most = about.figures.get("others_cpu_cores")?.max;
+    (most >= OTHERS).then(|| {
+        format!(
+            "the other brokers used up to {:.1} % of a core meanwhile, which is not in the machine's CPU",
+            most * 100.0
+        )
+    })
 }
 
 /// The client itself was late: what it could not send is charged to the broker.
@@ -193,6 +207,15 @@ mod tests {
         let figures = BTreeMap::new();
         let said = notes(&About { peak_since_start: true, ..about(Case::Produce, &figures) });
         assert!(said[0].starts_with("peak memory is since the broker began"), "{said:?}");
+    }
+
+    #[test]
+    fn what_the_other_brokers_used_is_told() {
+        let others = |worst| [("others_cpu_cores", [0.0, 0.0, worst])];
+        assert!(
+            of(Case::Produce, &others(0.05))[0].starts_with("the other brokers used up to 5.0 % of a core")
+        );
+        assert_eq!(of(Case::Produce, &others(0.0)), [""; 0]);
     }
 
     #[test]

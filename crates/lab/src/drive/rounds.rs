@@ -7,6 +7,8 @@
 //! Each round begins with another broker, so that none always comes after the same one. A round counts when every
 //! broker has run it: all have as many, and each ratio is of two figures of one round.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result};
 
 use super::broker::Broker;
@@ -99,6 +101,7 @@ impl Rounds<'_> {
         let mut parts = Vec::with_capacity(entrants.len());
         for turn in 0..entrants.len() {
             let at = (round + turn) % entrants.len();
+            let others = others(entrants, at);
             let Some(entrant) = entrants.get_mut(at) else { continue };
             let name = entrant.broker.name.clone();
             audience.step(&format!("{case} {name}: {which}"));
@@ -111,19 +114,26 @@ impl Rounds<'_> {
                 process::settle(pid);
             }
             audience.round(number);
-            parts.push((at, entrant.measure(self.stop).with_context(what)?));
+            parts.push((at, entrant.measure(self.case, &others, self.stop).with_context(what)?));
         }
         Ok(Round::Run(parts))
     }
 }
 
+/// The processes of all but this one.
+fn others(entrants: &[Entrant], at: usize) -> Vec<u32> {
+    let own = entrants.get(at).and_then(|entrant| entrant.broker.pid());
+    let all: BTreeSet<u32> = entrants.iter().filter_map(|entrant| entrant.broker.pid()).collect();
+    all.into_iter().filter(|pid| Some(*pid) != own).collect()
+}
+
 impl Entrant {
     /// One round.
-    fn measure(&mut self, stop: &Stop) -> Result<Part> {
+    fn measure(&mut self, case: Case, others: &[u32], stop: &Stop) -> Result<Part> {
         let limits = self.load.limits();
-        let meter = Meter::start(&self.broker)?;
+        let meter = Meter::start(&self.broker, others)?;
         let lap = race::run(limits, stop, self.load.runners())?;
-        let mut figures = meter.stop(&lap)?;
+        let mut figures = meter.stop(&lap, case.writes())?;
         figures.extend(self.load.figures());
         Ok((lap, figures))
     }
