@@ -1,10 +1,12 @@
-//! What a case came to: a row for each broker, least / middle / largest of every figure, the ratio to the first broker,
-//! and the goals. The same for people, as Markdown, and for programs, as JSON.
+//! What a case came to: a row for each broker, least / middle / largest of every figure, the ratios of its middle to the first
+//! broker's and to Kafka's, and the goals. The same for people, as Markdown, and for programs, as JSON.
 
 use std::fmt::{self, Display};
 
 use pagewire_lab::spread::Spread;
 use serde::{Deserialize, Serialize};
+
+use crate::broker::KAFKA;
 
 /// A measured case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,9 +41,12 @@ pub(crate) struct Row {
 pub(crate) struct Cell {
     #[serde(flatten)]
     pub(crate) spread: Spread,
-    /// To the first broker.
+    /// Of the medians, to the first broker's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ratio: Option<f64>,
+    /// To Kafka's, where that is not the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) to_kafka: Option<f64>,
     /// Of each round, where they are kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) samples: Vec<f64>,
@@ -62,6 +67,28 @@ impl Table {
         let at = self.columns.iter().position(|column| column.key == key)?;
         let row = self.rows.iter().find(|row| row.broker == broker)?;
         row.cells.get(at)?.as_ref().map(|cell| cell.spread.median)
+    }
+
+    /// With the ratios to the first broker and to Kafka.
+    pub(crate) fn compared(mut self) -> Self {
+        let first = self.rows.first().map(|row| row.broker.clone());
+        let keys: Vec<_> = self.columns.iter().map(|column| column.key.clone()).collect();
+        let of = |broker: Option<&str>| -> Vec<Option<f64>> {
+            keys.iter().map(|key| self.median(broker?, key)).collect()
+        };
+        let (firsts, kafkas) = (of(first.as_deref()), of(Some(KAFKA)));
+        let kafka_is_first = first.as_deref() == Some(KAFKA);
+        for (row, at) in self.rows.iter_mut().zip(0..) {
+            let is_kafka = row.broker == KAFKA;
+            for (cell, (first, kafka)) in row.cells.iter_mut().zip(firsts.iter().zip(&kafkas)) {
+                let Some(cell) = cell else { continue };
+                let ratio =
+                    |to: Option<f64>| Some(cell.spread.median / to?).filter(|ratio| ratio.is_finite());
+                cell.ratio = ratio(first.filter(|_| at > 0));
+                cell.to_kafka = ratio(kafka.filter(|_| !is_kafka && !kafka_is_first));
+            }
+        }
+        self
     }
 
     /// What a figure is called.
@@ -96,8 +123,9 @@ impl Display for Verdict {
 
 fn spread(cell: &Cell) -> String {
     let Spread { min, median, max } = cell.spread;
-    let ratio = cell.ratio.filter(|ratio| ratio.is_finite()).map(|ratio| format!(" ({ratio:.2})"));
-    format!("{} / **{}** / {}{}", short(min), short(median), short(max), ratio.unwrap_or_default())
+    let first = cell.ratio.map(|ratio| format!(" ({ratio:.2})")).unwrap_or_default();
+    let kafka = cell.to_kafka.map(|ratio| format!(" \\[{}\\]", short(ratio))).unwrap_or_default();
+    format!("{} / **{}** / {}{first}{kafka}", short(min), short(median), short(max))
 }
 
 /// With three digits.
@@ -118,7 +146,7 @@ pub(crate) mod testing {
     pub(crate) fn table(figures: &[&str], rows: &[(&str, &[f64])]) -> Table {
         let cell = |value: &f64| {
             let spread = Spread { min: *value, median: *value, max: *value };
-            Some(Cell { spread, ratio: None, samples: vec![*value] })
+            Some(Cell { spread, ratio: None, to_kafka: None, samples: vec![*value] })
         };
         Table {
             case: "case".to_owned(),
@@ -141,6 +169,17 @@ pub(crate) mod testing {
 mod tests {
     use super::testing::table;
     use super::*;
+
+    #[test]
+    fn ratios_are_of_medians_to_the_first_broker_and_to_kafka() {
+        let told = table(&["CPU"], &[("floor", &[0.5]), ("pagewire", &[1.0]), (KAFKA, &[4.0])]).compared();
+        let of =
+            |row: usize| told.rows[row].cells[0].as_ref().map(|cell| (cell.ratio, cell.to_kafka)).unwrap();
+        assert_eq!([of(0), of(1), of(2)], [(None, Some(0.125)), (Some(2.0), Some(0.25)), (Some(8.0), None)]);
+        let text = told.to_string();
+        assert!(text.contains("| pagewire | 1.00 / **1.00** / 1.00 (2.00) \\[0.250\\] |"), "{text}");
+        assert!(text.contains("| kafka | 4.00 / **4.00** / 4.00 (8.00) |"), "{text}");
+    }
 
     #[test]
     fn people_and_programs_get_the_same() {
