@@ -177,18 +177,18 @@ mod tests {
     fn what_the_other_brokers_do_is_not_the_machines_cost() {
         let all = MachineCpu::start(&[]);
         let without = MachineCpu::start(&[std::process::id()]);
-        let busy = process::own_cpu() + Duration::from_millis(100);
+        let busy = process::own_cpu() + Duration::from_millis(400);
         while process::own_cpu() < busy {}
         let Some((_, others)) = without.since() else {
             eprintln!("what the machine does cannot be seen");
             return;
         };
-        assert!(others >= Duration::from_millis(100), "{others:?}");
+        assert!(others >= Duration::from_millis(400), "{others:?}");
         let (whole, none) = all.since().unwrap();
         let (left, others) = without.since().unwrap();
         assert_eq!(none, Duration::ZERO);
         // The machine is told in ticks, and goes on between the two looks.
-        assert!(left <= whole.saturating_sub(others) + Duration::from_millis(100), "{left:?} of {whole:?}");
+        assert!(left <= whole.saturating_sub(others) + Duration::from_millis(200), "{left:?} of {whole:?}");
     }
 
     #[test]
