@@ -42,8 +42,8 @@ fn classes() -> Result<String> {
 pub(crate) fn version() -> Option<String> {
     const CLIENTS: &str = "kafka-clients-";
     let folder = classes().ok()?;
-    let names = fs::read_dir(folder.trim_end_matches('*')).ok()?.flatten().map(|entry| entry.file_name());
-    names.filter_map(|name| version_of(name.to_str()?.strip_prefix(CLIENTS)?)).next()
+    let mut names = fs::read_dir(folder.trim_end_matches('*')).ok()?.flatten().map(|entry| entry.file_name());
+    names.find_map(|name| version_of(name.to_str()?.strip_prefix(CLIENTS)?))
 }
 
 /// `4.3.1.jar`, and not `4.3.1-test.jar`.

@@ -19,12 +19,14 @@ pub(crate) type Name = &'static str;
 /// Samples by broker, in the order in which they were first seen.
 pub(crate) struct Samples {
     columns: &'static [Name],
+    /// When the first was awaited.
+    load: f64,
     brokers: Vec<(String, Vec<Vec<f64>>)>,
 }
 
 impl Samples {
     pub(crate) fn new(columns: &'static [Name]) -> Self {
-        Self { columns, brokers: Vec::new() }
+        Self { columns, load: machine().load, brokers: Vec::new() }
     }
 
     /// Keeps a round's values, and says them: who ends a long run early has what was measured until then.
@@ -42,7 +44,7 @@ impl Samples {
     pub(crate) fn table(&self, case: &str, what: &str) -> Table {
         let row = |(broker, rounds): &(String, Vec<Vec<f64>>)| Row {
             broker: broker.clone(),
-            cells: (0..self.columns.len()).map(|at| self.cell(rounds, at)).collect(),
+            cells: (0..self.columns.len()).map(|at| cell(rounds, at)).collect(),
         };
         Table {
             case: case.to_owned(),
@@ -53,20 +55,19 @@ impl Samples {
                 .map(|name| Column { key: (*name).into(), name: (*name).into() })
                 .collect(),
             rows: self.brokers.iter().map(row).collect(),
+            load: Some(self.load),
             notes: Vec::new(),
             goals: Vec::new(),
         }
         .compared()
     }
+}
 
-    fn cell(&self, rounds: &[Vec<f64>], at: usize) -> Option<Cell> {
-        let of = |rounds: &[Vec<f64>]| {
-            rounds.iter().filter_map(|round| round.get(at).copied()).collect::<Vec<_>>()
-        };
-        let samples = of(rounds);
-        let spread = Spread::of(&samples)?;
-        Some(Cell { spread, ratio: None, to_kafka: None, samples })
-    }
+/// What a column came to in these rounds.
+fn cell(rounds: &[Vec<f64>], at: usize) -> Option<Cell> {
+    let samples: Vec<_> = rounds.iter().filter_map(|round| round.get(at).copied()).collect();
+    let spread = Spread::of(&samples)?;
+    Some(Cell { spread, ratio: None, to_kafka: None, samples })
 }
 
 /// Where this runs, now.

@@ -15,6 +15,9 @@ pub(crate) struct Table {
     pub(crate) what: String,
     pub(crate) columns: Vec<Column>,
     pub(crate) rows: Vec<Row>,
+    /// The load average over the last minute, when it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) load: Option<f64>,
     /// What must be known to read it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
@@ -106,7 +109,9 @@ impl Display for Table {
                 row.cells.iter().map(|cell| cell.as_ref().map_or_else(String::new, spread)).collect();
             writeln!(out, "| {} | {} |", row.broker, cells.join(" | "))?;
         }
-        for line in self.notes.iter().map(String::clone).chain(self.goals.iter().map(Verdict::to_string)) {
+        let load = self.load.map(|load| format!("load {} when it began", short(load)));
+        let goals = self.goals.iter().map(Verdict::to_string);
+        for line in load.into_iter().chain(self.notes.iter().cloned()).chain(goals) {
             write!(out, "\n{line}\n")?;
         }
         Ok(())
@@ -159,6 +164,7 @@ pub(crate) mod testing {
                     cells: values.iter().map(cell).collect(),
                 })
                 .collect(),
+            load: None,
             notes: Vec::new(),
             goals: Vec::new(),
         }
@@ -186,12 +192,14 @@ mod tests {
         let mut told = table(&["CPU", "p99"], &[("floor", &[0.5, 123.4]), ("pagewire", &[1.0, 12.34])]);
         told.rows[1].cells[0].as_mut().unwrap().ratio = Some(2.0);
         told.rows[1].cells[1] = None;
+        told.load = Some(1.5);
         told.goals = vec![Verdict { goal: "CPU at most 1.30 of floor's".into(), reached: 2.0, met: false }];
         assert_eq!(
             told.to_string(),
             "| broker | CPU | p99 |\n|-|-|-|\n\
              | floor | 0.500 / **0.500** / 0.500 | 123 / **123** / 123 |\n\
              | pagewire | 1.00 / **1.00** / 1.00 (2.00) |  |\n\
+             \nload 1.50 when it began\n\
              \ngoal MISSED: CPU at most 1.30 of floor's; it is 2.00\n"
         );
         let read: Table = serde_json::from_str(&serde_json::to_string(&told).unwrap()).unwrap();

@@ -79,6 +79,7 @@ pub(crate) fn table(case: &LoadCase, cells: &[DriveCell]) -> Table {
                 cells: keys.iter().map(|key| figure(cell, key)).collect(),
             })
             .collect(),
+        load: cells.first().map(|cell| cell.machine.load),
         notes: notes.map(|(cell, note)| format!("{}: {note}", cell.broker)).collect(),
         goals: Vec::new(),
     }
