@@ -31,6 +31,20 @@ fn classes() -> Result<String> {
     Ok(format!("{}/*", jars.display()))
 }
 
+/// Its version, as the name of its classes' file has it.
+pub(crate) fn version() -> Option<String> {
+    const CLIENTS: &str = "kafka-clients-";
+    let folder = classes().ok()?;
+    let mut names = fs::read_dir(folder.trim_end_matches('*')).ok()?.flatten().map(|entry| entry.file_name());
+    names.find_map(|name| version_of(name.to_str()?.strip_prefix(CLIENTS)?))
+}
+
+/// `4.3.1.jar`, and not `4.3.1-test.jar`.
+fn version_of(name: &str) -> Option<String> {
+    let version = name.strip_suffix(".jar")?;
+    version.chars().all(|one| one.is_ascii_digit() || one == '.').then(|| version.to_owned())
+}
+
 /// Kafka with these lines more in its settings.
 pub(crate) fn recipe(set: &[String]) -> Result<Recipe> {
     let classes = classes()?;

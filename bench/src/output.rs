@@ -1,12 +1,15 @@
 //! Where results go as soon as they are there: Markdown on standard output, and a JSON object a line in a file.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use pagewire_lab::record::Machine;
 use serde::{Deserialize, Serialize};
 
+use crate::report;
 use crate::table::Table;
 
 /// What a run was.
@@ -16,7 +19,17 @@ pub(crate) struct Run {
     pub(crate) began: String,
     /// What of this repository was measured.
     pub(crate) commit: String,
-    pub(crate) machine: String,
+    /// Where, and what else it did at the beginning.
+    pub(crate) machine: Machine,
+    /// Whether nobody but the run was in its network, in which nobody is paced.
+    #[serde(default)]
+    pub(crate) own_network: bool,
+    /// The command's words.
+    #[serde(default)]
+    pub(crate) arguments: Vec<String>,
+    /// What ran beside ours, and the versions of it and of what it runs on.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) versions: BTreeMap<String, String>,
     pub(crate) rounds: usize,
     pub(crate) warm_up: usize,
     pub(crate) seconds: u64,
@@ -40,7 +53,7 @@ pub(crate) struct Output {
 impl Output {
     /// Begins: the file is made anew.
     pub(crate) fn begin(run: Run, json: Option<&Path>) -> Result<Self> {
-        println!("{}\n", run.machine);
+        println!("{}\n", report::on(&run.machine));
         let open = |path: &Path| {
             let file = File::create(path).with_context(|| path.display().to_string())?;
             Ok::<_, anyhow::Error>((path.to_path_buf(), file))

@@ -11,6 +11,7 @@ use crate::cases;
 use crate::goals::Became;
 use crate::load;
 use crate::output::{Line, Run};
+use crate::report;
 use crate::table::{Table, short};
 
 /// The first word of the command line that leads here.
@@ -55,18 +56,20 @@ const HEAD: &str = "# Performance
 
 Made by `cargo xtask bench page` out of what `cargo xtask bench --kafka --json FILE` measured; not edited by hand. In each run all
 brokers take turns in every round under the same client. Figures are least / **middle** / largest of the rounds, in brackets the
-ratio to the first line. The floor is a bare loop that takes, checks, writes and sends back by `sendfile`, and is no broker. CPU is
-the broker process's own; the machine's is what all CPUs did meanwhile, the client included. In a closed loop (produce, fetch) the
-next request waits for an answer, so that its latencies are those of a broker that is as busy as it can be and say nothing of
-another load; those of the tails and of connections count from when each record was due, whatever became of the one before. What
-is missed stands with what is met, and what was not measured with why. What a miss comes from, and what was tried against it, is in
-[decisions](decisions/README.md); what the figures mean, and older ones, are in [benchmarks.md](benchmarks.md).
+ratio of the middle to that of the first line, in square ones to Kafka's. A GB is 10^9 bytes. The floor is a bare loop that
+takes, checks, writes and sends back by `sendfile`, and is no broker. CPU is the broker process's own; the machine's is what all
+CPUs did meanwhile, the client included. In a closed loop (produce, fetch) the next request waits for an answer, so that its
+latencies are those of a broker that is as busy as it can be and say nothing of another load; those of the tails and of connections
+count from when each record was due, whatever became of the one before. What is missed stands with what is met, and what was not
+measured with why. What a miss comes from, and what was tried against it, is in [decisions](decisions/README.md); what the figures
+mean, and older ones, are in [benchmarks.md](benchmarks.md).
 ";
 
 fn page(runs: &[Told]) -> Result<String> {
     let mut page = HEAD.to_owned();
     for (at, told) in runs.iter().enumerate() {
-        let Run { began, commit, machine, rounds, warm_up, seconds, mib } = &told.run;
+        let Run { began, commit, machine, rounds, warm_up, seconds, mib, .. } = &told.run;
+        let machine = report::on(machine);
         writeln!(
             page,
             "\n**Run {}**: {began}, commit {commit}, {rounds} rounds of {seconds} s or {mib} MiB after {warm_up} to warm up. {machine}.",
@@ -152,7 +155,10 @@ mod tests {
         let run = Run {
             began: "2026-01-02T03:04:05Z".into(),
             commit: "abc".into(),
-            machine: "2 x CPU".into(),
+            machine: pagewire_lab::machine::here(Path::new("/")),
+            own_network: true,
+            arguments: vec!["produce".into()],
+            versions: [("java".to_owned(), "21".to_owned())].into(),
             rounds: 3,
             warm_up: 2,
             seconds: 5,

@@ -1,9 +1,16 @@
 //! Samples of the cases that are measured here, round by round, until they are a table; and where this runs.
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use pagewire_lab::record::Machine;
 use pagewire_lab::{machine, spread::Spread};
+use rustix::process::{Pid, getpid, getppid};
 
+use crate::broker::KAFKA;
+use crate::kafka;
 use crate::table::{Cell, Column, Row, Table, short};
 
 /// A figure: what it is, in which unit.
@@ -12,12 +19,14 @@ pub(crate) type Name = &'static str;
 /// Samples by broker, in the order in which they were first seen.
 pub(crate) struct Samples {
     columns: &'static [Name],
+    /// When the first was awaited.
+    load: f64,
     brokers: Vec<(String, Vec<Vec<f64>>)>,
 }
 
 impl Samples {
     pub(crate) fn new(columns: &'static [Name]) -> Self {
-        Self { columns, brokers: Vec::new() }
+        Self { columns, load: machine().load, brokers: Vec::new() }
     }
 
     /// Keeps a round's values, and says them: who ends a long run early has what was measured until then.
@@ -35,7 +44,7 @@ impl Samples {
     pub(crate) fn table(&self, case: &str, what: &str) -> Table {
         let row = |(broker, rounds): &(String, Vec<Vec<f64>>)| Row {
             broker: broker.clone(),
-            cells: (0..self.columns.len()).map(|at| self.cell(rounds, at)).collect(),
+            cells: (0..self.columns.len()).map(|at| cell(rounds, at)).collect(),
         };
         Table {
             case: case.to_owned(),
@@ -46,26 +55,43 @@ impl Samples {
                 .map(|name| Column { key: (*name).into(), name: (*name).into() })
                 .collect(),
             rows: self.brokers.iter().map(row).collect(),
+            load: Some(self.load),
             notes: Vec::new(),
             goals: Vec::new(),
         }
-    }
-
-    fn cell(&self, rounds: &[Vec<f64>], at: usize) -> Option<Cell> {
-        let of = |rounds: &[Vec<f64>]| {
-            rounds.iter().filter_map(|round| round.get(at).copied()).collect::<Vec<_>>()
-        };
-        let samples = of(rounds);
-        let spread = Spread::of(&samples)?;
-        let first = self.brokers.first().and_then(|(_, rounds)| Spread::of(&of(rounds)));
-        let ratio = first.map(|first| spread.median / first.median).filter(|ratio| ratio.is_finite());
-        Some(Cell { spread, ratio, samples })
+        .compared()
     }
 }
 
-/// One line on where this ran.
-pub(crate) fn machine() -> String {
-    let here = machine::here(&tempfile::env::temp_dir());
+/// What a column came to in these rounds.
+fn cell(rounds: &[Vec<f64>], at: usize) -> Option<Cell> {
+    let samples: Vec<_> = rounds.iter().filter_map(|round| round.get(at).copied()).collect();
+    let spread = Spread::of(&samples)?;
+    Some(Cell { spread, ratio: None, to_kafka: None, samples })
+}
+
+/// Where this runs, now.
+pub(crate) fn machine() -> Machine {
+    machine::here(&tempfile::env::temp_dir())
+}
+
+/// Whether this process has left the network of whoever started it.
+pub(crate) fn in_own_network() -> bool {
+    let network = |pid: Pid| fs::read_link(format!("/proc/{}/ns/net", pid.as_raw_nonzero())).ok();
+    getppid().and_then(network).is_some_and(|before| network(getpid()).is_some_and(|now| now != before))
+}
+
+/// The versions of Kafka and of the virtual machine that it runs on.
+pub(crate) fn versions() -> BTreeMap<String, String> {
+    let kafka = kafka::version().map(|version| (KAFKA.to_owned(), version));
+    let java = Command::new("java").arg("-version").stdin(Stdio::null()).output().ok();
+    // It tells that on standard error: a line of the name and the version, then more.
+    let line = java.and_then(|told| Some(String::from_utf8_lossy(&told.stderr).lines().next()?.to_owned()));
+    kafka.into_iter().chain(line.map(|line| ("java".to_owned(), line))).collect()
+}
+
+/// One line on where a run was.
+pub(crate) fn on(here: &Machine) -> String {
     format!(
         "{} x {}, {} MiB; Linux {}; files on {}; congestion control {}; load {}",
         here.cpus,

@@ -1,6 +1,6 @@
 //! A run: the chosen cases one after the other, on all brokers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -83,6 +83,9 @@ fn about(args: &Args) -> Run {
         began: machine::here(&tempfile::env::temp_dir()).began,
         commit: commit().unwrap_or_else(|| "unknown".to_owned()),
         machine: report::machine(),
+        own_network: report::in_own_network(),
+        arguments: std::env::args().skip(1).collect(),
+        versions: if args.kafka { report::versions() } else { BTreeMap::new() },
         rounds: args.rounds,
         warm_up: args.warm_up,
         seconds: args.seconds,

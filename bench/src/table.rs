@@ -1,11 +1,12 @@
-//! What a case came to: a row for each broker, least / middle / largest of every figure, the ratio to the first broker,
-//! and the goals. The same for people, as Markdown, and for programs, as JSON.
+//! What a case came to: a row for each broker, least / middle / largest of every figure, the ratios of its middle to the first
+//! broker's and to Kafka's, and the goals. The same for people, as Markdown, and for programs, as JSON.
 
 use std::fmt::{self, Display};
 
 use pagewire_lab::spread::Spread;
 use serde::{Deserialize, Serialize};
 
+use crate::broker::KAFKA;
 use crate::goals::Verdict;
 
 /// A measured case.
@@ -15,6 +16,9 @@ pub(crate) struct Table {
     pub(crate) what: String,
     pub(crate) columns: Vec<Column>,
     pub(crate) rows: Vec<Row>,
+    /// The load average over the last minute, when it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) load: Option<f64>,
     /// What must be known to read it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
@@ -41,9 +45,12 @@ pub(crate) struct Row {
 pub(crate) struct Cell {
     #[serde(flatten)]
     pub(crate) spread: Spread,
-    /// To the first broker.
+    /// Of the medians, to the first broker's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ratio: Option<f64>,
+    /// To Kafka's, where that is not the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) to_kafka: Option<f64>,
     /// Of each round, where they are kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) samples: Vec<f64>,
@@ -56,6 +63,28 @@ impl Table {
         let row = self.rows.iter().find(|row| row.broker == broker)?;
         row.cells.get(at)?.as_ref().map(|cell| cell.spread.median)
     }
+
+    /// With the ratios to the first broker and to Kafka.
+    pub(crate) fn compared(mut self) -> Self {
+        let first = self.rows.first().map(|row| row.broker.clone());
+        let keys: Vec<_> = self.columns.iter().map(|column| column.key.clone()).collect();
+        let of = |broker: Option<&str>| -> Vec<Option<f64>> {
+            keys.iter().map(|key| self.median(broker?, key)).collect()
+        };
+        let (firsts, kafkas) = (of(first.as_deref()), of(Some(KAFKA)));
+        let kafka_is_first = first.as_deref() == Some(KAFKA);
+        for (row, at) in self.rows.iter_mut().zip(0..) {
+            let is_kafka = row.broker == KAFKA;
+            for (cell, (first, kafka)) in row.cells.iter_mut().zip(firsts.iter().zip(&kafkas)) {
+                let Some(cell) = cell else { continue };
+                let ratio =
+                    |to: Option<f64>| Some(cell.spread.median / to?).filter(|ratio| ratio.is_finite());
+                cell.ratio = ratio(first.filter(|_| at > 0));
+                cell.to_kafka = ratio(kafka.filter(|_| !is_kafka && !kafka_is_first));
+            }
+        }
+        self
+    }
 }
 
 impl Display for Table {
@@ -67,7 +96,9 @@ impl Display for Table {
                 row.cells.iter().map(|cell| cell.as_ref().map_or_else(String::new, spread)).collect();
             writeln!(out, "| {} | {} |", row.broker, cells.join(" | "))?;
         }
-        for line in self.notes.iter().map(String::clone).chain(self.goals.iter().map(Verdict::to_string)) {
+        let load = self.load.map(|load| format!("load {} when it began", short(load)));
+        let goals = self.goals.iter().map(Verdict::to_string);
+        for line in load.into_iter().chain(self.notes.iter().cloned()).chain(goals) {
             write!(out, "\n{line}\n")?;
         }
         Ok(())
@@ -76,8 +107,9 @@ impl Display for Table {
 
 fn spread(cell: &Cell) -> String {
     let Spread { min, median, max } = cell.spread;
-    let ratio = cell.ratio.filter(|ratio| ratio.is_finite()).map(|ratio| format!(" ({ratio:.2})"));
-    format!("{} / **{}** / {}{}", short(min), short(median), short(max), ratio.unwrap_or_default())
+    let first = cell.ratio.map(|ratio| format!(" ({ratio:.2})")).unwrap_or_default();
+    let kafka = cell.to_kafka.map(|ratio| format!(" \\[{}\\]", short(ratio))).unwrap_or_default();
+    format!("{} / **{}** / {}{first}{kafka}", short(min), short(median), short(max))
 }
 
 /// With three digits.
@@ -98,7 +130,7 @@ pub(crate) mod testing {
     pub(crate) fn table(figures: &[&str], rows: &[(&str, &[f64])]) -> Table {
         let cell = |value: &f64| {
             let spread = Spread { min: *value, median: *value, max: *value };
-            Some(Cell { spread, ratio: None, samples: vec![*value] })
+            Some(Cell { spread, ratio: None, to_kafka: None, samples: vec![*value] })
         };
         Table {
             case: "case".to_owned(),
@@ -111,6 +143,7 @@ pub(crate) mod testing {
                     cells: values.iter().map(cell).collect(),
                 })
                 .collect(),
+            load: None,
             notes: Vec::new(),
             goals: Vec::new(),
         }
@@ -124,10 +157,22 @@ mod tests {
     use crate::goals::Became;
 
     #[test]
+    fn ratios_are_of_medians_to_the_first_broker_and_to_kafka() {
+        let told = table(&["CPU"], &[("floor", &[0.5]), ("pagewire", &[1.0]), (KAFKA, &[4.0])]).compared();
+        let of =
+            |row: usize| told.rows[row].cells[0].as_ref().map(|cell| (cell.ratio, cell.to_kafka)).unwrap();
+        assert_eq!([of(0), of(1), of(2)], [(None, Some(0.125)), (Some(2.0), Some(0.25)), (Some(8.0), None)]);
+        let text = told.to_string();
+        assert!(text.contains("| pagewire | 1.00 / **1.00** / 1.00 (2.00) \\[0.250\\] |"), "{text}");
+        assert!(text.contains("| kafka | 4.00 / **4.00** / 4.00 (8.00) |"), "{text}");
+    }
+
+    #[test]
     fn people_and_programs_get_the_same() {
         let mut told = table(&["CPU", "p99"], &[("floor", &[0.5, 123.4]), ("pagewire", &[1.0, 12.34])]);
         told.rows[1].cells[0].as_mut().unwrap().ratio = Some(2.0);
         told.rows[1].cells[1] = None;
+        told.load = Some(1.5);
         let became = Became::Measured { reached: 2.0, met: false };
         told.goals = vec![Verdict { goal: "CPU at most 1.30 of floor's".into(), became }];
         assert_eq!(
@@ -135,6 +180,7 @@ mod tests {
             "| broker | CPU | p99 |\n|-|-|-|\n\
              | floor | 0.500 / **0.500** / 0.500 | 123 / **123** / 123 |\n\
              | pagewire | 1.00 / **1.00** / 1.00 (2.00) |  |\n\
+             \nload 1.50 when it began\n\
              \ngoal MISSED: CPU at most 1.30 of floor's; it is 2.00\n"
         );
         let read: Table = serde_json::from_str(&serde_json::to_string(&told).unwrap()).unwrap();

@@ -115,11 +115,11 @@ fn run(broker: &Broker, mib: u64, codec: Codec) -> Result<Vec<f64>> {
         }
     }
     dirty.remove()?;
-    let gib = before as f64 / f64::from(1 << 30);
+    let gb = before as f64 / 1e9;
     let took = shrank.saturating_duration_since(started).as_secs_f64();
     let left_mib = left as f64 / f64::from(1 << 20);
     let resident_mib = process::memory(broker.pid)?.resident_mib;
-    Ok(vec![spent.saturating_sub(cpu).as_secs_f64() / gib, gib * 1024.0 / took, left_mib, resident_mib])
+    Ok(vec![spent.saturating_sub(cpu).as_secs_f64() / gb, gb * 1e3 / took, left_mib, resident_mib])
 }
 
 /// Makes the topic anew.

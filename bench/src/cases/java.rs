@@ -14,7 +14,7 @@ const TOPIC: &str = "bench-java";
 const RECORD_BYTES: u64 = 1024;
 const SETTINGS: [&str; 3] = ["acks=all", "enable.idempotence=true", "linger.ms=0"];
 
-pub(super) const COLUMNS: &[Name] = &["CPU-s/GiB", "records/s", "avg ms", "p99 ms", "p99.9 ms", "max ms"];
+pub(super) const COLUMNS: &[Name] = &["CPU s/GB", "records/s", "avg ms", "p99 ms", "p99.9 ms", "max ms"];
 
 pub(super) fn can_be_had() -> Result<()> {
     kafka::command(TOOL).map(|_| ())
@@ -37,8 +37,8 @@ pub(super) fn run(broker: &Broker, mib: u64) -> Result<Vec<f64>> {
     topic::delete(&client::dial(), broker.address, TOPIC)?;
     let text = String::from_utf8_lossy(&told.stdout);
     let figures = figures(&text).with_context(|| format!("not its last line: {text}"))?;
-    let gib = (records * RECORD_BYTES) as f64 / f64::from(1 << 30);
-    Ok([vec![cpu.as_secs_f64() / gib], figures].concat())
+    let gb = (records * RECORD_BYTES) as f64 / 1e9;
+    Ok([vec![cpu.as_secs_f64() / gb], figures].concat())
 }
 
 /// Records a second, then latencies in ms: on average, of 99 %, of 99.9 %, at most. The last line is `1000 records sent, 99.5

@@ -68,7 +68,7 @@ const PLAIN: Case = Case {
     of: Of::All,
 };
 
-const COMPACTED: &[Name] = &["CPU-s/GiB", "MiB/s", "left MiB", "RSS MiB"];
+const COMPACTED: &[Name] = &["CPU s/GB", "MB/s", "left MiB", "RSS MiB"];
 const HARDLY_SLOWER: &[Goal] = &[at_most(beside::P99, To::Own(beside::ALONE_P99), 1.2)];
 
 pub(crate) static CASES: &[Case] = &[

@@ -24,6 +24,7 @@ pub(crate) struct LoadCase {
 const BY_BYTES: &[&str] = &[
     "cpu_s_per_gb",
     "machine_cpu_s_per_gb",
+    "synced_cpu_s_per_gb",
     "syscalls_per_request",
     "mb_per_s",
     "disk_bytes_per_byte",
@@ -32,27 +33,34 @@ const BY_BYTES: &[&str] = &[
     "p99.9",
     "max",
     "peak_rss_mib",
+    "client_cpu_cores",
 ];
 const BY_REQUEST: &[&str] = &[
     "cpu_s_per_gb",
     "cpu_us_per_request",
     "machine_cpu_us_per_request",
+    "synced_cpu_s_per_gb",
     "syscalls_per_request",
     "mb_per_s",
     "p50",
     "p99",
     "p99.9",
     "max",
+    "peak_rss_mib",
+    "client_cpu_cores",
 ];
 const TAIL: &[&str] = &[
     "cpu_us_per_record",
     "machine_cpu_us_per_record",
+    "synced_cpu_us_per_record",
     "syscalls_per_record",
     "p50",
     "p99",
     "p99.9",
     "max",
     "peak_rss_mib",
+    "client_cpu_cores",
+    "behind_ms",
 ];
 const CONNECTIONS: &[&str] = &[
     "cpu_us_per_record",
@@ -64,6 +72,8 @@ const CONNECTIONS: &[&str] = &[
     "idle_kib_per_connection",
     "cpu_us_per_connect",
     "peak_rss_mib",
+    "client_cpu_cores",
+    "behind_ms",
 ];
 
 /// Idle connections to a broker, one broker after the other.

@@ -101,21 +101,27 @@ pub(crate) fn table(case: &LoadCase, cells: &[DriveCell]) -> Table {
                 cells: keys.iter().map(|key| figure(cell, key)).collect(),
             })
             .collect(),
+        load: cells.first().map(|cell| cell.machine.load),
         notes: notes.map(|(cell, note)| format!("{}: {note}", cell.broker)).collect(),
         goals: Vec::new(),
     }
+    .compared()
 }
 
-/// A figure of a cell, or a latency in milliseconds. The ratio is the median of those of each round.
+/// A figure of a cell, or a latency in milliseconds.
 fn figure(cell: &DriveCell, key: &str) -> Option<Cell> {
     let ms = |Spread { min, median, max }: &Spread| Spread {
         min: min / 1e3,
         median: median / 1e3,
         max: max / 1e3,
     };
-    let spread = cell.figures.get(key).copied().or_else(|| cell.latency_us.get(key).map(ms))?;
-    let ratio = cell.ratio_to_first.get(key).or_else(|| cell.ratio_to_first.get(&format!("{key}_us")));
-    Some(Cell { spread, ratio: ratio.map(|ratio| ratio.median), samples: Vec::new() })
+    if let Some(spread) = cell.figures.get(key) {
+        let samples = cell.samples.get(key).cloned().unwrap_or_default();
+        return Some(Cell { spread: *spread, ratio: None, to_kafka: None, samples });
+    }
+    let us = cell.samples.get(&format!("{key}_us"));
+    let samples = us.into_iter().flatten().map(|us| us / 1e3).collect();
+    Some(Cell { spread: ms(cell.latency_us.get(key)?), ratio: None, to_kafka: None, samples })
 }
 
 /// What every case begins with: 1 KiB records in batches of 64 KiB, acks=1, one connection.

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
-use pagewire_lab::drive::Audience;
+use pagewire_lab::drive::{Audience, into_network_without_pacing};
 use pagewire_lab::record::DriveCell;
 use pagewire_lab::watch::Watch;
 
@@ -54,6 +54,9 @@ pub(crate) fn run(words: impl Iterator<Item = String>) -> Result<()> {
         let known: Vec<_> = load::CASES.iter().map(|case| case.name).collect();
         bail!("there is no load {:?}; the loads are: {}", args.case, known.join(", "))
     };
+    if let Err(error) = into_network_without_pacing() {
+        eprintln!("whoever does not choose a congestion control is paced here: {error:#}");
+    }
     fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
     let broker = Broker::start(&broker::ours(&args.set)?.with(&case.settings()))?;
     let extent = Extent {
@@ -71,7 +74,6 @@ pub(crate) fn run(words: impl Iterator<Item = String>) -> Result<()> {
 struct Observed<'a> {
     args: &'a Args,
     pid: u32,
-    round: usize,
     /// `perf`, as long as it watches.
     watching: Option<Child>,
     failed: Option<anyhow::Error>,
@@ -80,7 +82,7 @@ struct Observed<'a> {
 
 impl<'a> Observed<'a> {
     fn new(args: &'a Args, pid: u32) -> Self {
-        Self { args, pid, round: 0, watching: None, failed: None, cells: Vec::new() }
+        Self { args, pid, watching: None, failed: None, cells: Vec::new() }
     }
 
     fn data(&self) -> PathBuf {
@@ -91,12 +93,11 @@ impl<'a> Observed<'a> {
         self.args.out.join("syscalls.csv")
     }
 
-    /// The next round has begun.
-    fn watch(&mut self) -> Result<()> {
+    /// This round begins.
+    fn watch(&mut self, round: usize) -> Result<()> {
         self.end()?;
-        self.round += 1;
         let mut perf = Command::new("perf");
-        match self.round {
+        match round {
             1 => perf.args(["record", "-q", "-F", "1999", "--call-graph", "fp", "-o"]).arg(self.data()),
             _ => perf.args(["stat", "-x", ",", "-e", calls::EVENTS, "-o"]).arg(self.counts()),
         };
@@ -155,9 +156,6 @@ impl Watch for Observed<'_> {
 
     fn step(&mut self, what: &str) {
         eprintln!("{what}");
-        if self.failed.is_none() && what.contains(": round ") {
-            self.failed = self.watch().err();
-        }
     }
 
     fn skip(&mut self, _steps: u64) {}
@@ -174,5 +172,11 @@ impl Watch for Observed<'_> {
 impl Audience for Observed<'_> {
     fn take(&mut self, cells: &[DriveCell]) {
         self.cells.extend_from_slice(cells);
+    }
+
+    fn round(&mut self, number: Option<usize>) {
+        if let Some(number) = number.filter(|_| self.failed.is_none()) {
+            self.failed = self.watch(number).err();
+        }
     }
 }

@@ -117,7 +117,7 @@ pub(crate) fn run(words: impl Iterator<Item = String>) -> Result<()> {
     let args = Args::parse_from(std::iter::once("restart".to_owned()).chain(words));
     let mut brokers = vec![broker::ours(&args.set)?];
     brokers.extend(args.rival.iter().cloned());
-    println!("{}", report::machine());
+    println!("{}", report::on(&report::machine()));
     for case in chosen(&args.cases)? {
         let mut samples = Samples::new(case.columns);
         for round in 0..args.rounds {

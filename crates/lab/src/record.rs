@@ -305,6 +305,10 @@ pub struct DriveCell {
     pub timeline: Vec<(f64, f64)>,
     /// Rounds measured.
     pub rounds: usize,
+    /// What each of them came to, in their order: figures and latencies (`p50_us` and so on). Of what only some rounds have,
+    /// those.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub samples: BTreeMap<String, Vec<f64>>,
     /// Figures and latencies (`p50_us` and so on) divided by the first broker's of the same round; empty for itself.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ratio_to_first: BTreeMap<String, Spread>,

@@ -13,6 +13,8 @@ pub(super) struct Broker {
     pub(super) address: SocketAddr,
     /// Its process, or why its CPU is unknown.
     pub(super) process: Found,
+    /// Whether its most memory is told round by round, and not since it began.
+    pub(super) forgets_peak: bool,
     /// The congestion control of this side's sockets to it.
     pub(super) congestion_control: String,
     /// Whether it offers transactions.
@@ -30,10 +32,12 @@ impl Broker {
             None => process::find(address),
         };
         let congestion_control = connection.congestion_control().unwrap_or_default();
+        let forgets_peak = process.as_ref().is_ok_and(|pid| process::forget_peak(*pid));
         Ok(Self {
             name: target.name.clone(),
             address,
             process,
+            forgets_peak,
             congestion_control,
             has_transactions: Transactional::offered(connection.versions()),
             dial: dial.clone(),

@@ -22,29 +22,32 @@ pub(super) struct Meter {
     /// The broker's system calls, where they may be counted.
     calls: Option<OthersSyscalls>,
     client: Duration,
-    /// What the CPUs did for whomever, where that can be seen.
-    machine: Option<u64>,
+    machine: MachineCpu,
 }
 
 impl Meter {
-    /// Begins.
-    pub(super) fn start(broker: &Broker) -> Result<Self> {
+    /// Begins. The other brokers' own CPU is not this one's cost.
+    pub(super) fn start(broker: &Broker, others: &[u32]) -> Result<Self> {
+        if let Some(pid) = broker.pid().filter(|_| broker.forgets_peak) {
+            process::forget_peak(pid);
+        }
         let of = |pid| Ok::<_, anyhow::Error>((pid, process::cpu(pid)?, process::read_from_disk(pid)));
         Ok(Self {
             calls: broker.pid().and_then(|pid| OthersSyscalls::start(pid).ok()),
             broker: broker.pid().map(of).transpose()?,
             client: process::own_cpu(),
-            machine: CpuBusy::whole_machine().read_ns(),
+            machine: MachineCpu::start(others),
         })
     }
 
-    /// Ends: the figures of what was done meanwhile.
-    pub(super) fn stop(self, lap: &Lap) -> Result<Figures> {
+    /// Ends: the figures of what was done meanwhile. What was written in it is `to_sync`, at the machine's cost.
+    pub(super) fn stop(self, lap: &Lap, to_sync: bool) -> Result<Figures> {
         let client = process::own_cpu().saturating_sub(self.client);
         let mut figures = achieved(lap);
         cost(&mut figures, lap, client, &CLIENT);
-        if let (Some(before), Some(after)) = (self.machine, CpuBusy::whole_machine().read_ns()) {
-            cost(&mut figures, lap, Duration::from_nanos(after.saturating_sub(before)), &MACHINE);
+        if let Some((cpu, others)) = self.machine.since() {
+            cost(&mut figures, lap, cpu, &MACHINE);
+            insert(&mut figures, "others_cpu_cores", others.as_secs_f64() / lap.seconds);
         }
         if let Some(calls) = self.calls.and_then(|mut calls| calls.read().ok()) {
             insert(&mut figures, "syscalls_per_record", calls as f64 / lap.records as f64);
@@ -61,7 +64,40 @@ impl Meter {
                 insert(&mut figures, "disk_bytes_per_byte", read / lap.bytes as f64);
             }
         }
+        if to_sync {
+            rustix::fs::sync();
+            if let Some((cpu, _)) = self.machine.since() {
+                let seconds = cpu.as_secs_f64();
+                insert(&mut figures, "synced_cpu_s_per_gb", seconds / (lap.bytes as f64 / 1e9));
+                insert(&mut figures, "synced_cpu_us_per_record", seconds * 1e6 / lap.records as f64);
+            }
+        }
         Ok(figures)
+    }
+}
+
+/// What all CPUs did for whomever, but the other brokers.
+#[derive(Debug)]
+struct MachineCpu {
+    /// Where it can be seen.
+    busy_ns: Option<u64>,
+    /// The others' processes, and their CPU.
+    others: Vec<(u32, Duration)>,
+}
+
+impl MachineCpu {
+    fn start(others: &[u32]) -> Self {
+        let of = |pid: &u32| Some((*pid, process::cpu(*pid).ok()?));
+        Self { others: others.iter().filter_map(of).collect(), busy_ns: CpuBusy::whole_machine().read_ns() }
+    }
+
+    /// Since it began: without the other brokers, and what these had.
+    fn since(&self) -> Option<(Duration, Duration)> {
+        let after = CpuBusy::whole_machine().read_ns()?;
+        let all = Duration::from_nanos(after.saturating_sub(self.busy_ns?));
+        let spent = |(pid, before): &(u32, Duration)| Some(process::cpu(*pid).ok()?.saturating_sub(*before));
+        let others = self.others.iter().filter_map(spent).sum();
+        Some((all.saturating_sub(others), others))
     }
 }
 
@@ -135,6 +171,24 @@ mod tests {
         ] {
             assert!((figures[name] - expected).abs() < 1e-9, "{name}: {}", figures[name]);
         }
+    }
+
+    #[test]
+    fn what_the_other_brokers_do_is_not_the_machines_cost() {
+        let all = MachineCpu::start(&[]);
+        let without = MachineCpu::start(&[std::process::id()]);
+        let busy = process::own_cpu() + Duration::from_millis(400);
+        while process::own_cpu() < busy {}
+        let Some((_, others)) = without.since() else {
+            eprintln!("what the machine does cannot be seen");
+            return;
+        };
+        assert!(others >= Duration::from_millis(400), "{others:?}");
+        let (whole, none) = all.since().unwrap();
+        let (left, others) = without.since().unwrap();
+        assert_eq!(none, Duration::ZERO);
+        // The machine is told in ticks, and goes on between the two looks.
+        assert!(left <= whole.saturating_sub(others) + Duration::from_millis(200), "{left:?} of {whole:?}");
     }
 
     #[test]

@@ -20,9 +20,10 @@
 //! |-|-|-|
 //! | `cpu_s_per_gb`, `cpu_us_per_record`, `cpu_us_per_request`, `cpu_cores` | the broker process's CPU by byte, record, request, second | where its process is known |
 //! | `client_cpu_s_per_gb` and so on | the same of the drive itself | always |
-//! | `machine_cpu_s_per_gb` and so on | what all CPUs of this machine did meanwhile, the client, the kernel's own work and other programs included, in ticks of 10 ms | where `/proc/stat` can be read |
+//! | `machine_cpu_s_per_gb` and so on | what all CPUs of this machine did meanwhile, the client, the kernel's own work and other programs included, the other brokers' own CPU (`others_cpu_cores`) left out, in ticks of 10 ms | where `/proc/stat` can be read |
+//! | `synced_cpu_s_per_gb`, `synced_cpu_us_per_record` | the same until all that was written is on the disk: who leaves that to the kernel pays here too | cases that write |
 //! | `syscalls_per_record`, `syscalls_per_request` | the broker's system calls | where its process is known, with the right to read tracepoints |
-//! | `rss_mib`, `peak_rss_mib` | the broker's memory after a round, and at most since it began | where its process is known |
+//! | `rss_mib`, `peak_rss_mib` | the broker's memory after a round, and at most in it; where that cannot be had, at most since the process began, and a note says so | where its process is known |
 //! | `disk_bytes_per_byte` | bytes that its process read from a disk for each byte it sent | the same, and its user or root |
 //! | `mb_per_s`, `records_per_s`, `requests_per_s` | what was moved | always |
 //! | `behind_ms` | the most that a send was late by the drive's own fault: no answer kept it | `end-to-end`, `connections` |

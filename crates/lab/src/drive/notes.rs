@@ -12,6 +12,11 @@ const COLD: f64 = 0.9;
 /// One of which more than this share did was not hot.
 const HOT: f64 = 0.01;
 
+/// Cores of the other brokers that are worth a word.
+const OTHERS: f64 = 0.001;
+/// A client that was later than this, in ms, is seen in the latencies.
+const LATE_MS: f64 = 1.0;
+
 /// What the notes are about.
 #[derive(Debug)]
 pub(super) struct About<'a> {
@@ -20,6 +25,8 @@ pub(super) struct About<'a> {
     pub(super) short: Option<&'a str>,
     /// Why the broker's CPU is unknown.
     pub(super) cpu_unknown: Option<&'a str>,
+    /// The broker's most memory is that since it began.
+    pub(super) peak_since_start: bool,
     pub(super) figures: &'a BTreeMap<String, Spread>,
     /// Latencies in the round that has the fewest.
     pub(super) fewest_latencies: u64,
@@ -33,7 +40,18 @@ pub(super) struct About<'a> {
 pub(super) fn notes(about: &About<'_>) -> Vec<String> {
     let short = about.short.map(str::to_owned);
     let unknown = about.cpu_unknown.map(|why| format!("CPU unknown: {why}"));
-    let all = [short, unknown, residency(about), missing(about), few(about), once(about), over_zero(about)];
+    let all = [
+        short,
+        unknown,
+        peak(about),
+        residency(about),
+        others(about),
+        missing(about),
+        late(about),
+        few(about),
+        once(about),
+        over_zero(about),
+    ];
     all.into_iter().flatten().collect()
 }
 
@@ -56,6 +74,11 @@ fn residency(about: &About<'_>) -> Option<String> {
     }
 }
 
+fn peak(about: &About<'_>) -> Option<String> {
+    let said = "peak memory is since the broker began, not of these rounds (run as its user or as root)";
+    about.peak_since_start.then(|| said.to_owned())
+}
+
 fn missing(about: &About<'_>) -> Option<String> {
     let most = about.figures.get("missing_records")?.max;
     let what = match about.case {
@@ -64,6 +87,25 @@ fn missing(about: &About<'_>) -> Option<String> {
     };
     let said = format!("up to {most} records a round {what}: their latency counts to the end of the round");
     (most > 0.0).then_some(said)
+}
+
+/// What is not in the machine's CPU.
+fn others(about: &About<'_>) -> Option<String> {
+    let most = about.figures.get("others_cpu_cores")?.max;
+    (most >= OTHERS).then(|| {
+        format!(
+            "the other brokers used up to {:.1} % of a core meanwhile, which is not in the machine's CPU",
+            most * 100.0
+        )
+    })
+}
+
+/// The client itself was late: what it could not send is charged to the broker.
+fn late(about: &About<'_>) -> Option<String> {
+    let most = about.figures.get("behind_ms")?.max;
+    (most > LATE_MS).then(|| {
+        format!("the client was up to {most:.1} ms late by its own fault: so much of the largest latencies may be its")
+    })
 }
 
 /// Percentiles that so few latencies do not have: the largest stands in their place.
@@ -106,6 +148,7 @@ mod tests {
             case,
             short: None,
             cpu_unknown: None,
+            peak_since_start: false,
             figures,
             fewest_latencies: 1_000_000,
             once: Vec::new(),
@@ -157,6 +200,29 @@ mod tests {
         assert_eq!(said[..2], ["2 of 5 rounds", "CPU unknown: remote"]);
         assert!(said[2].contains("once") && said[2].ends_with(": connects_per_s"), "{said:?}");
         assert!(said[3].contains("no ratio") && said[3].ends_with(": cpu_cores"), "{said:?}");
+    }
+
+    #[test]
+    fn a_peak_that_no_round_owns_is_said_to_be_older() {
+        let figures = BTreeMap::new();
+        let said = notes(&About { peak_since_start: true, ..about(Case::Produce, &figures) });
+        assert!(said[0].starts_with("peak memory is since the broker began"), "{said:?}");
+    }
+
+    #[test]
+    fn what_the_other_brokers_used_is_told() {
+        let others = |worst| [("others_cpu_cores", [0.0, 0.0, worst])];
+        assert!(
+            of(Case::Produce, &others(0.05))[0].starts_with("the other brokers used up to 5.0 % of a core")
+        );
+        assert_eq!(of(Case::Produce, &others(0.0)), [""; 0]);
+    }
+
+    #[test]
+    fn a_client_that_was_late_says_so() {
+        let behind = |worst| [("behind_ms", [0.0, 0.1, worst])];
+        assert_eq!(of(Case::EndToEnd, &behind(1.0)), [""; 0]);
+        assert!(of(Case::EndToEnd, &behind(2.5))[0].starts_with("the client was up to 2.5 ms late"));
     }
 
     #[test]

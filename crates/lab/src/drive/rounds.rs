@@ -7,6 +7,8 @@
 //! Each round begins with another broker, so that none always comes after the same one. A round counts when every
 //! broker has run it: all have as many, and each ratio is of two figures of one round.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result};
 
 use super::broker::Broker;
@@ -91,13 +93,15 @@ impl Rounds<'_> {
     /// One round, which begins with another broker than the one before.
     fn round(self, round: usize, entrants: &mut [Entrant], audience: &mut dyn Audience) -> Result<Round> {
         let case = self.case.name();
-        let which = match round.checked_sub(self.plan.warm_up) {
-            Some(number) => format!("round {}/{}", number + 1, self.plan.rounds),
+        let number = round.checked_sub(self.plan.warm_up).map(|number| number + 1);
+        let which = match number {
+            Some(number) => format!("round {number}/{}", self.plan.rounds),
             None => "warm-up".to_owned(),
         };
         let mut parts = Vec::with_capacity(entrants.len());
         for turn in 0..entrants.len() {
             let at = (round + turn) % entrants.len();
+            let others = others(entrants, at);
             let Some(entrant) = entrants.get_mut(at) else { continue };
             let name = entrant.broker.name.clone();
             audience.step(&format!("{case} {name}: {which}"));
@@ -109,19 +113,27 @@ impl Rounds<'_> {
             if let Some(pid) = entrant.broker.pid().filter(|_| self.case.writes()) {
                 process::settle(pid);
             }
-            parts.push((at, entrant.measure(self.stop).with_context(what)?));
+            audience.round(number);
+            parts.push((at, entrant.measure(self.case, &others, self.stop).with_context(what)?));
         }
         Ok(Round::Run(parts))
     }
 }
 
+/// The processes of all but this one.
+fn others(entrants: &[Entrant], at: usize) -> Vec<u32> {
+    let own = entrants.get(at).and_then(|entrant| entrant.broker.pid());
+    let all: BTreeSet<u32> = entrants.iter().filter_map(|entrant| entrant.broker.pid()).collect();
+    all.into_iter().filter(|pid| Some(*pid) != own).collect()
+}
+
 impl Entrant {
     /// One round.
-    fn measure(&mut self, stop: &Stop) -> Result<Part> {
+    fn measure(&mut self, case: Case, others: &[u32], stop: &Stop) -> Result<Part> {
         let limits = self.load.limits();
-        let meter = Meter::start(&self.broker)?;
+        let meter = Meter::start(&self.broker, others)?;
         let lap = race::run(limits, stop, self.load.runners())?;
-        let mut figures = meter.stop(&lap)?;
+        let mut figures = meter.stop(&lap, case.writes())?;
         figures.extend(self.load.figures());
         Ok((lap, figures))
     }
@@ -129,6 +141,8 @@ impl Entrant {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
     use std::time::Duration;
 
     use super::*;
@@ -151,12 +165,17 @@ mod tests {
     struct Fake {
         fate: Fate,
         round: usize,
+        said: Said,
     }
+
+    /// What happened, in its order.
+    type Said = Rc<RefCell<Vec<String>>>;
 
     impl Load for Fake {
         fn before(&mut self) -> crate::drive::client::Result<Ready> {
             let round = self.round;
             self.round += 1;
+            self.said.borrow_mut().push("made ready".to_owned());
             match self.fate {
                 Fate::Refuses { at } if at == round => Ok(Ready::No("it is mapped".to_owned())),
                 Fate::Dies { at } if at == round => Err(Error::Stopped),
@@ -169,6 +188,7 @@ mod tests {
         }
 
         fn runners(&mut self) -> Vec<Runner<'_>> {
+            self.said.borrow_mut().push("runs".to_owned());
             vec![Box::new(|_| Ok(Latencies::default()))]
         }
 
@@ -177,9 +197,9 @@ mod tests {
         }
     }
 
-    /// Steps done and skipped.
+    /// Steps done and skipped, and when rounds begin.
     #[derive(Default)]
-    struct Steps(u64);
+    struct Steps(u64, Said);
 
     impl Watch for Steps {
         fn begin(&mut self, _steps: u64) {}
@@ -201,18 +221,27 @@ mod tests {
 
     impl Audience for Steps {
         fn take(&mut self, _cells: &[DriveCell]) {}
+
+        fn round(&mut self, number: Option<usize>) {
+            self.1.borrow_mut().push(number.map_or_else(|| "warm-up".to_owned(), |at| format!("round {at}")));
+        }
     }
 
-    fn entrant(name: &str, fate: Fate) -> Entrant {
+    fn entrant(name: &str, fate: Fate, said: &Said) -> Entrant {
         let broker = Broker {
             name: name.to_owned(),
             address: ([127, 0, 0, 1], 1).into(),
             process: Err("remote".to_owned()),
+            forgets_peak: false,
             congestion_control: String::new(),
             has_transactions: false,
             dial: Dial::default(),
         };
-        Entrant { broker, load: Box::new(Fake { fate, round: 0 }), tally: Tally::default() }
+        Entrant {
+            broker,
+            load: Box::new(Fake { fate, round: 0, said: Rc::clone(said) }),
+            tally: Tally::default(),
+        }
     }
 
     const ROUNDS: usize = 3;
@@ -252,10 +281,22 @@ mod tests {
     /// steps done or skipped.
     fn run(fate: Fate) -> (Result<Ended>, Vec<usize>, u64) {
         let (plan, stop) = (plan(), Stop::default());
-        let mut entrants = [entrant("well", Fate::Well), entrant("ill", fate)];
         let mut steps = Steps::default();
+        let said = Rc::clone(&steps.1);
+        let mut entrants = [entrant("well", Fate::Well, &said), entrant("ill", fate, &said)];
         let ended = Rounds { case: Case::FetchCold, plan: &plan, stop: &stop }.run(&mut entrants, &mut steps);
         (ended, entrants.iter().map(|entrant| entrant.tally.rounds()).collect(), steps.0)
+    }
+
+    #[test]
+    fn a_round_is_told_to_begin_when_all_before_it_is_done() {
+        let (plan, stop, mut steps) = (plan(), Stop::default(), Steps::default());
+        let said = Rc::clone(&steps.1);
+        let mut alone = [entrant("well", Fate::Well, &said)];
+        Rounds { case: Case::FetchCold, plan: &plan, stop: &stop }.run(&mut alone, &mut steps).unwrap();
+        let rounds = ["warm-up", "round 1", "round 2", "round 3"];
+        let expected: Vec<_> = rounds.iter().flat_map(|begins| ["made ready", begins, "runs"]).collect();
+        assert_eq!(*said.borrow(), expected);
     }
 
     #[test]

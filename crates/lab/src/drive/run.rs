@@ -27,6 +27,10 @@ use super::topic::leftovers;
 pub trait Audience: Watch {
     /// A case is over: one cell for each broker, in their order.
     fn take(&mut self, cells: &[DriveCell]);
+
+    /// A broker is measured from now on, in its round of this number (from 1), or in none that counts: all that a round needs and
+    /// does not measure is done.
+    fn round(&mut self, _number: Option<usize>) {}
 }
 
 /// Runs the plan. What was measured before an error, or before it was stopped, is reported all the same, and the

@@ -66,12 +66,14 @@ impl Tally {
             case,
             short,
             cpu_unknown: broker.process.as_ref().err().map(String::as_str),
+            peak_since_start: broker.pid().is_some() && !broker.forgets_peak,
             figures: &figures,
             fewest_latencies: self.rounds.iter().map(|round| round.latencies).min().unwrap_or_default(),
             once: self.once.keys().copied().collect(),
             over_zero: first.map(|first| self.over_zero(first)).unwrap_or_default(),
         };
         let notes = notes(&about);
+        let rounds: Vec<_> = self.rounds.iter().map(Round::by_name).collect();
         DriveCell {
             broker: broker.name.clone(),
             case: case.name().to_owned(),
@@ -81,6 +83,7 @@ impl Tally {
             distribution: if self.all.is_empty() { Vec::new() } else { self.all.distribution() },
             timeline: self.timeline.clone(),
             rounds: self.rounds.len(),
+            samples: samples(rounds.iter()),
             ratio_to_first: first.map(|first| self.ratios(first)).unwrap_or_default(),
             process: broker.pid(),
             notes,
@@ -115,6 +118,12 @@ impl Tally {
 const CPU: &str = "cpu_";
 
 impl Round {
+    /// Figures and latencies.
+    fn by_name(&self) -> BTreeMap<String, f64> {
+        let figures = self.figures.iter().map(|(name, value)| ((*name).to_owned(), *value));
+        figures.chain(self.latency_us.iter().map(|(name, us)| (format!("{name}_us"), *us))).collect()
+    }
+
     fn divided_by(&self, other: &Self) -> BTreeMap<String, f64> {
         let latencies = divided(&self.latency_us, &other.latency_us).into_iter();
         let latencies = latencies.map(|(name, ratio)| (format!("{name}_us"), ratio));
@@ -135,11 +144,19 @@ fn divided(own: &Figures, other: &Figures) -> BTreeMap<String, f64> {
 fn spreads<'a, K: ToString + Ord + 'a>(
     rounds: impl Iterator<Item = &'a BTreeMap<K, f64>>,
 ) -> BTreeMap<String, Spread> {
+    let samples = samples(rounds).into_iter();
+    samples.filter_map(|(name, values)| Some((name, Spread::of(&values)?))).collect()
+}
+
+/// What each name had in the rounds that have it.
+fn samples<'a, K: ToString + Ord + 'a>(
+    rounds: impl Iterator<Item = &'a BTreeMap<K, f64>>,
+) -> BTreeMap<String, Vec<f64>> {
     let mut samples: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for (name, value) in rounds.flatten() {
         samples.entry(name.to_string()).or_default().push(*value);
     }
-    samples.into_iter().filter_map(|(name, values)| Some((name, Spread::of(&values)?))).collect()
+    samples
 }
 
 #[cfg(test)]
@@ -167,6 +184,15 @@ mod tests {
         let p50 = ratios["p50_us"];
         assert!((p50.min - 0.5).abs() < 0.01 && (p50.max - 2.0).abs() < 0.01, "{p50:?}");
         assert_eq!(own.timeline, [(0.5, 1.0), (1.5, 1.0), (2.5, 1.0)]);
+    }
+
+    #[test]
+    fn a_cell_keeps_what_each_round_came_to() {
+        let tally = tally(&[(3.0, 100), (1.0, 300), (2.0, 200)]);
+        let rounds: Vec<_> = tally.rounds.iter().map(Round::by_name).collect();
+        let kept = samples(rounds.iter());
+        assert_eq!(kept["cpu_s_per_gb"], [3.0, 1.0, 2.0]);
+        assert_eq!(kept["p99.9_us"].len(), 3);
     }
 
     #[test]

@@ -120,6 +120,7 @@ pub(super) fn drive(broker: &str, case: &str, cpu_s_per_gb: f64) -> DriveCell {
         distribution: [(0.0, 90.0), (50.0, 300.0), (99.0, 900.0), (99.9, 2500.0), (100.0, 8000.0)].into(),
         timeline: (0..30).map(|second| (f64::from(second), 400.0 + f64::from(second % 7))).collect(),
         rounds: 3,
+        samples: BTreeMap::new(),
         ratio_to_first: BTreeMap::new(),
         process: None,
         notes: Vec::new(),

@@ -46,7 +46,7 @@ pub fn own_cpu() -> Duration {
 pub struct Memory {
     /// Resident now.
     pub resident_mib: f64,
-    /// The most that was resident since the process began.
+    /// The most that was resident since the process began, or since [`forget_peak`].
     pub peak_mib: f64,
 }
 
@@ -54,6 +54,13 @@ pub struct Memory {
 pub fn memory(pid: u32) -> Result<Memory> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).with_context(|| gone(pid))?;
     memory_in(&status).with_context(|| format!("/proc/{pid}/status makes no sense"))
+}
+
+/// Has the kernel forget the most memory that a process had: from now on that is what it has now and later. `false` where only
+/// the process's user or root may (`/proc/PID/clear_refs`, proc_pid_clear_refs(5)).
+pub fn forget_peak(pid: u32) -> bool {
+    const PEAK: &str = "5";
+    fs::write(format!("/proc/{pid}/clear_refs"), PEAK).is_ok()
 }
 
 /// Bytes a process caused to be read from a disk; `None` where that may not be seen.
@@ -118,6 +125,20 @@ mod tests {
         let status = "Name:\tx\nVmHWM:\t    4096 kB\nVmRSS:\t    2048 kB\n";
         assert_eq!(memory_in(status), Some(Memory { resident_mib: 2.0, peak_mib: 4.0 }));
         assert_eq!(memory_in("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn a_peak_that_is_forgotten_is_what_is_there_now() {
+        const BYTES: usize = 64 << 20;
+        let peak = || memory(std::process::id()).unwrap().peak_mib;
+        let before = peak();
+        // Every byte is written, so every page is had for a moment.
+        drop(std::hint::black_box(vec![1_u8; BYTES]));
+        let then = peak();
+        assert!(forget_peak(std::process::id()), "one's own may be forgotten");
+        // Tests beside this one have memory of their own, and none of them so much.
+        assert!(peak() < then && then >= before, "{before} MiB, {then} MiB, {} MiB", peak());
+        assert!(!forget_peak(0));
     }
 
     #[test]
