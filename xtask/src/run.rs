@@ -18,6 +18,13 @@ const SKIPPED: i32 = 77;
 const REPEATED_MAX: usize = 8;
 const REPEATED_CHARS: usize = 300;
 
+/// How a fresh clone is built that is built once.
+const BUILT_ONCE: [(&str, &str); 3] = [
+    ("CARGO_INCREMENTAL", "0"),
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+];
+
 /// A command to run in the repository.
 pub(crate) struct Step {
     command: Command,
@@ -32,8 +39,12 @@ pub(crate) fn in_ci() -> bool {
 /// `cargo` with these arguments, the same one that runs this.
 pub(crate) fn cargo(root: &Path, args: &[&str]) -> Step {
     let step = Step::new(root, &std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()), args);
-    // What is built once pays for the notes of a next time and never has their use.
-    if in_ci() { step.env("CARGO_INCREMENTAL", "0") } else { step }
+    if !in_ci() {
+        return step;
+    }
+    // What is built once pays for the notes of a next time and never has their use; nor does it for programs that are optimised
+    // as one, of which the tests are many.
+    BUILT_ONCE.iter().fold(step, |step, (name, value)| step.env(name, value))
 }
 
 /// The tests of the log that only run when they are asked for, of this file and with this in their names; with optimisation.

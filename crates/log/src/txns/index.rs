@@ -361,12 +361,13 @@ impl Segment {
             return Ok(false);
         }
         let file = self.txn_file(patience, OpenMode::ReadWrite)?;
-        let mut at = first_since(&*file, entries, from, patience)?;
+        let mut at = page_since(&*file, entries, from, patience)?;
         let mut page = [0; PAGE_ENTRIES as usize * ENTRY_LEN];
         while at < entries {
             let count = (entries - at).min(PAGE_ENTRIES);
             for entry in read_entries(&*file, at, count, &mut page, patience)? {
-                if visit(entry?) {
+                let entry = entry?;
+                if entry.last_offset >= from && visit(entry) {
                     return Ok(true);
                 }
             }
@@ -376,11 +377,11 @@ impl Segment {
     }
 }
 
-/// Number of the first entry whose marker is at or above `from`.
-fn first_since(file: &dyn DiskFile, entries: u32, from: i64, patience: Patience) -> io::Result<u32> {
+/// An entry before which no marker is at or above `from`, and from which on a page has the first that is.
+fn page_since(file: &dyn DiskFile, entries: u32, from: i64, patience: Patience) -> io::Result<u32> {
     let (mut low, mut high) = (0, entries);
     let mut one = [0; ENTRY_LEN];
-    while low < high {
+    while high - low > PAGE_ENTRIES {
         let middle = low + (high - low) / 2;
         let entry = read_entries(file, middle, 1, &mut one, patience)?.next().transpose()?;
         if entry.is_some_and(|entry| entry.last_offset < from) {

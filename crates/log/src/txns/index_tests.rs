@@ -1,6 +1,6 @@
 //! Facts about the format and the lookups.
 
-use pagewire_disk::MemoryDisk;
+use pagewire_disk::{Call, FailingDisk, MemoryDisk};
 
 use super::*;
 use crate::handles::Handles;
@@ -17,7 +17,10 @@ fn many(count: i64) -> Vec<AbortedTxn> {
 }
 
 fn segment(entries: &[AbortedTxn]) -> Segment {
-    let disk = Arc::new(MemoryDisk::new());
+    segment_on(Arc::new(MemoryDisk::new()), entries)
+}
+
+fn segment_on(disk: Arc<dyn Disk>, entries: &[AbortedTxn]) -> Segment {
     disk.create_dir_all(Path::new("/t-0")).expect("dir");
     let home = Arc::new(Home::new(disk, "/t-0".into(), Handles::new(8)));
     let segment = Segment::existing(home, 0, End { next_offset: 1 << 20, size: 0 }, 0, false);
@@ -88,6 +91,18 @@ fn a_lookup_finds_what_touches_the_range_in_every_page() {
     assert_eq!(found(&segment, 499 * 4, 1 << 20), (vec![499 * 4], false), "a later segment may have more");
     assert_eq!(found(&segment, 2000, 1 << 20), (vec![], false));
     assert_eq!(found(&segment, 0, 1 << 20).0.len(), 500);
+}
+
+#[test]
+fn a_lookup_reads_a_page_and_a_few_entries() {
+    let disk = FailingDisk::new(Arc::new(MemoryDisk::new()));
+    let segment = segment_on(Arc::new(disk.clone()), &many(1000));
+    for n in 0..1000 {
+        let before = disk.calls(Call::Read);
+        assert_eq!(found(&segment, n * 4, n * 4 + 4), (vec![n * 4], true), "{n}");
+        // Of 1,000 entries four halvings leave less than a page, which may be the last but one.
+        assert!(disk.calls(Call::Read) - before <= 6, "{n}");
+    }
 }
 
 #[test]

@@ -176,11 +176,11 @@ impl OffsetIndex {
         if let Some(top) = top.as_ref().filter(|top| top.entries > 0) {
             let file = file()?;
             let (mut low, mut high, mut nearest) = (0, top.keys.len() as u32, None);
-            let mut page = [0; PAGE_LEN];
             while low < high {
                 let middle = low + (high - low) / 2;
-                let mut entries = read_page(&*file, middle, top.entries, &mut page, patience)?;
-                match entries.find(|entry| !below(entry)) {
+                let fetch = |page: &mut _| fetch_page(&*file, middle, top.entries, page, patience);
+                let find = |page: &_| entries_of(page, middle, top.entries).find(|entry| !below(entry));
+                match kept::look(top, middle, fetch, find)? {
                     Some(entry) => (nearest, high) = (Some(entry), middle),
                     None => low = middle + 1,
                 }
