@@ -45,6 +45,20 @@ fn a_clone_knows_nothing_of_the_socket_and_goes_on_at_the_cursor() {
 }
 
 #[test]
+fn the_next_plan_for_a_socket_is_empty_and_knows_the_socket_alone() {
+    let mut plan = SendPlan::from(Bytes::from_static(b"eleven byte"));
+    plan.advance(4);
+    plan.set_cork(Cork::In);
+    plan.know_socket(|| SocketKind::KernelTls);
+    plan.refused_mut().insert(crate::Route::Sendfile);
+    let mut next = plan.next_to_same_socket();
+    next.know_socket(|| unreachable!("it is known"));
+    assert_eq!((next.total(), next.sent(), next.cork()), (0, 0, Cork::Out));
+    assert_eq!(next.socket(), SocketKind::KernelTls);
+    assert!(!next.refused().contains(crate::Route::Sendfile));
+}
+
+#[test]
 fn a_total_beyond_all_numbers_is_cut_and_can_be_reached() {
     let file = std::sync::Arc::new(std::fs::File::open("/dev/null").expect("/dev/null"));
     let mut plan = SendPlan::new();
