@@ -152,6 +152,10 @@ impl Disk for Anchored {
     fn space(&self, path: &Path) -> io::Result<Space> {
         self.inner.space(path)
     }
+
+    fn is_writeback_due(&self) -> bool {
+        self.inner.is_writeback_due()
+    }
 }
 
 #[cfg(test)]

@@ -108,6 +108,12 @@ pub trait Disk: Send + Sync + Debug {
     fn free_bytes(&self, path: &Path) -> io::Result<u64> {
         Ok(self.space(path)?.usable_bytes)
     }
+
+    /// Whether so much is dirty that [`start_writeback`](DiskFile::start_writeback) is better called for what nobody has to be
+    /// stable yet: before the kernel begins by itself, and holds up who writes.
+    fn is_writeback_due(&self) -> bool {
+        true
+    }
 }
 
 /// The length of a file that is read whole.

@@ -323,6 +323,10 @@ impl Disk for FailingDisk {
         self.check(Call::Space, path)?;
         self.inner.space(path)
     }
+
+    fn is_writeback_due(&self) -> bool {
+        self.inner.is_writeback_due()
+    }
 }
 
 #[derive(Debug)]

@@ -11,6 +11,7 @@
 
 mod anchored;
 pub mod checkpoint;
+mod dirty_pages;
 mod disk;
 mod failing;
 mod fd_file;

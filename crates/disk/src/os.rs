@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, ioctl_ficlone, linkat, statvfs};
 
+use crate::dirty_pages;
 use crate::disk::{DirEntry, Disk, DiskFile, Identity, OpenMode, Space, whole_len};
 use crate::fd_file::{self, NoWait};
 
@@ -125,6 +126,10 @@ impl Disk for OsDisk {
             total_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
             usable_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
         })
+    }
+
+    fn is_writeback_due(&self) -> bool {
+        self.writeback.is_some() && dirty_pages::are_many()
     }
 }
 

@@ -69,6 +69,8 @@ pub struct Log {
     pub(crate) unknown: bool,
     /// No checkpoint names it yet.
     pub(crate) unnamed: AtomicBool,
+    /// When this process made it, without a record; 0 if it was there.
+    pub(crate) made_ms: AtomicI64,
     /// Its files are another's, who opens them anew.
     pub(crate) given_up: AtomicBool,
     /// Nothing is appended: it is about to be served from another directory, or is by now.

@@ -150,9 +150,9 @@ impl Log {
         let mut pushed = 0;
         for segment in segments.iter().rev().take_while(|segment| !segment.is_closed() || segment.is_dirty())
         {
-            pushed += segment.write_back()?;
-            if !segment.is_closed() && config.preallocate {
-                segment.reserve(u64::from(config.segment_bytes));
+            pushed += segment.write_back(u64::from(config.pace_bytes))?;
+            if !segment.is_closed() {
+                segment.reserve(u64::from(config.segment_bytes), config.preallocate);
             }
         }
         if segments.iter().any(|segment| segment.is_closed() && segment.is_dirty()) {

@@ -145,7 +145,9 @@ impl Making<'_> {
     /// Its files take their names, and it is opened.
     fn finish(&self, fresh: &Fresh) -> Result<Arc<Entry>, CreateError> {
         fresh.place(&*self.dir.disk)?;
-        self.open(fresh.partition, &fresh.dir)
+        let entry = self.open(fresh.partition, &fresh.dir)?;
+        entry.log.made_ms.store(self.now_ms, Ordering::Relaxed);
+        Ok(entry)
     }
 
     /// The names in its directory survive a power cut.

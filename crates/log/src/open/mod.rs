@@ -126,6 +126,7 @@ pub(crate) fn open(
         offline: OnceLock::new(),
         unknown: false,
         unnamed: false.into(),
+        made_ms: 0.into(),
         given_up: false.into(),
         halted: Halting::default(),
         dir_dirty: dir_dirty.into(),

@@ -55,6 +55,15 @@ impl Verified {
         self.0.insert((topic.to_owned(), partition), Look { at_ms: at_ms.max(0), sound });
     }
 
+    /// What this process made, and was not verified since, counts as verified when it was made; whether that is news.
+    pub(super) fn note_made(&mut self, topic: &str, partition: i32, made_ms: i64) -> bool {
+        let news = made_ms > self.at(topic, partition);
+        if news {
+            self.set(topic, partition, made_ms, true);
+        }
+        news
+    }
+
     /// A part of the log was looked at since: it counts as sound only if it did before and that part is.
     pub(super) fn doubt(&mut self, topic: &str, partition: i32, sound: bool) {
         if let Some(look) = self.0.get_mut(&(topic.to_owned(), partition)) {

@@ -213,7 +213,13 @@ impl LogDir {
         state.looked_ms = Some(now_ms);
         let verified = state.verified.get_or_insert_with(|| Verified::read(self.disk.as_ref(), self.path()));
         verified.keep(|topic, partition| self.get(topic, partition).is_some());
-        let candidates = self.logs().into_iter().filter_map(|log| candidate(&log, verified)).collect();
+        let logs = self.logs();
+        for log in &logs {
+            // All that is in it was checked when it came, and not long ago.
+            state.unwritten |=
+                verified.note_made(log.topic(), log.partition(), log.made_ms.load(Ordering::Relaxed));
+        }
+        let candidates = logs.iter().filter_map(|log| candidate(log, verified)).collect();
         let mut due = queue::due(candidates, limits.interval_ms, now_ms);
         due.retain(|one| one.suspect || !state.is_begun(one));
         state.due = due;

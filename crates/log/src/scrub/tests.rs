@@ -550,3 +550,19 @@ fn a_read_verifies_its_part_of_a_segment_and_those_of_others_are_left_to_others(
     assert!(!(0..in_segment).any(due));
     assert!(matches!(read(&log, 450), Err(ReadError::Damaged { next_offset: 460, .. })));
 }
+
+#[test]
+fn what_this_process_made_is_verified_when_it_is_old_enough() {
+    let world = World::new();
+    let log = world.dir.create("t", 0, &settings(), 500).expect("made");
+    for _ in 0..30 {
+        let context = AppendContext { leader_epoch: 0, origin: Origin::Client, now_ms: 500 };
+        log.append(batch(), context).expect("appended");
+    }
+    assert_eq!(world.scrub(1499).bytes, 0, "a second has not passed");
+    // It is known after a restart too, and what was found there by a start counts by that.
+    let world = world.restarted(1499);
+    assert_eq!(world.scrub(1499).bytes, 0);
+    assert!(world.scrub(1500 + 10_000).bytes > 0, "all are looked through every ten seconds");
+    assert_eq!(world.dir.scrub_counts().logs, 1);
+}

@@ -12,18 +12,28 @@ const PAGE: u64 = 4096;
 pub(crate) const RESERVE_FROM: u64 = 1 << 20;
 /// Most bytes reserved ahead of the writer.
 const RESERVE_MAX: u64 = 16 << 20;
+/// So many times as much as was appended meanwhile is handed to the kernel at once, of what is far behind.
+const CATCH_UP: u64 = 2;
 
 impl Segment {
-    /// Asks the kernel to write whole dirty pages; how many bytes.
-    pub(crate) fn write_back(&self) -> io::Result<u64> {
+    /// Asks the kernel to write whole dirty pages; how many bytes. Of the active segment only while much is dirty on this
+    /// machine: what is on its way to the disk holds up who appends to the same file, as the file system finds blocks for it.
+    pub(crate) fn write_back(&self, pace_bytes: u64) -> io::Result<u64> {
         let size = self.end().size;
-        let until = if self.is_closed() { size } else { size - size % PAGE };
-        let from = self.flow.written_back.load(Ordering::Acquire);
+        let from =
+            self.flow.written_back.load(Ordering::Acquire).max(self.flow.synced.load(Ordering::Acquire));
+        let until = if self.is_closed() {
+            size
+        } else if self.home.disk.is_writeback_due() {
+            (size - size % PAGE).min(from.saturating_add(CATCH_UP.saturating_mul(pace_bytes)))
+        } else {
+            return Ok(0);
+        };
         if until <= from {
             return Ok(0);
         }
         self.file()?.start_writeback(from, until - from)?;
-        self.flow.written_back.store(until, Ordering::Release);
+        self.flow.written_back.fetch_max(until, Ordering::AcqRel);
         Ok(until - from)
     }
 
@@ -45,13 +55,15 @@ impl Segment {
         Ok(())
     }
 
-    /// Reserves blocks ahead of the writer: as much again as is there, within bounds. Advice; failures do not matter.
-    pub(crate) fn reserve(&self, segment_bytes: u64) {
+    /// Reserves blocks ahead of the writer: a quarter of what is there, or as much again if `eager`, within bounds. Advice;
+    /// failures do not matter. Writeback then has none to find, which costs more one by one.
+    pub(crate) fn reserve(&self, segment_bytes: u64, eager: bool) {
         let size = self.end().size;
         if size < RESERVE_FROM {
             return;
         }
-        let ahead = size.min(RESERVE_MAX);
+        let share = if eager { size } else { size / 4 };
+        let ahead = share.min(RESERVE_MAX);
         let from = self.flow.reserved.load(Ordering::Acquire).max(size);
         let until = (size + ahead).min(segment_bytes);
         if from.saturating_sub(size) >= ahead / 2 || until <= from {

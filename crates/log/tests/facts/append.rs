@@ -235,6 +235,63 @@ fn pacing_is_due_after_its_bytes_and_done_once() {
 }
 
 #[test]
+fn what_is_far_behind_is_handed_over_piece_by_piece() {
+    let bench = Bench::with(LogConfig { segment_bytes: 1 << 20, pace_bytes: 4096, ..config() });
+    while bench.log.size_bytes() < 30_000 {
+        bench.append(batch(3, 0));
+    }
+    let pushed: Vec<u64> = (0..5).map(|_| bench.log.pace().expect("pace")).collect();
+    let pages = bench.log.size_bytes() / 4096 * 4096;
+    assert_eq!(pushed, [8192, 8192, 8192, pages - 3 * 8192, 0], "twice what comes meanwhile");
+}
+
+#[test]
+fn while_little_is_dirty_only_closed_segments_are_handed_over() {
+    let dir = tempfile::tempdir().expect("dir");
+    // Nothing is ever due on this one.
+    let disk = Arc::new(OsDisk::new());
+    let options =
+        OpenOptions { config: LogConfig { segment_bytes: 100_000, ..LogConfig::default() }, ..options() };
+    let (log, _) = Log::open(disk, &dir.path().join("t-0"), "t", 0, options).expect("open");
+    while log.size_bytes() < 80_000 {
+        log.append(batch(3, 0), context()).expect("append");
+    }
+    assert_eq!(log.pace().expect("pace"), 0);
+    while log.segments().len() < 2 {
+        log.append(batch(3, 0), context()).expect("append");
+    }
+    let closed = log.segments()[0].size_bytes;
+    assert_eq!(log.pace().expect("pace"), closed, "it is about to be synced");
+}
+
+#[test]
+fn blocks_are_reserved_for_a_quarter_more_or_for_as_much_again() {
+    let mut record = BatchBuilder::new(Codec::None);
+    record.append(1, None, Some(&vec![7; 512 << 10]), &[]).expect("record");
+    let record = record.build().expect("batch");
+    for (preallocate, share) in [(false, 4), (true, 1)] {
+        let dir = tempfile::tempdir().expect("dir");
+        let config = LogConfig { segment_bytes: 64 << 20, preallocate, ..LogConfig::default() };
+        let path = dir.path().join("t-0");
+        let (log, _) = Log::open(Arc::new(OsDisk::new()), &path, "t", 0, OpenOptions { config, ..options() })
+            .expect("open");
+        for _ in 0..8 {
+            log.append(record.clone(), context()).expect("append");
+        }
+        log.sync().expect("sync");
+        let blocks = || {
+            let file = std::fs::metadata(path.join(name(0, "log"))).expect("file");
+            std::os::unix::fs::MetadataExt::blocks(&file) * 512
+        };
+        let before = blocks();
+        log.pace().expect("pace");
+        let ahead = blocks() - before;
+        let wanted = log.size_bytes() / share;
+        assert!(ahead.abs_diff(wanted) < 64 << 10, "{ahead} of {wanted}");
+    }
+}
+
+#[test]
 fn readers_see_a_growing_log_without_a_tear() {
     let bench = Bench::new();
     let done = AtomicBool::new(false);

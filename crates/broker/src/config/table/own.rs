@@ -30,7 +30,7 @@ pub(super) static OWN: &[S] = &[
     S::new("pagewire.new.cluster.allowed", Boolean, Some("true"), Any)
         .doc("Whether a start may make a new cluster where no log directory holds one. With `false` it is refused: once the cluster is made, this tells a disk that is not mounted from a directory that is new."),
     S::new("pagewire.log.pace.bytes", Int, Some("4194304"), Min(65_536))
-        .doc("Bytes appended to a log after which its writeback is started, so that no writer has to wait for it."),
+        .doc("Bytes appended to a log after which space is reserved for the next ones, and, while much is dirty on the machine, the kernel is asked to write."),
     S::new("pagewire.log.producers.max", Int, Some("65536"), Min(1))
         .doc("Most idempotent producers a partition remembers; past it those silent for longest are forgotten."),
     S::new("pagewire.log.scrub.interval.ms", Long, Some("604800000"), Min(1))
