@@ -141,11 +141,15 @@ impl Segment {
         Ok(())
     }
 
-    /// Gives reserved blocks back. For closed segments, or under the append lock.
+    /// Gives reserved blocks back. For closed segments, or under the append lock. Of a file that somebody has cut meanwhile they
+    /// stay: with its length it would get zeros.
     pub(crate) fn trim(&self) -> io::Result<()> {
         let size = self.end().size;
         if self.flow.reserved.swap(0, Ordering::AcqRel) > size {
-            self.file()?.set_len(size)?;
+            let file = self.file()?;
+            if file.len()? >= size {
+                file.set_len(size)?;
+            }
         }
         Ok(())
     }

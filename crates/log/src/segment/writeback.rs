@@ -12,6 +12,8 @@ const PAGE: u64 = 4096;
 pub(crate) const RESERVE_FROM: u64 = 1 << 20;
 /// Most bytes reserved ahead of the writer.
 const RESERVE_MAX: u64 = 16 << 20;
+/// And no more than such a share of what is free: others write to the same disk.
+const RESERVE_OF_FREE: u64 = 64;
 /// So many times as much as was appended meanwhile is handed to the kernel at once, of what is far behind.
 const CATCH_UP: u64 = 2;
 
@@ -55,15 +57,15 @@ impl Segment {
         Ok(())
     }
 
-    /// Reserves blocks ahead of the writer: a quarter of what is there, or as much again if `eager`, within bounds. Advice;
-    /// failures do not matter. Writeback then has none to find, which costs more one by one.
+    /// Reserves blocks ahead of the writer, of a segment that is long enough. Advice; failures do not matter. Writeback then has
+    /// none to find, which costs more one by one.
     pub(crate) fn reserve(&self, segment_bytes: u64, eager: bool) {
         let size = self.end().size;
         if size < RESERVE_FROM {
             return;
         }
-        let share = if eager { size } else { size / 4 };
-        let ahead = share.min(RESERVE_MAX);
+        let free = self.home.disk.free_bytes(&self.home.dir).unwrap_or(0);
+        let ahead = ahead_of(size, eager, free);
         let from = self.flow.reserved.load(Ordering::Acquire).max(size);
         let until = (size + ahead).min(segment_bytes);
         if from.saturating_sub(size) >= ahead / 2 || until <= from {
@@ -82,5 +84,33 @@ impl Segment {
                 tracing::debug!(segment = %self.path().display(), %error, "reserved blocks stay");
             }
         }
+    }
+}
+
+/// A quarter of what is there, or as much again if `eager`, within bounds.
+fn ahead_of(size: u64, eager: bool, free: u64) -> u64 {
+    let share = if eager { size } else { size / 4 };
+    share.min(RESERVE_MAX).min(free / RESERVE_OF_FREE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn a_segment_reserves_its_share_within_bounds() {
+        let plenty = 100 << 30;
+        assert_eq!(ahead_of(8 * MIB, false, plenty), 2 * MIB);
+        assert_eq!(ahead_of(8 * MIB, true, plenty), 8 * MIB);
+        assert_eq!(ahead_of(1 << 30, false, plenty), RESERVE_MAX);
+        assert_eq!(ahead_of(1 << 30, true, plenty), RESERVE_MAX);
+    }
+
+    #[test]
+    fn on_a_disk_that_is_nearly_full_little_or_nothing_is_reserved() {
+        assert_eq!(ahead_of(1 << 30, true, 64 * MIB), MIB);
+        assert_eq!(ahead_of(1 << 30, true, 0), 0);
     }
 }

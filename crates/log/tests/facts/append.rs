@@ -264,6 +264,29 @@ fn while_little_is_dirty_only_closed_segments_are_handed_over() {
     assert_eq!(log.pace().expect("pace"), closed, "it is about to be synced");
 }
 
+/// Else a reader of what was cut off would be sent zeros.
+#[test]
+fn a_file_that_somebody_has_cut_does_not_grow_as_its_reserved_blocks_are_given_back() {
+    let dir = tempfile::tempdir().expect("dir");
+    let path = dir.path().join("t-0");
+    let config = LogConfig { segment_bytes: 4 << 20, ..LogConfig::default() };
+    let (log, _) =
+        Log::open(Arc::new(OsDisk::new()), &path, "t", 0, OpenOptions { config, ..options() }).expect("open");
+    let mut record = BatchBuilder::new(Codec::None);
+    record.append(1, None, Some(&vec![7; 512 << 10]), &[]).expect("record");
+    let record = record.build().expect("batch");
+    for _ in 0..7 {
+        log.append(record.clone(), context()).expect("append");
+    }
+    log.pace().expect("pace");
+    let file = path.join(name(0, "log"));
+    std::fs::OpenOptions::new().write(true).open(&file).expect("file").set_len(1 << 20).expect("cut");
+    log.append(record, context()).expect("append");
+    assert_eq!(log.segments().len(), 2);
+    let _ = log.pace();
+    assert_eq!(std::fs::metadata(&file).expect("file").len(), 1 << 20);
+}
+
 #[test]
 fn blocks_are_reserved_for_a_quarter_more_or_for_as_much_again() {
     let mut record = BatchBuilder::new(Codec::None);
