@@ -17,6 +17,9 @@ pub(crate) const FLOOR: &str = "floor";
 pub(crate) const OURS: &str = "pagewire";
 pub(crate) const KAFKA: &str = "kafka";
 
+/// What is deleted frees its room before the next rounds have filled the disk.
+pub(crate) const SOON_DELETED: &str = "log.segment.delete.delay.ms=1000";
+
 /// A broker that takes connections may take this long until it makes a topic.
 const PATIENCE: Duration = Duration::from_mins(2);
 const AGAIN: Duration = Duration::from_millis(100);
@@ -112,5 +115,5 @@ pub(crate) fn ours(set: &[String]) -> Result<Recipe> {
     }
     let mut words = vec![path.display().to_string()];
     words.extend(["serve", "--listen", "127.0.0.1:{port}", "--set", "log.dirs={dir}"].map(str::to_owned));
-    Ok(Recipe::of(OURS, words).set_by("--set").with(set))
+    Ok(Recipe::of(OURS, words).set_by("--set").with(&[SOON_DELETED.to_owned()]).with(set))
 }

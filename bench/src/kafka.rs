@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::broker::KAFKA;
+use crate::broker::{KAFKA, SOON_DELETED};
 use crate::node::Recipe;
 use crate::prepared;
 
@@ -78,6 +78,7 @@ fn format(dir: &Path, port: u16, classes: &str, set: &[String]) -> Result<()> {
         "offsets.topic.replication.factor=1".to_owned(),
         "transaction.state.log.replication.factor=1".to_owned(),
         "transaction.state.log.min.isr=1".to_owned(),
+        SOON_DELETED.to_owned(),
     ];
     let lines: Vec<&str> = own.iter().chain(set).map(String::as_str).collect();
     fs::write(&file, lines.join("\n"))?;

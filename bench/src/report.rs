@@ -63,9 +63,10 @@ impl Samples {
     }
 }
 
-/// What a column came to in these rounds.
+/// What a column came to in those rounds in which it could be measured.
 fn cell(rounds: &[Vec<f64>], at: usize) -> Option<Cell> {
-    let samples: Vec<_> = rounds.iter().filter_map(|round| round.get(at).copied()).collect();
+    let samples: Vec<_> =
+        rounds.iter().filter_map(|round| round.get(at).copied().filter(|value| value.is_finite())).collect();
     let spread = Spread::of(&samples)?;
     Some(Cell { spread, ratio: None, to_kafka: None, samples })
 }
@@ -126,5 +127,14 @@ mod tests {
         assert_eq!(cell(0).spread, Spread { min: 1.0, median: 2.0, max: 3.0 });
         assert_eq!((cell(1).spread.median, cell(1).ratio), (3.0, Some(1.5)));
         assert_eq!(cell(1).samples, [4.0, 2.0]);
+    }
+
+    #[test]
+    fn what_could_not_be_measured_is_no_figure() {
+        let mut samples = Samples::new(&["ms", "calls"]);
+        samples.add("floor", vec![1.0, f64::NAN]);
+        let table = samples.table("start", "from exec to serving");
+        assert!(table.rows[0].cells[0].is_some());
+        assert_eq!(table.rows[0].cells[1], None);
     }
 }

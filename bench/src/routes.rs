@@ -16,7 +16,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const ANSWER_MAX: u64 = 1 << 20;
 const METRIC: &str = "pagewire_file_bytes_sent_total{route=\"";
 
-/// Bytes by route since the broker began.
+/// The route that a broker is for.
+pub(crate) const SENDFILE: &str = "sendfile";
+
+/// Bytes by route, since the broker began or in a while.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct RouteBytes(BTreeMap<String, u64>);
 
@@ -42,22 +45,31 @@ impl RouteBytes {
         Self(text.lines().filter_map(of).collect())
     }
 
-    /// What was sent since, in words; nothing where nothing was.
-    pub(crate) fn since(&self, earlier: &Self) -> Option<String> {
+    /// What was sent since.
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
         let before = |route: &str| earlier.0.get(route).copied().unwrap_or_default();
-        let sent: Vec<(&str, u64)> = self
-            .0
-            .iter()
-            .map(|(route, bytes)| (route.as_str(), bytes.saturating_sub(before(route))))
-            .collect();
-        let total = sent.iter().map(|(_, bytes)| bytes).sum::<u64>();
-        let share = |bytes: u64| bytes as f64 / total as f64 * 100.0;
-        let words: Vec<_> = sent
-            .iter()
-            .filter(|(_, bytes)| *bytes > 0)
-            .map(|(route, bytes)| format!("{route} {:.2} %", share(*bytes)))
-            .collect();
-        (total > 0).then(|| format!("{} of {:.1} MB of files", words.join(", "), total as f64 / 1e6))
+        let sent = |(route, bytes): (&String, &u64)| (route.clone(), bytes.saturating_sub(before(route)));
+        Self(self.0.iter().map(sent).collect())
+    }
+
+    /// In words; none where nothing was sent.
+    pub(crate) fn words(&self) -> Option<String> {
+        let sent = self.0.iter().filter(|(_, bytes)| **bytes > 0);
+        let words =
+            sent.filter_map(|(route, _)| Some(format!("{route} {:.2} %", self.share(route)? * 100.0)));
+        let words: Vec<_> = words.collect();
+        (!words.is_empty())
+            .then(|| format!("{} of {:.1} MB of files", words.join(", "), self.total() as f64 / 1e6))
+    }
+
+    /// The share of a route; none where nothing was sent.
+    pub(crate) fn share(&self, route: &str) -> Option<f64> {
+        let of = self.0.get(route).copied().unwrap_or_default();
+        (self.total() > 0).then(|| of as f64 / self.total() as f64)
+    }
+
+    fn total(&self) -> u64 {
+        self.0.values().sum()
     }
 }
 
@@ -71,11 +83,13 @@ mod tests {
     #[test]
     fn what_was_sent_since_is_told_by_route() {
         let (now, before) = (RouteBytes::read(TEXT), RouteBytes::read(&TEXT.replace(" 5000", " 2000")));
-        assert_eq!(now.since(&before).unwrap(), "sendfile 100.00 % of 0.0 MB of files");
+        let since = |before: &RouteBytes| now.since(before);
+        assert_eq!(since(&before).words().unwrap(), "sendfile 100.00 % of 0.0 MB of files");
         assert_eq!(
-            now.since(&RouteBytes::default()).unwrap(),
+            since(&RouteBytes::default()).words().unwrap(),
             "copy 16.67 %, sendfile 83.33 % of 0.0 MB of files"
         );
-        assert_eq!(now.since(&now), None);
+        assert_eq!((since(&before).share(SENDFILE), since(&before).share("copy")), (Some(1.0), Some(0.0)));
+        assert_eq!((since(&now).words(), since(&now).share(SENDFILE)), (None, None));
     }
 }

@@ -7,19 +7,20 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use pagewire_lab::drive::{into_network_without_pacing, process};
+use pagewire_lab::drive::into_network_without_pacing;
 use pagewire_lab::report::Records;
 use pagewire_lab::{machine, report as lab_report};
 
 use crate::Args;
 use crate::broker::{self, Broker, FLOOR, Lot, OURS};
-use crate::cases::{self, Case};
+use crate::cases;
 use crate::goals::Goal;
 use crate::kafka;
 use crate::load::{self, Extent, Kept, LoadCase, Ran};
 use crate::output::{Output, Run};
-use crate::report::{self, Samples};
-use crate::table::Table;
+use crate::report;
+use crate::routes::SENDFILE;
+use crate::table::{Column, SENDFILE_SHARE, Table};
 
 /// File systems that lie on no disk.
 const IN_MEMORY: [&str; 2] = ["tmpfs", "ramfs"];
@@ -60,7 +61,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         drive.extend(ran.cells);
     }
     for case in cases::CASES.iter().filter(|case| is_chosen(case.name)) {
-        let (table, ended) = measured(case, &lot.brokers, args);
+        let (table, ended) = cases::measured(case, &lot.brokers, args);
         told(case.name, table, ended, case.goals)?;
     }
     if let Some(dir) = args.report.as_deref().filter(|_| !drive.is_empty()) {
@@ -139,8 +140,12 @@ fn loaded(case: &LoadCase, lot: &Lot, args: &Args, noted: &mut BTreeSet<String>)
     let ran = load::run(case, &targets, extent, noted);
     let mut table = load::table(case, &ran.cells);
     for (broker, before) in brokers.iter().zip(before) {
-        let sent = before.zip(broker.routes()).and_then(|(before, after)| after.since(&before));
-        table.notes.extend(sent.map(|words| format!("{}: bytes by route: {words}", broker.name)));
+        let Some((before, after)) = before.zip(broker.routes()) else { continue };
+        let sent = after.since(&before);
+        table.notes.extend(sent.words().map(|words| format!("{}: bytes by route: {words}", broker.name)));
+        if let Some(share) = sent.share(SENDFILE) {
+            table.add(&broker.name, Column { key: SENDFILE_SHARE.into(), name: "by sendfile".into() }, share);
+        }
     }
     let idle = ran.cells.first().and_then(|cell| cell.settings.get("idle_connections"));
     table.notes.extend(idle.map(|count| format!("{count} idle connections, to one broker at a time")));
@@ -152,54 +157,6 @@ fn own(case: &LoadCase, brokers: &[Broker]) -> Result<Option<Broker>> {
     let ours = brokers.iter().find(|broker| broker.name == OURS && !case.ours.is_empty());
     let Some(recipe) = ours.and_then(|ours| ours.recipe.clone()) else { return Ok(None) };
     Broker::start(&recipe.with(&case.settings())).map(Some)
-}
-
-/// A case that is measured here. A broker that fails in it is not asked again, and the others are.
-fn measured(case: &Case, brokers: &[Broker], args: &Args) -> (Table, Result<(), Kept>) {
-    let mut samples = Samples::new(case.columns);
-    if let Err(why) = (case.can_be_had)() {
-        return (samples.table(case.name, case.what), Err(Kept::Skipped(format!("{why:#}"))));
-    }
-    let mut fitting: Vec<_> = brokers.iter().filter(|broker| case.fits(broker)).collect();
-    let (mut broke, warm_up) = (Vec::new(), args.warm_up.min(case.warm_up_max));
-    for step in 0..warm_up + args.rounds {
-        let round = step.checked_sub(warm_up);
-        for broker in turned(&fitting, round.unwrap_or_default()) {
-            if broker.name != OURS && round.is_some_and(|round| round >= case.rival_rounds_max) {
-                continue;
-            }
-            let which = match round {
-                Some(round) => format!("round {}/{}", round + 1, args.rounds),
-                None => "warm-up".to_owned(),
-            };
-            eprintln!("{} {which}: {}", case.name, broker.name);
-            if case.writes {
-                process::settle(broker.pid);
-            }
-            match (case.run)(broker, args.mib) {
-                Ok(values) if round.is_some() => samples.add(&broker.name, values),
-                Ok(_) => {}
-                Err(why) => {
-                    broke.push(format!("{} in {which}: {why:#}", broker.name));
-                    fitting.retain(|one| one.name != broker.name);
-                }
-            }
-        }
-    }
-    let mut table = samples.table(case.name, case.what);
-    if case.rival_rounds_max < args.rounds {
-        let rounds = case.rival_rounds_max;
-        table.notes.push(format!("{rounds} of {} rounds of all but {OURS}: each takes minutes", args.rounds));
-    }
-    let ended = if broke.is_empty() { Ok(()) } else { Err(Kept::Broke(broke.join("; "))) };
-    (table, ended)
-}
-
-/// All of them, each round beginning with another one, so that none always comes after the same one.
-fn turned<'b>(brokers: &[&'b Broker], round: usize) -> Vec<&'b Broker> {
-    let mut turned = brokers.to_vec();
-    turned.rotate_left(round % brokers.len().max(1));
-    turned
 }
 
 /// With its goals, and with what kept it from being measured.

@@ -9,6 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::broker::KAFKA;
 use crate::goals::Verdict;
 
+/// Shares: one that is next to nothing is no multiple of another that is.
+const WITHOUT_RATIO: [&str; 2] = ["disk_bytes_per_byte", SENDFILE_SHARE];
+/// Of the bytes that left files, those that did by `sendfile`.
+pub(crate) const SENDFILE_SHARE: &str = "sendfile_bytes_per_file_byte";
+
 /// A measured case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Table {
@@ -64,6 +69,21 @@ impl Table {
         row.cells.get(at)?.as_ref().map(|cell| cell.spread.median)
     }
 
+    /// One figure more of a broker, measured once over all of its rounds.
+    pub(crate) fn add(&mut self, broker: &str, column: Column, value: f64) {
+        let at = self.columns.iter().position(|one| one == &column).unwrap_or(self.columns.len());
+        if at == self.columns.len() {
+            self.columns.push(column);
+        }
+        for row in &mut self.rows {
+            row.cells.resize(self.columns.len(), None);
+            if row.broker == broker {
+                let spread = Spread { min: value, median: value, max: value };
+                row.cells[at] = Some(Cell { spread, ratio: None, to_kafka: None, samples: vec![value] });
+            }
+        }
+    }
+
     /// With the ratios to the first broker and to Kafka.
     pub(crate) fn compared(mut self) -> Self {
         let first = self.rows.first().map(|row| row.broker.clone());
@@ -75,8 +95,11 @@ impl Table {
         let kafka_is_first = first.as_deref() == Some(KAFKA);
         for (row, at) in self.rows.iter_mut().zip(0..) {
             let is_kafka = row.broker == KAFKA;
-            for (cell, (first, kafka)) in row.cells.iter_mut().zip(firsts.iter().zip(&kafkas)) {
-                let Some(cell) = cell else { continue };
+            let figures = keys.iter().zip(firsts.iter().zip(&kafkas));
+            for (cell, (key, (first, kafka))) in row.cells.iter_mut().zip(figures) {
+                let Some(cell) = cell.as_mut().filter(|_| !WITHOUT_RATIO.contains(&key.as_str())) else {
+                    continue;
+                };
                 let ratio =
                     |to: Option<f64>| Some(cell.spread.median / to?).filter(|ratio| ratio.is_finite());
                 cell.ratio = ratio(first.filter(|_| at > 0));
@@ -165,6 +188,23 @@ mod tests {
         let text = told.to_string();
         assert!(text.contains("| pagewire | 1.00 / **1.00** / 1.00 (2.00) \\[0.250\\] |"), "{text}");
         assert!(text.contains("| kafka | 4.00 / **4.00** / 4.00 (8.00) |"), "{text}");
+    }
+
+    #[test]
+    fn a_figure_that_is_added_stands_with_those_who_have_it() {
+        let mut told = table(&["CPU"], &[("floor", &[0.5]), ("pagewire", &[1.0]), ("another", &[2.0])]);
+        let column = || Column { key: "share".into(), name: "share".into() };
+        told.add("pagewire", column(), 0.75);
+        told.add("another", column(), 0.25);
+        let shares: Vec<_> = ["floor", "pagewire", "another"].map(|name| told.median(name, "share")).into();
+        assert_eq!(shares, [None, Some(0.75), Some(0.25)]);
+        assert_eq!(told.columns.len(), 2);
+    }
+
+    #[test]
+    fn of_a_share_there_is_no_ratio() {
+        let told = table(&["disk_bytes_per_byte"], &[("floor", &[1e-6]), ("pagewire", &[0.03])]).compared();
+        assert_eq!(told.rows[1].cells[0].as_ref().map(|cell| cell.ratio), Some(None));
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub(super) fn run(broker: &Broker, mib: u64) -> Result<Vec<f64>> {
     let mut dirty = Dirty::fill(broker, mib)?;
     let before = dirty.size()?;
     let values = beside::run(
+        broker.pid,
         || tail::run(&tail),
         |until| {
             dirty.release()?;

@@ -28,6 +28,7 @@ pub(super) fn run(broker: &Broker, mib: u64) -> Result<Vec<f64>> {
     let from_disk =
         || process::read_from_disk(broker.pid).context("what it reads from the disk may not be seen");
     let values = beside::run(
+        broker.pid,
         || tail::run(&tail),
         |until| {
             let (before, mut lagging, mut offset) = (from_disk()?, client::open(broker.address)?, 0);

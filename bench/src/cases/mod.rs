@@ -10,6 +10,7 @@ mod java;
 mod librdkafka;
 mod pace;
 mod partitions;
+mod rounds;
 mod slow;
 mod stalling;
 mod start;
@@ -20,6 +21,8 @@ use anyhow::Result;
 use crate::broker::{Broker, FLOOR};
 use crate::goals::{Goal, To, at_most};
 use crate::report::Name;
+
+pub(crate) use rounds::measured;
 
 /// A measurement.
 pub(crate) struct Case {

@@ -59,7 +59,7 @@ fn run<M: Fn() -> Result<Latencies>>(
     let measure = prepare(Topics { address, well, ill })?;
     // A broker that has just begun may compile its code meanwhile.
     measure()?;
-    let values = beside::run(measure, |until| {
+    let values = beside::run(node.pid(), measure, |until| {
         thread::scope(|scope| {
             let writer = scope.spawn(|| write(address, ill, until));
             let stalls = slow.stall(until)?;

@@ -35,6 +35,7 @@
 //! they are on the wire.
 
 mod broker;
+mod busy;
 pub mod client;
 mod congestion;
 mod latency;
@@ -51,6 +52,7 @@ mod target;
 mod topic;
 pub mod words;
 
+pub use busy::{Busy, WasBusy};
 pub use congestion::{into_network_without_pacing, without_pacing};
 pub use latency::Latencies;
 pub use plan::{Case, Plan};
