@@ -82,12 +82,17 @@ impl<'f> Cursor<'f> {
         Ok(())
     }
 
-    /// The only topic of the request, and its only partition.
-    pub(super) fn only_partition(&mut self) -> Result<(&'f [u8], i32)> {
+    /// The only topic of the request, and how many partitions of it follow.
+    pub(super) fn only_topic(&mut self) -> Result<(&'f [u8], usize)> {
         ensure!(self.count()? == 1, "a request names one topic here");
         let length = self.count()?;
-        let name = self.skip(length)?;
-        ensure!(self.count()? == 1, "a request names one partition here");
+        Ok((self.skip(length)?, self.count()?))
+    }
+
+    /// The only topic of the request, and its only partition.
+    pub(super) fn only_partition(&mut self) -> Result<(&'f [u8], i32)> {
+        let (name, partitions) = self.only_topic()?;
+        ensure!(partitions == 1, "a produce names one partition here");
         Ok((name, self.i32()?))
     }
 }

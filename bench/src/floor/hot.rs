@@ -18,13 +18,15 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::frame::{Cursor, put_count};
-use super::log::{Log, Topics};
+use super::log::{Found, Log, Topics};
 
 const BATCH_HEADER: usize = 61;
+/// No request of the drive names more.
+const PARTITIONS_MAX: usize = 10_000;
 /// What stands behind the records of a fetch.
 const BEHIND_RECORDS: [u8; 3] = [0; 3];
 
-/// A connection's, with the partition that it asked for last: it asks for no other.
+/// A connection's, with the partition that it asked for last: most ask for no other.
 pub(super) struct Hot<'t> {
     topics: &'t Topics,
     last: Option<(Vec<u8>, i32, Arc<Log>)>,
@@ -57,12 +59,16 @@ impl<'t> Hot<'t> {
         Ok(())
     }
 
-    /// The topic and the partition, as both answers name them.
-    fn put_partition(&mut self, name: &[u8], partition: i32) {
+    /// The only topic, as both answers name it, with so many partitions to come.
+    fn put_topic(&mut self, name: &[u8], partitions: usize) {
         put_count(&mut self.answer, 1);
         put_count(&mut self.answer, name.len());
         self.answer.extend_from_slice(name);
-        put_count(&mut self.answer, 1);
+        put_count(&mut self.answer, partitions);
+    }
+
+    /// A partition, as both answers name it, without an error.
+    fn put_partition(&mut self, partition: i32) {
         self.answer.extend_from_slice(&partition.to_be_bytes());
         self.answer.extend_from_slice(&0_i16.to_be_bytes());
     }
@@ -93,7 +99,8 @@ impl<'t> Hot<'t> {
         ensure!(crc32c::crc32c(&batch[21..]) == crc, "a wrong CRC");
         let records = i64::from(i32::from_be_bytes(batch[57..61].try_into()?));
         let offset = log.append(batch, records)?;
-        self.put_partition(&name, partition);
+        self.put_topic(&name, 1);
+        self.put_partition(partition);
         self.answer.extend_from_slice(&offset.to_be_bytes());
         self.answer.extend_from_slice(&(-1_i64).to_be_bytes());
         self.answer.extend_from_slice(&0_i64.to_be_bytes());
@@ -104,34 +111,83 @@ impl<'t> Hot<'t> {
     }
 
     pub(super) fn fetch(&mut self, frame: &[u8], stream: &mut TcpStream) -> Result<()> {
-        let mut request = Cursor::behind_header(frame)?;
-        request.skip(4)?;
-        let wait_ms = request.i32()?;
-        request.skip(4 + 4 + 1 + 4 + 4)?;
-        let (name, partition) = request.only_partition()?;
-        request.skip(4)?;
-        let offset = request.i64()?;
-        request.skip(4 + 8)?;
-        let bytes_max = u64::try_from(request.i32()?)?;
-        let log = self.log(name, partition)?;
-        let found = log.find(offset, bytes_max, Duration::from_millis(u64::try_from(wait_ms)?));
+        let Asked { name, wait, partitions } = Asked::read(frame)?;
         self.begin(frame)?;
         self.answer.extend_from_slice(&[0; 4 + 2 + 4]);
-        self.put_partition(name, partition);
-        self.answer.extend_from_slice(&found.end.to_be_bytes());
-        self.answer.extend_from_slice(&found.end.to_be_bytes());
-        self.answer.extend_from_slice(&0_i64.to_be_bytes());
-        self.answer.push(0);
-        self.answer.extend_from_slice(&(-1_i32).to_be_bytes());
-        put_count(&mut self.answer, found.bytes);
-        self.seal(found.bytes + BEHIND_RECORDS.len());
-        rustix::net::send(&*stream, &self.answer, rustix::net::SendFlags::MORE)?;
-        let (mut position, mut left) = (found.from, found.bytes);
-        while left > 0 {
-            let sent = rustix::fs::sendfile(&*stream, &log.file, Some(&mut position), left)?;
-            ensure!(sent > 0, "the file shrank");
-            left -= sent;
+        self.put_topic(name, partitions.len());
+        let (mut parts, mut bytes) = (Vec::with_capacity(partitions.len()), 0);
+        for (at, one) in partitions.iter().enumerate() {
+            let log = self.log(name, one.partition)?;
+            let found = log.find(one.offset, one.bytes_max, wait);
+            if at > 0 {
+                // The tags of the one before.
+                self.answer.push(0);
+            }
+            self.put_partition(one.partition);
+            self.answer.extend_from_slice(&found.end.to_be_bytes());
+            self.answer.extend_from_slice(&found.end.to_be_bytes());
+            self.answer.extend_from_slice(&0_i64.to_be_bytes());
+            self.answer.push(0);
+            self.answer.extend_from_slice(&(-1_i32).to_be_bytes());
+            put_count(&mut self.answer, found.bytes);
+            bytes += found.bytes;
+            parts.push((self.answer.len(), found, log));
+        }
+        self.seal(bytes + BEHIND_RECORDS.len());
+        let mut sent = 0;
+        for (upto, found, log) in parts {
+            let head = self.answer.get(sent..upto).context("an answer without its heads")?;
+            rustix::net::send(&*stream, head, rustix::net::SendFlags::MORE)?;
+            sent = upto;
+            send_records(&log, found, stream)?;
         }
         Ok(stream.write_all(&BEHIND_RECORDS)?)
+    }
+}
+
+fn send_records(log: &Log, found: Found, stream: &TcpStream) -> Result<()> {
+    let (mut position, mut left) = (found.from, found.bytes);
+    while left > 0 {
+        let sent = rustix::fs::sendfile(stream, &log.file, Some(&mut position), left)?;
+        ensure!(sent > 0, "the file shrank");
+        left -= sent;
+    }
+    Ok(())
+}
+
+/// What a fetch asks for, of one topic.
+struct Asked<'f> {
+    name: &'f [u8],
+    /// For the first record of each; of several none is waited for.
+    wait: Duration,
+    partitions: Vec<AskedPartition>,
+}
+
+struct AskedPartition {
+    partition: i32,
+    offset: i64,
+    bytes_max: u64,
+}
+
+impl<'f> Asked<'f> {
+    fn read(frame: &'f [u8]) -> Result<Self> {
+        let mut request = Cursor::behind_header(frame)?;
+        request.skip(4)?;
+        let wait_ms = u64::try_from(request.i32()?)?;
+        request.skip(4 + 4 + 1 + 4 + 4)?;
+        let (name, count) = request.only_topic()?;
+        ensure!((1..=PARTITIONS_MAX).contains(&count), "{count} partitions in a request");
+        let mut partitions = Vec::with_capacity(count);
+        for _ in 0..count {
+            let partition = request.i32()?;
+            request.skip(4)?;
+            let offset = request.i64()?;
+            request.skip(4 + 8)?;
+            let bytes_max = u64::try_from(request.i32()?)?;
+            request.no_tags()?;
+            partitions.push(AskedPartition { partition, offset, bytes_max });
+        }
+        let wait = if count == 1 { Duration::from_millis(wait_ms) } else { Duration::ZERO };
+        Ok(Self { name, wait, partitions })
     }
 }

@@ -216,6 +216,17 @@ pub(crate) static CASES: &[LoadCase] = &[
         ..PLAIN
     },
     LoadCase {
+        name: "fetch-together",
+        what: "hot fetches of 100 partitions in each request, 16 KiB of each in a batch: a closed loop on one connection",
+        load: Case::FetchHot,
+        set: |plan| {
+            (plan.partitions, plan.together) = (100, true);
+            (plan.batch_bytes, plan.fetch_bytes) = (16 << 10, 16 << 10);
+        },
+        figures: BY_REQUEST,
+        ..PLAIN
+    },
+    LoadCase {
         name: "fetch-committed",
         what: "as fetch by a consumer of committed records, of transactions of four batches, every fourth aborted; the floor's \
                records are in none",

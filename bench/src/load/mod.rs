@@ -143,6 +143,7 @@ fn plan(targets: &[Target], extent: Extent) -> Plan {
         replication_factor: 1,
         fetch_bytes: 1 << 20,
         committed: false,
+        together: false,
         hot_bytes: 256 << 20,
         cold_bytes: extent.round_bytes,
         drop_caches: false,

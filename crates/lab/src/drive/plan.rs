@@ -81,6 +81,9 @@ pub struct Plan {
     /// Whether `fetch-hot` reads as a consumer of committed records, what transactions wrote, every fourth of which was
     /// aborted. A broker without transactions has the same without them.
     pub committed: bool,
+    /// Whether `fetch-hot` reads all partitions of a topic by one connection, which names them all in each request, and
+    /// `fetch_bytes` are of each. It wants a broker that leads them all.
+    pub together: bool,
     /// Bytes that `fetch-hot` reads over and over.
     pub hot_bytes: u64,
     /// Bytes that `fetch-cold` reads once a round.
@@ -132,7 +135,8 @@ impl Plan {
             Case::FetchHot => {
                 let topic = ("topic_bytes", size(self.hot_bytes));
                 let isolation = self.committed.then(|| ("isolation", "read_committed".to_owned()));
-                let own = [batch, fetch, connections(self.lanes()), topic];
+                let lanes = if self.together { 1 } else { self.lanes() };
+                let own = [batch, fetch, connections(lanes), topic];
                 own.into_iter().chain(isolation).collect()
             }
             Case::FetchCold => {

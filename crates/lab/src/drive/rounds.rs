@@ -265,6 +265,7 @@ mod tests {
             replication_factor: 1,
             fetch_bytes: 64,
             committed: false,
+            together: false,
             hot_bytes: 1,
             cold_bytes: 1,
             drop_caches: false,

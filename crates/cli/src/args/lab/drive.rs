@@ -182,6 +182,7 @@ impl DriveArgs {
             rate: self.rate,
             burst: self.burst,
             committed: false,
+            together: false,
             consumers: self.consumers as usize,
             busy: count(self.busy, 200, 50),
             idle: count(self.idle, 500, 100),

@@ -1,12 +1,15 @@
-//! Fetch: one partition, no session, whole batches counted.
+//! Fetch: one partition, or several of a topic at once; no session, whole batches counted.
 
 use bytes::Bytes;
 use pagewire_record::batches;
 use pagewire_wire::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
-use pagewire_wire::messages::fetch_response::FetchResponse;
+use pagewire_wire::messages::fetch_response::{FetchResponse, PartitionData};
 use pagewire_wire::{ErrorCode, Records, Str};
 
 use super::{Connection, Error, Result};
+
+/// Bytes of all partitions of a request at most: what consumers ask for who are not told otherwise (`fetch.max.bytes`).
+const ALL_MAX_BYTES: i32 = 50 << 20;
 
 /// What to fetch.
 #[derive(Debug, Clone)]
@@ -25,7 +28,22 @@ pub struct Fetch<'a> {
     pub committed: bool,
 }
 
-/// What came of it.
+/// What to fetch of several partitions in one request.
+#[derive(Debug, Clone)]
+pub struct FetchMany<'a> {
+    /// Topic.
+    pub topic: &'a str,
+    /// Partitions, and the first offset wanted of each.
+    pub at: &'a [(i32, i64)],
+    /// Bytes of each at most.
+    pub partition_max_bytes: i32,
+    /// How long the broker may wait for the first record.
+    pub wait_ms: i32,
+    /// As in [`Fetch`].
+    pub committed: bool,
+}
+
+/// What came of it, for a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fetched {
     /// Bytes of records, a cut batch at the end included.
@@ -60,6 +78,14 @@ impl Connection {
         self.answer::<FetchRequest, _>(version, |_, answer| read(fetch, &answer, look))?
     }
 
+    /// Fetches several partitions, and throws the records away; one answer for each, in the order in which they were asked for.
+    pub fn fetch_many(&mut self, fetch: &FetchMany<'_>) -> Result<Vec<Fetched>> {
+        let version = self.versions().choose::<FetchRequest>()?;
+        let limits = (fetch.partition_max_bytes, ALL_MAX_BYTES);
+        self.ask(&request_of(fetch.topic, fetch.at, limits, fetch.wait_ms, fetch.committed), version)?;
+        self.answer::<FetchRequest, _>(version, |_, answer| read_many(fetch, &answer))?
+    }
+
     /// Fetches, and throws the records away.
     pub fn fetch(&mut self, fetch: &Fetch<'_>) -> Result<Fetched> {
         self.fetch_with(fetch, |_| ())
@@ -73,23 +99,35 @@ impl Connection {
 }
 
 fn request(fetch: &Fetch<'_>) -> FetchRequest {
-    let partition = FetchPartition {
-        partition: fetch.partition,
-        fetch_offset: fetch.offset,
-        partition_max_bytes: fetch.max_bytes,
+    let limits = (fetch.max_bytes, fetch.max_bytes);
+    request_of(fetch.topic, &[(fetch.partition, fetch.offset)], limits, fetch.wait_ms, fetch.committed)
+}
+
+/// Of a topic's partitions, each from an offset on, with limits for each and for all.
+fn request_of(
+    topic: &str,
+    at: &[(i32, i64)],
+    (partition_max_bytes, max_bytes): (i32, i32),
+    max_wait_ms: i32,
+    committed: bool,
+) -> FetchRequest {
+    let partition = |&(partition, fetch_offset): &(i32, i64)| FetchPartition {
+        partition,
+        fetch_offset,
+        partition_max_bytes,
         current_leader_epoch: -1,
         ..FetchPartition::default()
     };
     let topic = FetchTopic {
-        topic: Str::from(fetch.topic.to_owned()),
-        partitions: vec![partition],
+        topic: Str::from(topic.to_owned()),
+        partitions: at.iter().map(partition).collect(),
         ..FetchTopic::default()
     };
     FetchRequest {
-        max_wait_ms: fetch.wait_ms,
+        max_wait_ms,
         min_bytes: 1,
-        isolation_level: i8::from(fetch.committed),
-        max_bytes: fetch.max_bytes,
+        isolation_level: i8::from(committed),
+        max_bytes,
         session_epoch: -1,
         topics: vec![topic],
         ..FetchRequest::default()
@@ -97,11 +135,36 @@ fn request(fetch: &Fetch<'_>) -> FetchRequest {
 }
 
 fn read(fetch: &Fetch<'_>, answer: &FetchResponse, look: impl FnOnce(&Bytes)) -> Result<Fetched> {
-    let what = || format!("fetch of {} [{}] at {}", fetch.topic, fetch.partition, fetch.offset);
-    Error::check(answer.error_code, None, what)?;
-    let partition = answer.responses.first().and_then(|topic| topic.partitions.first());
+    let place = (fetch.topic, fetch.partition, fetch.offset);
+    Error::check(answer.error_code, None, || what(place))?;
+    fetched(place, answer.responses.first().and_then(|topic| topic.partitions.first()), look)
+}
+
+fn read_many(fetch: &FetchMany<'_>, answer: &FetchResponse) -> Result<Vec<Fetched>> {
+    let all = || format!("fetch of {} partitions of {}", fetch.at.len(), fetch.topic);
+    Error::check(answer.error_code, None, all)?;
+    let partitions = answer.responses.first().map_or(&[][..], |topic| &topic.partitions);
+    let one = |(at, &(partition, offset)): (usize, &(i32, i64))| {
+        // Where there is no session all are answered, and in order.
+        let data = partitions.get(at).filter(|data| data.partition_index == partition);
+        fetched((fetch.topic, partition, offset), data, |_| ())
+    };
+    fetch.at.iter().enumerate().map(one).collect()
+}
+
+fn what((topic, partition, offset): (&str, i32, i64)) -> String {
+    format!("fetch of {topic} [{partition}] at {offset}")
+}
+
+/// What came of a partition that was asked for from an offset on.
+fn fetched(
+    place: (&str, i32, i64),
+    partition: Option<&PartitionData>,
+    look: impl FnOnce(&Bytes),
+) -> Result<Fetched> {
+    let offset = place.2;
     let code = partition.map_or(ErrorCode::UnknownServerError.code(), |partition| partition.error_code);
-    Error::check(code, None, what)?;
+    Error::check(code, None, || what(place))?;
     let empty = Bytes::new();
     let records = partition.and_then(|partition| match &partition.records {
         Records::Bytes(bytes) => Some(bytes),
@@ -109,9 +172,9 @@ fn read(fetch: &Fetch<'_>, answer: &FetchResponse, look: impl FnOnce(&Bytes)) ->
     });
     let records = records.unwrap_or(&empty);
     let last = batches(records).map_while(std::result::Result::ok).last();
-    let next = last.map_or(fetch.offset, |batch| batch.header.last_offset().saturating_add(1));
+    let next = last.map_or(offset, |batch| batch.header.last_offset().saturating_add(1));
     look(records);
-    let counted = next.saturating_sub(fetch.offset).max(0) as u64;
+    let counted = next.saturating_sub(offset).max(0) as u64;
     let aborted = partition.and_then(|partition| partition.aborted_transactions.as_ref());
     Ok(Fetched {
         bytes: records.len() as u64,
@@ -125,9 +188,7 @@ fn read(fetch: &Fetch<'_>, answer: &FetchResponse, look: impl FnOnce(&Bytes)) ->
 
 #[cfg(test)]
 mod tests {
-    use pagewire_wire::messages::fetch_response::{
-        AbortedTransaction, FetchableTopicResponse, PartitionData,
-    };
+    use pagewire_wire::messages::fetch_response::{AbortedTransaction, FetchableTopicResponse};
 
     use super::*;
 
@@ -153,6 +214,34 @@ mod tests {
         for (listed, aborted) in [(None, 0), (Some(vec![AbortedTransaction::default(); 2]), 2)] {
             let got = read(&fetch(true), &answer(listed), |_| ()).unwrap();
             assert_eq!((got.high_watermark, got.last_stable, got.aborted, got.next), (9, 5, aborted, 3));
+        }
+    }
+
+    #[test]
+    fn each_partition_that_was_asked_for_has_its_own_answer_or_is_missed() {
+        let partition = |partition_index, error_code| PartitionData {
+            partition_index,
+            error_code,
+            high_watermark: i64::from(partition_index) * 10,
+            ..PartitionData::default()
+        };
+        let answer = |partitions| {
+            let topic = FetchableTopicResponse { partitions, ..FetchableTopicResponse::default() };
+            FetchResponse { responses: vec![topic], ..FetchResponse::default() }
+        };
+        let at = [(1, 0), (2, 5)];
+        let asked = FetchMany { topic: "t", at: &at, partition_max_bytes: 1, wait_ms: 0, committed: false };
+        let got = read_many(&asked, &answer(vec![partition(1, 0), partition(2, 0)])).unwrap();
+        assert_eq!(
+            got.iter().map(|one| (one.next, one.high_watermark)).collect::<Vec<_>>(),
+            [(0, 10), (5, 20)]
+        );
+        for short in [
+            vec![partition(1, 0)],
+            vec![partition(1, 0), partition(3, 0)],
+            vec![partition(1, 0), partition(2, 3)],
+        ] {
+            assert!(read_many(&asked, &answer(short)).is_err());
         }
     }
 }

@@ -26,7 +26,7 @@ pub use batch::{batch, now_ms, records_in};
 pub use connection::{ANSWER_MAX, Connection};
 pub use dial::{Dial, Stop};
 pub use error::Error;
-pub use fetch::{Fetch, Fetched};
+pub use fetch::{Fetch, FetchMany, Fetched};
 pub use produce::{Acks, ProduceFrame};
 pub use transaction::{Content, End, Transactional};
 pub use versions::Versions;

@@ -12,6 +12,7 @@ mod produce;
 mod pump;
 pub(super) mod race;
 mod reader;
+mod together;
 
 use super::broker::Broker;
 use super::client::Result;
