@@ -14,11 +14,19 @@ import (
 func init() {
 	register("transactions_are_read_whole_or_not_at_all", wholeTransactions)
 	register("a_producer_that_was_replaced_commits_nothing", replacedProducer)
-	register("offsets_are_committed_with_what_was_made_of_them", func(w *world) error { return offsetsInTransactions(w) })
-	register("offsets_of_a_consumer_group_are_committed_with_what_was_made_of_them", func(w *world) error {
-		return offsetsInTransactions(w, kgo.ServerSideBalancer())
+	turns := []step{
+		{50, kgo.TryAbort, false, -1}, {20, kgo.TryCommit, false, 20},
+		{30, kgo.TryAbort, false, 20}, {30, kgo.TryCommit, false, 50},
+	}
+	register("offsets_are_committed_with_what_was_made_of_them", func(w *world) error {
+		return offsetsInTransactions(w, turns)
 	})
-	register("a_transaction_of_a_member_that_was_removed_commits_nothing", removedMember)
+	register("offsets_of_a_consumer_group_are_committed_with_what_was_made_of_them", func(w *world) error {
+		return offsetsInTransactions(w, turns, kgo.ServerSideBalancer())
+	})
+	register("a_transaction_of_a_member_that_was_removed_commits_nothing", func(w *world) error {
+		return offsetsInTransactions(w, []step{{50, kgo.TryCommit, true, -1}, {50, kgo.TryCommit, false, 50}})
+	})
 }
 
 // transactional is a producer of this transactional id, for the partitions that records name.
@@ -170,8 +178,17 @@ func (w *world) stands(admin *kadm.Client, group, topic string, expected int64) 
 	})
 }
 
-// offsetsInTransactions: what an aborted transaction polled comes again, what a committed one polled does not.
-func offsetsInTransactions(w *world, options ...kgo.Opt) error {
+// A step carries count records in a transaction, asks for an end of it, and leaves the group at an offset.
+type step struct {
+	count int
+	end   kgo.TransactionEndTry
+	// removed: before the end somebody removes the member, which comes back afterwards.
+	removed bool
+	at      int64
+}
+
+// offsetsInTransactions: what a transaction polled that was not committed comes again, what a committed one polled does not.
+func offsetsInTransactions(w *world, steps []step, options ...kgo.Opt) error {
 	source, err := w.topic(1, nil)
 	if err := first(err, w.send(numbered(source, 50))); err != nil {
 		return err
@@ -189,16 +206,18 @@ func offsetsInTransactions(w *world, options ...kgo.Opt) error {
 	if err != nil {
 		return err
 	}
-	for _, step := range []struct {
-		count int
-		end   kgo.TransactionEndTry
-		at    int64
-	}{{50, kgo.TryAbort, -1}, {20, kgo.TryCommit, 20}, {30, kgo.TryAbort, 20}, {30, kgo.TryCommit, 50}} {
+	for _, step := range steps {
 		if err := w.carry(session, target, step.count); err != nil {
 			return err
 		}
+		if step.removed {
+			if err := w.remove(session, group); err != nil {
+				return err
+			}
+		}
 		committed, err := session.End(w.ctx, step.end)
-		err = first(err, equal("committed", committed, bool(step.end)), w.stands(admin, group, source, step.at))
+		expected := bool(step.end) && !step.removed
+		err = first(err, equal("committed", committed, expected), w.stands(admin, group, source, step.at))
 		if err != nil {
 			return err
 		}
@@ -210,40 +229,6 @@ func offsetsInTransactions(w *world, options ...kgo.Opt) error {
 	values := slices.Concat(found[0], found[1])
 	slices.Sort(values)
 	return equal("distinct values", len(slices.Compact(values)), 50)
-}
-
-// removedMember: somebody removes the member while it is in a transaction. It comes back and does all of it again.
-func removedMember(w *world) error {
-	source, err := w.topic(1, nil)
-	if err := first(err, w.send(numbered(source, 50))); err != nil {
-		return err
-	}
-	target, err := w.topic(2, nil)
-	if err != nil {
-		return err
-	}
-	admin, err := w.admin()
-	if err != nil {
-		return err
-	}
-	group := unique("go-left")
-	session, err := w.session(group, source)
-	if err := first(err, w.carry(session, target, 50), w.remove(session, group)); err != nil {
-		return err
-	}
-	committed, err := session.End(w.ctx, kgo.TryCommit)
-	if err := first(err, equal("committed", committed, false), w.stands(admin, group, source, -1)); err != nil {
-		return err
-	}
-	if err := w.carry(session, target, 50); err != nil {
-		return err
-	}
-	committed, err = session.End(w.ctx, kgo.TryCommit)
-	if err := first(err, equal("committed", committed, true), w.stands(admin, group, source, 50)); err != nil {
-		return err
-	}
-	found, err := w.committed(target, 50)
-	return first(err, equal("values", len(found[0])+len(found[1]), 50))
 }
 
 func (w *world) remove(session *kgo.GroupTransactSession, group string) error {

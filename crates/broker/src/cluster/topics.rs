@@ -292,7 +292,7 @@ impl Change {
         let (cluster, count) = (self.cluster(), range.len());
         let (node, config) = (cluster.identity.node_id, self.config());
         let takes = |dir: &Path| match () {
-            () if config.cordoned_log_dirs.iter().any(|cordoned| cordoned == dir) => Takes::Nothing,
+            () if config.is_cordoned(dir) => Takes::Nothing,
             // What is new waits for no disk that does not answer, as long as there is another.
             () if cluster.is_silent(dir) => Takes::IfNoneElse,
             () => Takes::New,

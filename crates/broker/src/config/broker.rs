@@ -204,6 +204,11 @@ impl BrokerConfig {
         Ok((config, notices))
     }
 
+    /// Whether a log directory gets no new partitions.
+    pub fn is_cordoned(&self, dir: &Path) -> bool {
+        self.cordoned_log_dirs.iter().any(|cordoned| cordoned == dir)
+    }
+
     /// What whoever cordons a log directory is told that the broker does not have.
     pub fn cordoned_elsewhere(&self) -> Option<String> {
         bounds::cordoned_elsewhere(&self.layers)

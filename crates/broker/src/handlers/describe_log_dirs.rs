@@ -53,7 +53,7 @@ fn result(
         topics: topics.into_iter().map(topic).collect(),
         total_bytes: dir.space.map_or(-1, |space| bytes(space.total_bytes)),
         usable_bytes: dir.space.map_or(-1, |space| bytes(space.usable_bytes)),
-        is_cordoned: broker.config().cordoned_log_dirs.contains(&dir.path),
+        is_cordoned: broker.config().is_cordoned(&dir.path),
         ..Default::default()
     }
 }

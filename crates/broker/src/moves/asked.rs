@@ -30,7 +30,7 @@ pub(crate) fn alter(
     let to = listed(log_dirs, wanted).ok_or(ErrorCode::LogDirNotFound)?;
     let target = log_dirs.here().find(|dir| dir.path() == to).filter(|dir| dir.offline().is_none());
     let target = target.ok_or(ErrorCode::KafkaStorageError)?;
-    let is_cordoned = broker.config().cordoned_log_dirs.contains(&to);
+    let is_cordoned = broker.config().is_cordoned(&to);
     let image = broker.image();
     let known = image.topic(topic).and_then(|topic| Some((topic.id, topic.partition(partition)?)));
     let Some((topic_id, entry)) = known else {

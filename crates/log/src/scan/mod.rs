@@ -5,6 +5,7 @@
 
 pub(crate) mod derive;
 pub(crate) mod headers;
+pub(crate) mod largest;
 pub(crate) mod order;
 pub(crate) mod walk;
 pub(crate) mod window;
