@@ -1,21 +1,17 @@
 //! How near the machine is to the amount of dirty pages at which the kernel begins to write by itself.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::sync::LazyLock;
+use std::fs;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-/// The counters of the kernel's virtual memory, of which four are wanted.
+/// The counters of the kernel's virtual memory, of which three are wanted.
 /// <https://www.kernel.org/doc/html/latest/admin-guide/sysctl/vm.html> tells what the thresholds are made of.
 const COUNTERS: &str = "/proc/vmstat";
-/// More than the file ever had.
-const COUNTERS_MAX: usize = 16 << 10;
 /// How long an answer holds: at a GiB a second 20 MiB are written meanwhile.
 const HOLDS: Duration = Duration::from_millis(20);
 
-static LAST: LazyLock<Mutex<Option<Answer>>> = LazyLock::new(Mutex::default);
+static LAST: Mutex<Option<Answer>> = Mutex::new(None);
 
 #[derive(Debug, Clone, Copy)]
 struct Answer {
@@ -32,16 +28,9 @@ pub(crate) fn are_many() -> bool {
     {
         return answer.many;
     }
-    let many = read().as_deref().and_then(many_of).unwrap_or(true);
+    let many = fs::read_to_string(COUNTERS).ok().as_deref().and_then(many_of).unwrap_or(true);
     *last = Some(Answer { at: Instant::now(), many });
     many
-}
-
-fn read() -> Option<String> {
-    let mut counters = vec![0; COUNTERS_MAX];
-    let len = File::open(COUNTERS).ok()?.read_at(&mut counters, 0).ok()?;
-    counters.truncate(len);
-    String::from_utf8(counters).ok()
 }
 
 fn many_of(counters: &str) -> Option<bool> {
@@ -49,10 +38,8 @@ fn many_of(counters: &str) -> Option<bool> {
     Some(dirty >= counter(counters, "nr_dirty_background_threshold")? / 2)
 }
 
-/// Of one whose line was cut off nothing is known.
 fn counter(counters: &str, name: &str) -> Option<u64> {
-    let (lines, _) = counters.rsplit_once('\n')?;
-    let value = lines.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+    let value = counters.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
     value.parse().ok()
 }
 
@@ -76,17 +63,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_cut_off_is_not_known() {
+    fn what_is_missing_or_no_number_is_not_known() {
         assert_eq!(many_of("nr_dirty 5\nnr_writeback 5\n"), None);
-        assert_eq!(many_of("nr_dirty 5\nnr_writeback 5\nnr_dirty_background_threshold 200"), None);
+        assert_eq!(many_of("nr_dirty 5\nnr_writeback 5\nnr_dirty_background_threshold many\n"), None);
         assert_eq!(many_of(""), None);
     }
 
     #[test]
     #[cfg(target_os = "linux")]
     fn this_machine_tells() {
-        let counters = read().expect("counters");
-        assert!(counters.len() < COUNTERS_MAX, "they have outgrown their room");
+        let counters = fs::read_to_string(COUNTERS).expect("counters");
         assert!(many_of(&counters).is_some(), "{counters}");
     }
 }
