@@ -14,6 +14,8 @@ use crate::harness::raw::{self, PRODUCE, Producer, Raw};
 
 /// As many as Kafka's own producers keep in flight, and as many as a broker remembers.
 const IN_FLIGHT_MAX: usize = 5;
+/// Before a broker is asked again that is not there, or not yet the leader.
+const PAUSE: Duration = Duration::from_millis(20);
 /// How long a load waits for a broker that is being started again.
 const RECONNECT_LIMIT: Duration = Duration::from_secs(30);
 
@@ -101,7 +103,7 @@ impl<'a> Load<'a> {
             if Instant::now() >= deadline {
                 bail!("the broker did not come back within {RECONNECT_LIMIT:?}");
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(PAUSE);
         }
     }
 
@@ -157,7 +159,13 @@ impl<'a> Load<'a> {
         match answer.error_code {
             0 => {}
             // Not there yet after a start, or not the leader yet: as good as no answer.
-            3 | 5 | 6 | 7 | 9 => return Err(Broken::Connection),
+            3 | 5 | 6 | 7 | 9 if self.kind == Kind::Idempotent => return Err(Broken::Connection),
+            // The same, on this connection: what is under way on one that is given up has no order beside what the next one brings.
+            3 | 5 | 6 | 7 | 9 => {
+                self.waiting.pop_front();
+                std::thread::sleep(PAUSE);
+                return Ok(());
+            }
             code => {
                 let batches: Vec<u64> = self.waiting.iter().map(|batch| batch.first).collect();
                 let reason = format!(

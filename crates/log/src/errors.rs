@@ -171,8 +171,8 @@ pub enum AppendError {
     /// (`ErrorKind::StorageFull`) or failing: KAFKA_STORAGE_ERROR.
     #[error("write failed: {0}")]
     Write(io::Error),
-    /// The partition is about to be served from another log directory, or is by now: NOT_LEADER_OR_FOLLOWER, and the next
-    /// attempt finds it there.
+    /// The partition is about to be served from another log directory, or is by now: who can wait does until it is known where it
+    /// is, who cannot is told NOT_LEADER_OR_FOLLOWER.
     #[error("the partition moves to another log directory")]
     Moving,
     /// The log takes no writes any more: KAFKA_STORAGE_ERROR.

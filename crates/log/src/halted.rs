@@ -39,7 +39,8 @@ impl Log {
         self.has_left() && self.is_halted()
     }
 
-    pub(crate) fn is_halted(&self) -> bool {
+    /// It takes no appends now.
+    pub fn is_halted(&self) -> bool {
         self.halted.is_halted()
     }
 }

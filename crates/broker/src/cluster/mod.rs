@@ -30,6 +30,7 @@ mod producer_ids;
 mod refused;
 mod reopened;
 mod settings;
+mod settled;
 mod shown;
 #[cfg(test)]
 mod tests;

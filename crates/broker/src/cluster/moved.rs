@@ -6,9 +6,10 @@
 //!                      └─▶ or keeps its name: the record names it again, and the log goes on
 //! ```
 //!
-//! Whoever appends meanwhile is told NOT_LEADER_OR_FOLLOWER, and finds the partition with the next attempt; reads go on. The
-//! record is what counts: until it is stored the log goes on where it is. A disk that does not answer does not keep the log from
-//! its clients: before the round has ended, in the turn in which the record is stored, it is called off.
+//! What clients append meanwhile waits until it is known where the log is (`settled.rs`); the coordinators are told
+//! NOT_LEADER_OR_FOLLOWER, and find the partition with the next attempt; reads go on. The record is what counts: until it is stored
+//! the log goes on where it is. A disk that does not answer does not keep the log from its clients: before the round has ended, in
+//! the turn in which the record is stored, it is called off.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -52,6 +53,13 @@ pub(crate) enum Switch {
 impl Change {
     /// Makes the switch of a log whose copy lacks little. Neither disk keeps changes of other topics waiting.
     pub(crate) async fn switch(&self, moving: Moving) -> Result<Switch, Refused> {
+        let (topic_id, index) = (moving.future().topic_id, moving.future().partition);
+        let switched = self.halt_and_switch(moving).await;
+        self.cluster().wake_waiting(topic_id, index);
+        switched
+    }
+
+    async fn halt_and_switch(&self, moving: Moving) -> Result<Switch, Refused> {
         let cluster = self.cluster();
         let future = moving.future().clone();
         let Ok(_claim) = self.claim([future.topic.as_str()]).await else {
@@ -97,6 +105,8 @@ impl Change {
     /// Nothing is appended to the log, and its copy is complete; or the log goes on where it is, and this is what came of it.
     async fn last_round(&self, moving: Moving) -> Result<Result<Moving, Switch>, Refused> {
         let round = moving.last_round();
+        let (broker, topic_id, index) =
+            (Arc::clone(&self.broker), moving.future().topic_id, moving.future().partition);
         let on_thread = round.clone();
         let mut halting: Late = Box::pin(to_its_end(move || {
             let mut moving = moving;
@@ -108,6 +118,7 @@ impl Change {
         let watched = tokio::spawn(async move {
             sleep(LAST_ROUND_MAX).await;
             round.call_off();
+            broker.cluster().wake_waiting(topic_id, index);
         });
         let halted = self.aside(timeout(LAST_ROUND_MAX, &mut halting)).await;
         let Ok(halted) = halted else { return Ok(Err(Switch::Late(halting))) };

@@ -23,7 +23,9 @@ mod stored_tests;
 #[cfg(test)]
 mod switch_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+#[cfg(test)]
+mod waiting_tests;
 #[cfg(test)]
 mod wish_tests;
 mod wishes;

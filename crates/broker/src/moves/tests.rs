@@ -28,14 +28,14 @@ pub(super) const RATE: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
 pub(super) const THREADS: usize = 4;
 
 /// A broker on two directories, of which the first is home, with the topic `t` of one partition there.
-pub(super) struct World {
-    pub(super) bench: Bench,
-    pub(super) disk: FailingDisk,
+pub(crate) struct World {
+    pub(crate) bench: Bench,
+    pub(crate) disk: FailingDisk,
     pub(super) stop: CancellationToken,
 }
 
 impl World {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let world = Self::on(&[ROOT, SECOND]);
         world.bench.topic("t", 1, &[]).await;
         world
@@ -64,11 +64,11 @@ impl World {
     }
 
     /// Where it is, and where it is not.
-    pub(super) fn here_and_there(&self) -> (&'static str, &'static str) {
+    pub(crate) fn here_and_there(&self) -> (&'static str, &'static str) {
         if self.is_in(ROOT) { (ROOT, SECOND) } else { (SECOND, ROOT) }
     }
 
-    pub(super) async fn alter(&self, topic: &str, partition: i32, dir: &str) -> ErrorCode {
+    pub(crate) async fn alter(&self, topic: &str, partition: i32, dir: &str) -> ErrorCode {
         let topics = vec![AlterReplicaLogDirTopic {
             name: Str::from(topic.to_owned()),
             partitions: vec![partition],
@@ -93,7 +93,7 @@ impl World {
         partitions.map(|one| (one.partition_size, one.offset_lag, one.is_future_key)).collect()
     }
 
-    pub(super) fn partition(&self) -> Arc<Partition> {
+    pub(crate) fn partition(&self) -> Arc<Partition> {
         let image = self.bench.broker.image();
         Arc::clone(image.topic("t").expect("there").hosted(0).expect("served"))
     }

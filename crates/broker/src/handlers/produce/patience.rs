@@ -1,14 +1,25 @@
-//! How long the requests of a connection wait for a place in a directory whose disk hangs: together, not each of them.
+//! How long the requests of a connection wait for a place in a directory whose disk hangs, and for partitions that move to another
+//! directory: together, not each of them.
 //!
 //! Invariant: once a batch of a pipeline was refused for want of a place, all behind it in it are refused that are for the same
-//! directory, also where there is a place again: a producer's second batch is not taken before its first one came again.
+//! directory, also where there is a place again: a producer's second batch is not taken before its first one came again. So are those
+//! for the same partition, after one was refused because it moves.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
+use pagewire_wire::ErrorCode;
 use parking_lot::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
 
-use crate::lanes::{Admission, Lane, PATIENCE};
+use crate::{
+    cluster::Cluster,
+    lanes::{Admission, Lane, PATIENCE},
+    partition::Partition,
+};
+
+/// A batch waits for so long for the end of a move: for a last round that is called off, and as long again for what follows one.
+const MOVE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Of the requests of a connection that are under way, until there is none.
 #[derive(Debug, Default)]
@@ -20,6 +31,10 @@ struct State {
     until: Option<Instant>,
     /// Directories for which one was refused.
     over: Vec<Arc<Lane>>,
+    /// Of the one that waits for the end of a move.
+    settled_until: Option<Instant>,
+    /// Partitions for which one was refused because they move.
+    given_up: Vec<(Arc<str>, i32)>,
 }
 
 impl Patience {
@@ -42,16 +57,42 @@ impl Patience {
         }
         admission
     }
+
+    /// Whether one was refused because this partition moves.
+    pub(super) fn has_given_up(&self, partition: &Partition) -> bool {
+        let is_it = |(topic, index): &(Arc<str>, i32)| *topic == partition.topic && *index == partition.index;
+        self.0.lock().given_up.iter().any(is_it)
+    }
+
+    /// Waits until it is known where the log is of a partition that moves.
+    pub(super) async fn settled(
+        &self,
+        cluster: &Cluster,
+        topic_id: Uuid,
+        partition: &Arc<Partition>,
+    ) -> Result<Arc<Partition>, ErrorCode> {
+        if self.has_given_up(partition) {
+            return Err(ErrorCode::NotLeaderOrFollower);
+        }
+        let until = *self.0.lock().settled_until.get_or_insert_with(|| Instant::now() + MOVE_PATIENCE);
+        let settled = timeout_at(until, cluster.settled(topic_id, partition)).await;
+        let mut state = self.0.lock();
+        state.settled_until = None;
+        settled.unwrap_or_else(|_| {
+            state.given_up.push((Arc::clone(&partition.topic), partition.index));
+            Err(ErrorCode::NotLeaderOrFollower)
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use pagewire_disk::MemoryDisk;
+    use pagewire_disk::{Call, MemoryDisk};
 
     use super::*;
-    use crate::testing::Bench;
+    use crate::{moves::tests::World, testing::Bench};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn who_comes_behind_one_that_was_refused_is_refused_though_there_is_a_place_again() {
@@ -84,5 +125,24 @@ mod tests {
         });
         let (admission, ()) = tokio::join!(line.admit(&lane), leave);
         assert!(admission.is_ok() && began.elapsed() < 2 * PATIENCE);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn who_comes_behind_one_that_was_refused_for_a_move_is_refused_though_it_is_over() {
+        let world = World::new().await;
+        let (here, there) = world.here_and_there();
+        let held = world.disk.hold(&format!("{here}/t-0"), Call::Rename);
+        assert_eq!(world.alter("t", 0, there).await, ErrorCode::None);
+        assert!(tokio::task::block_in_place(|| held.is_reached()));
+        let (broker, partition) = (Arc::clone(&world.bench.broker), world.partition());
+        let topic_id = broker.image().topic("t").expect("there").id;
+        let settled = async |line: &Patience| line.settled(broker.cluster(), topic_id, &partition).await;
+        let line = Patience::default();
+        line.0.lock().settled_until = Some(Instant::now());
+        assert_eq!(settled(&line).await.err(), Some(ErrorCode::NotLeaderOrFollower));
+        drop(held);
+        let found = settled(&Patience::default()).await.expect("another connection");
+        assert!(!Arc::ptr_eq(&found, &partition), "where it is now");
+        assert!(settled(&line).await.is_err() && line.has_given_up(&found));
     }
 }

@@ -69,7 +69,7 @@ pub(super) struct Work {
 pub(super) struct Batch {
     partition: Arc<Partition>,
     check: Check,
-    /// It is checked, and has to wait for its directory.
+    /// It is checked, and has to wait: for a place in its directory, or until it is known in which one its log is.
     outcome: Option<Outcome>,
 }
 
@@ -139,8 +139,8 @@ impl Work {
         !topic.internal || self.ctx.client_id.as_deref() == Some(ADMIN_CLIENT_ID)
     }
 
-    /// Goes on until all is appended, or up to a batch whose check must not hold up an event loop, or for whose append there
-    /// is no place yet.
+    /// Goes on until all is appended, or up to a batch whose check must not hold up an event loop, for whose append there is no
+    /// place yet, or whose log moves to another directory just now.
     pub(super) fn advance(&mut self) -> Option<Batch> {
         while let Some(data) = self.next() {
             let index = data.index;
@@ -153,7 +153,9 @@ impl Work {
                         let Some(admission) = (!is_over).then(|| lane.admit()).flatten() else {
                             return Some(Batch { outcome: Some(Ok(checked)), ..batch });
                         };
-                        self.settle(&batch, &checked, Ok(admission));
+                        if let Some(batch) = self.settle(batch, checked, Ok(admission)) {
+                            return Some(batch);
+                        }
                     }
                     Some(Err(failure)) => self.fail(index, failure),
                     None => return Some(batch),
@@ -177,7 +179,16 @@ impl Work {
                     let lane = Arc::clone(batch.partition.lane());
                     let patience = Arc::clone(self.patience.get_or_insert_default());
                     let admission = patience.admit(&lane).await;
-                    self.settle(&batch, &checked, admission);
+                    if let Some(moving) = self.settle(batch, checked, admission) {
+                        let index = moving.check.index;
+                        match self.moved(moving).await {
+                            Ok(batch) => {
+                                next = Some(batch);
+                                continue;
+                            }
+                            Err(failure) => self.fail(index, failure),
+                        }
+                    }
                 }
                 Err(failure) => self.fail(batch.check.index, failure),
             }
@@ -234,11 +245,20 @@ impl Work {
         })
     }
 
-    /// Appends what passed its check, and writes the answer.
-    fn settle(&mut self, batch: &Batch, checked: &Checked, admission: io::Result<Admission<'_>>) {
+    /// Appends what passed its check, and writes the answer. What it answers itself is neither: its log moves just now.
+    fn settle(
+        &mut self,
+        batch: Batch,
+        checked: Checked,
+        admission: io::Result<Admission<'_>>,
+    ) -> Option<Batch> {
         let (partition, index) = (&batch.partition, batch.check.index);
-        match self.append(batch, checked, admission) {
-            Err(failure) => self.fail(index, failure),
+        match self.append(&batch, &checked, admission) {
+            Err(AppendError::Moving) => return Some(Batch { outcome: Some(Ok(checked)), ..batch }),
+            Err(error) => {
+                let failure = self.refused(partition, &error);
+                self.fail(index, failure);
+            }
             Ok(appended) => {
                 let partition_at = self.answer(PartitionProduceResponse {
                     index,
@@ -254,6 +274,30 @@ impl Work {
                 }
             }
         }
+        None
+    }
+
+    /// The batch again, for where its log is once its move is over.
+    async fn moved(&mut self, batch: Batch) -> Result<Batch, Failure> {
+        let patience = Arc::clone(self.patience.get_or_insert_default());
+        let version = self.ctx.version;
+        let topic = self.topic.as_ref().ok_or_else(|| Failure::code(unknown(version)))?;
+        let found = patience.settled(self.ctx.broker.cluster(), topic.id, &batch.partition).await;
+        let partition = found.map_err(|code| match code {
+            ErrorCode::UnknownTopicOrPartition => Failure::code(unknown(version)),
+            ErrorCode::NotLeaderOrFollower => Failure::with(code, words(&AppendError::Moving)),
+            code => Failure::code(code),
+        })?;
+        if let (Some(txn), Some(Ok(checked))) = (&mut self.txn, &batch.outcome)
+            && checked.header.is_transactional()
+            && !Arc::ptr_eq(&partition, &batch.partition)
+        {
+            // What was asked for the first batch of a transaction is known to the log that was left.
+            let target = Target { partition: Arc::clone(&partition), header: checked.header };
+            txn.verify(&self.ctx, vec![target]).await;
+            txn.verdict(&partition)?;
+        }
+        Ok(Batch { partition, ..batch })
     }
 
     fn append(
@@ -261,27 +305,28 @@ impl Work {
         batch: &Batch,
         checked: &Checked,
         admission: io::Result<Admission<'_>>,
-    ) -> Result<Appended, Failure> {
+    ) -> Result<Appended, AppendError> {
         let (partition, broker) = (&batch.partition, &self.ctx.broker);
+        if self.patience.as_ref().is_some_and(|patience| patience.has_given_up(partition)) {
+            return Err(AppendError::Moving);
+        }
         let origin = match &self.txn {
             Some(txn) if checked.header.is_transactional() => txn.origin(partition),
             _ => Origin::Client,
         };
         // The check may have taken its time, and so may the requests before this one.
-        let appended = admission
-            .map_err(AppendError::Write)
-            .and_then(|admission| {
-                partition.append_checked(checked, origin, now_ms(), (admission, partition.io()))
-            })
-            .map_err(|error| {
-                debug!(topic = %partition.topic, partition = partition.index, %error, "append refused");
-                let deleted = partition.log.is_deleted();
-                let code = if deleted { unknown(self.ctx.version) } else { append_error_code(&error) };
-                Failure::with(code, words(&error))
-            })?;
+        let admission = admission.map_err(AppendError::Write)?;
+        let appended = partition.append_checked(checked, origin, now_ms(), (admission, partition.io()))?;
         add(&broker.metrics().bytes_in, batch.check.records.len() as u64);
         add(&broker.metrics().records_in, u64::from(checked.count().unsigned_abs()));
         Ok(appended)
+    }
+
+    fn refused(&self, partition: &Partition, error: &AppendError) -> Failure {
+        debug!(topic = %partition.topic, partition = partition.index, %error, "append refused");
+        let deleted = partition.log.is_deleted();
+        let code = if deleted { unknown(self.ctx.version) } else { append_error_code(error) };
+        Failure::with(code, words(error))
     }
 
     fn fail(&mut self, index: i32, failure: Failure) {
