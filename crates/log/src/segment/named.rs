@@ -32,10 +32,11 @@ impl Segment {
     /// Whether the `.log`, which was synced as `file`, has lost its name: all that it had, or, if there are fewer than when it
     /// was last certain to have that, the one under which it is looked for.
     pub(crate) fn has_lost_its_name(&self, file: &dyn DiskFile) -> io::Result<bool> {
-        if file.is_nameless()? {
+        let names = file.names()?;
+        // It is none also where files have no such number.
+        if names == 0 && file.is_nameless()? {
             return Ok(true);
         }
-        let names = file.names()?;
         if names < self.flow.names.load(Ordering::Relaxed) {
             match self.led_to(file) {
                 LedTo::It => {}
