@@ -191,3 +191,50 @@ impl<'f> Asked<'f> {
         Ok(Self { name, wait, partitions })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use pagewire_wire::encode_request;
+    use pagewire_wire::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
+
+    use super::*;
+
+    fn frame(partitions: i32) -> Bytes {
+        let partition = |partition| FetchPartition {
+            partition,
+            fetch_offset: i64::from(partition) * 1000,
+            partition_max_bytes: 16_384 + partition,
+            ..FetchPartition::default()
+        };
+        let partitions = (0..partitions).map(partition).collect();
+        let topics = vec![FetchTopic { topic: "some".into(), partitions, ..FetchTopic::default() }];
+        let request = FetchRequest { max_wait_ms: 500, topics, ..FetchRequest::default() };
+        let frame = encode_request(&request, 12, 7, Some("drive".into())).unwrap().into_bytes().unwrap();
+        frame.slice(4..)
+    }
+
+    #[test]
+    fn every_partition_that_a_fetch_names_is_read() {
+        let frame = frame(300);
+        let asked = Asked::read(&frame).unwrap();
+        assert_eq!((asked.name, asked.wait, asked.partitions.len()), (&b"some"[..], Duration::ZERO, 300));
+        for (number, one) in (0..).zip(&asked.partitions) {
+            let expected = (number, i64::from(number) * 1000, 16_384 + number as u64);
+            assert_eq!((one.partition, one.offset, one.bytes_max), expected);
+        }
+    }
+
+    #[test]
+    fn one_partition_alone_is_waited_for() {
+        assert_eq!(Asked::read(&frame(1)).unwrap().wait, Duration::from_millis(500));
+    }
+
+    #[test]
+    fn a_fetch_of_nothing_and_one_that_is_cut_are_refused() {
+        assert!(Asked::read(&frame(0)).is_err());
+        let whole = frame(2);
+        // What stands behind the partitions is not read.
+        assert!((0..whole.len() / 2).all(|end| Asked::read(&whole[..end]).is_err()));
+    }
+}

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use super::meter::MachineCpu;
 use super::process;
-use crate::measure::gauge::{CpuBusy, OthersSyscalls};
+use crate::measure::gauge::OthersSyscalls;
 
 /// A process and the machine being watched.
 #[derive(Debug)]
@@ -13,8 +14,7 @@ pub struct Busy {
     begun: Instant,
     pid: u32,
     process: Duration,
-    /// Where the machine's can be seen.
-    machine_ns: Option<u64>,
+    machine: MachineCpu,
     /// Where they may be counted.
     calls: Option<OthersSyscalls>,
 }
@@ -36,7 +36,7 @@ impl Busy {
         Ok(Self {
             calls: OthersSyscalls::start(pid).ok(),
             process: process::cpu(pid)?,
-            machine_ns: CpuBusy::whole_machine().read_ns(),
+            machine: MachineCpu::start(&[]),
             begun: Instant::now(),
             pid,
         })
@@ -46,11 +46,10 @@ impl Busy {
     pub fn stop(self) -> Result<WasBusy> {
         let seconds = self.begun.elapsed().as_secs_f64();
         let process = process::cpu(self.pid)?.saturating_sub(self.process);
-        let machine = self.machine_ns.zip(CpuBusy::whole_machine().read_ns());
         let calls = self.calls.and_then(|mut calls| calls.read().ok());
         Ok(WasBusy {
             cores: process.as_secs_f64() / seconds,
-            machine_cores: machine.map(|(before, after)| after.saturating_sub(before) as f64 / 1e9 / seconds),
+            machine_cores: self.machine.since().map(|(all, _)| all.as_secs_f64() / seconds),
             calls_per_s: calls.map(|calls| calls as f64 / seconds),
         })
     }

@@ -78,7 +78,7 @@ impl Meter {
 
 /// What all CPUs did for whomever, but the other brokers.
 #[derive(Debug)]
-struct MachineCpu {
+pub(super) struct MachineCpu {
     /// Where it can be seen.
     busy_ns: Option<u64>,
     /// The others' processes, and their CPU.
@@ -86,13 +86,13 @@ struct MachineCpu {
 }
 
 impl MachineCpu {
-    fn start(others: &[u32]) -> Self {
+    pub(super) fn start(others: &[u32]) -> Self {
         let of = |pid: &u32| Some((*pid, process::cpu(*pid).ok()?));
         Self { others: others.iter().filter_map(of).collect(), busy_ns: CpuBusy::whole_machine().read_ns() }
     }
 
     /// Since it began: without the other brokers, and what these had.
-    fn since(&self) -> Option<(Duration, Duration)> {
+    pub(super) fn since(&self) -> Option<(Duration, Duration)> {
         let after = CpuBusy::whole_machine().read_ns()?;
         let all = Duration::from_nanos(after.saturating_sub(self.busy_ns?));
         let spent = |(pid, before): &(u32, Duration)| Some(process::cpu(*pid).ok()?.saturating_sub(*before));

@@ -18,9 +18,16 @@ use super::together::Together;
 pub(super) struct FetchHot {
     topic: Topic,
     limits: Limits,
-    readers: Vec<Reader>,
-    /// Reads in their place.
-    together: Option<Together>,
+    by: By,
+}
+
+/// Who reads.
+#[derive(Debug)]
+enum By {
+    /// One for each partition.
+    Each(Vec<Reader>),
+    /// One for all of them.
+    Together(Together),
 }
 
 impl FetchHot {
@@ -31,18 +38,22 @@ impl FetchHot {
             fill(&topic, plan, broker, plan.hot_bytes)?
         };
         let limits = Limits { lead_in: Duration::ZERO, length: plan.length, bytes: u64::MAX };
-        if plan.together {
-            let together = Some(together(&topic, plan, broker, ends)?);
-            return Ok(Self { topic, limits, readers: Vec::new(), together });
-        }
-        let lanes = plan.lanes();
-        let mut readers = readers(&topic, plan, broker, &ends, lanes)?;
-        for (lane, reader) in readers.iter_mut().enumerate() {
-            // Each begins elsewhere, so that they do not read the same in step.
-            reader.offset = reader.end / lanes as i64 * lane as i64;
-        }
-        Ok(Self { topic, limits, readers, together: None })
+        let by = if plan.together {
+            By::Together(together(&topic, plan, broker, ends)?)
+        } else {
+            By::Each(out_of_step(readers(&topic, plan, broker, &ends, plan.lanes())?))
+        };
+        Ok(Self { topic, limits, by })
     }
+}
+
+/// Each begins elsewhere, so that they do not read the same in step.
+fn out_of_step(mut readers: Vec<Reader>) -> Vec<Reader> {
+    let lanes = readers.len() as i64;
+    for (lane, reader) in (0..).zip(&mut readers) {
+        reader.offset = reader.end / lanes * lane;
+    }
+    readers
 }
 
 /// One for all partitions.
@@ -88,8 +99,12 @@ impl Load for FetchHot {
     }
 
     fn runners(&mut self) -> Vec<Runner<'_>> {
-        let together = self.together.iter_mut().map(|all| runner(|race| all.circle(race)));
-        self.readers.iter_mut().map(|reader| runner(|race| reader.circle(race))).chain(together).collect()
+        match &mut self.by {
+            By::Each(readers) => {
+                readers.iter_mut().map(|reader| runner(|race| reader.circle(race))).collect()
+            }
+            By::Together(all) => vec![runner(|race| all.circle(race))],
+        }
     }
 
     fn topic(&mut self) -> &mut Topic {
