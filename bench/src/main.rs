@@ -29,6 +29,7 @@ mod load;
 mod node;
 mod output;
 mod page;
+mod place;
 mod prepared;
 mod profile;
 mod report;

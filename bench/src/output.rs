@@ -24,6 +24,9 @@ pub(crate) struct Run {
     /// Whether nobody but the run was in its network, in which nobody is paced.
     #[serde(default)]
     pub(crate) own_network: bool,
+    /// Why brokers that do not choose a congestion control were paced, if they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) paced: Option<String>,
     /// The command's words.
     #[serde(default)]
     pub(crate) arguments: Vec<String>,

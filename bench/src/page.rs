@@ -68,13 +68,7 @@ mean, and older ones, are in [benchmarks.md](benchmarks.md).
 fn page(runs: &[Told]) -> Result<String> {
     let mut page = HEAD.to_owned();
     for (at, told) in runs.iter().enumerate() {
-        let Run { began, commit, machine, rounds, warm_up, seconds, mib, .. } = &told.run;
-        let machine = report::on(machine);
-        writeln!(
-            page,
-            "\n**Run {}**: {began}, commit {commit}, {rounds} rounds of {seconds} s or {mib} MiB after {warm_up} to warm up. {machine}.",
-            at + 1
-        )?;
+        writeln!(page, "\n**Run {}**: {}", at + 1, about(&told.run))?;
     }
     goals(&mut page, runs)?;
     for (at, told) in runs.iter().enumerate() {
@@ -90,6 +84,23 @@ fn page(runs: &[Told]) -> Result<String> {
         }
     }
     Ok(page)
+}
+
+/// What a run was, and where.
+fn about(run: &Run) -> String {
+    let Run { began, commit, machine, rounds, warm_up, seconds, mib, .. } = run;
+    let (machine, words) = (report::on(machine), run.arguments.join(" "));
+    let versions: Vec<_> = run.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
+    let network = match &run.paced {
+        Some(paced) => paced,
+        None if run.own_network => "In a network of its own, in which nobody is paced",
+        None => "Nobody is paced",
+    };
+    format!(
+        "{began}, commit {commit}, `cargo xtask bench {words}`: {rounds} rounds of {seconds} s or {mib} MiB after {warm_up} to warm \
+         up. {machine}. {network}. Beside ours: {}.",
+        if versions.is_empty() { "nothing".to_owned() } else { versions.join(", ") }
+    )
 }
 
 /// Every goal there is, and those of older runs, and what each run came to.
@@ -157,6 +168,7 @@ mod tests {
             commit: "abc".into(),
             machine: pagewire_lab::machine::here(Path::new("/")),
             own_network: true,
+            paced: None,
             arguments: vec!["produce".into()],
             versions: [("java".to_owned(), "21".to_owned())].into(),
             rounds: 3,
@@ -179,7 +191,14 @@ mod tests {
             page.contains(&format!("| case | cpu at most 0.50 of kafka's | {kafka} | {kafka} |")),
             "{page}"
         );
-        assert!(page.contains("**Run 2**: 2026-01-02T03:04:05Z, commit abc"), "{page}");
+        assert!(
+            page.contains("**Run 2**: 2026-01-02T03:04:05Z, commit abc, `cargo xtask bench produce`:"),
+            "{page}"
+        );
+        assert!(
+            page.contains("In a network of its own, in which nobody is paced. Beside ours: java 21."),
+            "{page}"
+        );
         assert!(page.contains("## Run 2, case: what is done\n\n| broker | cpu |"), "{page}");
     }
 

@@ -1,13 +1,11 @@
 //! Samples of the cases that are measured here, round by round, until they are a table; and where this runs.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use pagewire_lab::record::Machine;
 use pagewire_lab::{machine, spread::Spread};
-use rustix::process::{Pid, getpid, getppid};
 
 use crate::broker::KAFKA;
 use crate::kafka;
@@ -74,12 +72,6 @@ fn cell(rounds: &[Vec<f64>], at: usize) -> Option<Cell> {
 /// Where this runs, now.
 pub(crate) fn machine() -> Machine {
     machine::here(&tempfile::env::temp_dir())
-}
-
-/// Whether this process has left the network of whoever started it.
-pub(crate) fn in_own_network() -> bool {
-    let network = |pid: Pid| fs::read_link(format!("/proc/{}/ns/net", pid.as_raw_nonzero())).ok();
-    getppid().and_then(network).is_some_and(|before| network(getpid()).is_some_and(|now| now != before))
 }
 
 /// The versions of Kafka and of the virtual machine that it runs on.

@@ -1,13 +1,10 @@
 //! A run: the chosen cases one after the other, on all brokers.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use pagewire_lab::drive::into_network_without_pacing;
+use anyhow::{Result, bail, ensure};
 use pagewire_lab::report::Records;
 use pagewire_lab::{machine, report as lab_report};
 
@@ -18,12 +15,10 @@ use crate::goals::Goal;
 use crate::kafka;
 use crate::load::{self, Extent, Kept, LoadCase, Ran};
 use crate::output::{Output, Run};
+use crate::place::Place;
 use crate::report;
 use crate::routes::SENDFILE;
 use crate::table::{Column, SENDFILE_SHARE, Table};
-
-/// File systems that lie on no disk.
-const IN_MEMORY: [&str; 2] = ["tmpfs", "ramfs"];
 
 /// Runs the cases that were named, or all.
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -34,18 +29,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(unknown) = args.cases.iter().find(|name| known().all(|(one, _)| one != name.as_str())) {
         bail!("there is no case {unknown:?}; --list names them");
     }
-    if args.rival.is_empty()
-        && let Err(error) = into_network_without_pacing()
-    {
-        eprintln!("whoever does not choose a congestion control is paced here: {error:#}");
-    }
+    let place = Place::settle(args.dir.as_deref(), !args.rival.is_empty())?;
     let is_chosen = |name: &str| args.cases.is_empty() || args.cases.iter().any(|one| one == name);
     load::raise_limit();
-    if let Some(dir) = &args.dir {
-        settle_in(dir)?;
+    if let Some(paced) = &place.paced {
+        eprintln!("{paced}");
     }
-    let in_memory = in_memory();
-    let mut output = Output::begin(about(args), args.json.as_deref())?;
+    let mut output = Output::begin(about(args, &place), args.json.as_deref())?;
     let lot = start_all(args)?;
     let (mut noted, mut drive) = (BTreeSet::new(), Vec::new());
     let mut broken = Vec::new();
@@ -53,7 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         if let Err(Kept::Broke(_)) = ended {
             broken.push(name);
         }
-        output.table(judged(table, ended, goals, in_memory.as_deref()))
+        output.table(judged(table, ended, goals, &place))
     };
     for case in load::CASES.iter().filter(|case| is_chosen(case.name)) {
         let (table, ran) = loaded(case, &lot, args, &mut noted);
@@ -79,12 +69,13 @@ fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// What will be measured, where and when.
-fn about(args: &Args) -> Run {
+fn about(args: &Args, place: &Place) -> Run {
     Run {
         began: machine::here(&tempfile::env::temp_dir()).began,
         commit: commit().unwrap_or_else(|| "unknown".to_owned()),
         machine: report::machine(),
-        own_network: report::in_own_network(),
+        own_network: place.own_network,
+        paced: place.paced.clone(),
         arguments: std::env::args().skip(1).collect(),
         versions: if args.kafka { report::versions() } else { BTreeMap::new() },
         rounds: args.rounds,
@@ -160,32 +151,15 @@ fn own(case: &LoadCase, brokers: &[Broker]) -> Result<Option<Broker>> {
 }
 
 /// With its goals, and with what kept it from being measured.
-fn judged(mut table: Table, ended: Result<(), Kept>, goals: &[Goal], in_memory: Option<&str>) -> Table {
+fn judged(mut table: Table, ended: Result<(), Kept>, goals: &[Goal], place: &Place) -> Table {
     let why = ended.err().map(|(Kept::Skipped(why) | Kept::Broke(why))| why);
-    let verdict = |goal: &Goal| match in_memory.filter(|_| goal.is_of_a_disk()) {
+    let verdict = |goal: &Goal| match place.unjudged(goal) {
         Some(why) => goal.not_judged(why),
         None => goal.verdict(&table, why.as_deref()),
     };
     table.goals = goals.iter().map(verdict).collect();
     table.notes.extend(why.map(|why| format!("not measured, or not whole: {why}")));
     table
-}
-
-/// From now on brokers have their files below this directory.
-fn settle_in(dir: &Path) -> Result<()> {
-    fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
-    let dir = dir.canonicalize().with_context(|| dir.display().to_string())?;
-    let is_taken = |earlier: PathBuf| anyhow!("files lie in {} already", earlier.display());
-    tempfile::env::override_temp_dir(&dir).map_err(is_taken)
-}
-
-/// Why nothing here is on a disk, if that is so.
-fn in_memory() -> Option<String> {
-    let dir = tempfile::env::temp_dir();
-    let kind = machine::here(&dir).file_system;
-    IN_MEMORY
-        .contains(&kind.as_str())
-        .then(|| format!("{} is in memory ({kind}); --dir takes a place on a disk", dir.display()))
 }
 
 #[cfg(test)]
@@ -197,7 +171,8 @@ mod tests {
     #[test]
     fn what_is_in_memory_has_no_goals_of_a_disk() {
         let goals = [at_most("cpu", To::Itself, 2.0), at_most("cpu", To::Itself, 2.0).on_disk()];
-        let judged = judged(table(&["cpu"], &[("pagewire", &[1.0])]), Ok(()), &goals, Some("in memory"));
+        let judged =
+            judged(table(&["cpu"], &[("pagewire", &[1.0])]), Ok(()), &goals, &Place::in_memory("in memory"));
         let became: Vec<_> = judged.goals.into_iter().map(|verdict| verdict.became).collect();
         let not_measured = "in memory".to_owned();
         assert_eq!(
@@ -209,7 +184,8 @@ mod tests {
     #[test]
     fn what_kept_a_case_from_being_measured_stands_in_its_table_and_behind_its_goals() {
         let goals = [at_most("cpu", To::Itself, 2.0)];
-        let judged = judged(table(&["cpu"], &[]), Err(Kept::Skipped("no disk".to_owned())), &goals, None);
+        let judged =
+            judged(table(&["cpu"], &[]), Err(Kept::Skipped("no disk".to_owned())), &goals, &Place::default());
         assert_eq!(judged.notes, ["not measured, or not whole: no disk"]);
         assert_eq!(judged.goals[0].became, Became::Unmeasured { not_measured: "no disk".to_owned() });
     }

@@ -16,12 +16,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
-use pagewire_lab::drive::{Audience, into_network_without_pacing};
+use pagewire_lab::drive::Audience;
 use pagewire_lab::record::DriveCell;
 use pagewire_lab::watch::Watch;
 
 use crate::broker::{self, Broker};
 use crate::load::{self, Extent};
+use crate::place::Place;
 use crate::table::short;
 
 /// The first word of the command line that leads here.
@@ -54,8 +55,8 @@ pub(crate) fn run(words: impl Iterator<Item = String>) -> Result<()> {
         let known: Vec<_> = load::CASES.iter().map(|case| case.name).collect();
         bail!("there is no load {:?}; the loads are: {}", args.case, known.join(", "))
     };
-    if let Err(error) = into_network_without_pacing() {
-        eprintln!("whoever does not choose a congestion control is paced here: {error:#}");
+    if let Some(paced) = Place::settle(None, false)?.paced {
+        eprintln!("{paced}");
     }
     fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
     let broker = Broker::start(&broker::ours(&args.set)?.with(&case.settings()))?;

@@ -53,7 +53,7 @@ mod topic;
 pub mod words;
 
 pub use busy::{Busy, WasBusy};
-pub use congestion::{into_network_without_pacing, without_pacing};
+pub use congestion::{into_network_without_pacing, pacing, without_pacing};
 pub use latency::Latencies;
 pub use plan::{Case, Plan};
 pub use run::{Audience, run, was_stopped};

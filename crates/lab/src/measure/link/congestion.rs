@@ -18,7 +18,7 @@ pub(crate) const DEFAULT: &str = "/proc/sys/net/ipv4/tcp_congestion_control";
 /// No name is longer (`TCP_CA_NAME_MAX` is 16).
 const NAME_BYTES: u64 = 64;
 /// Those that do not pace, best first.
-const UNPACED: [&str; 2] = ["cubic", "reno"];
+pub(crate) const UNPACED: [&str; 2] = ["cubic", "reno"];
 
 /// The one to use, and the system's default.
 pub(crate) fn choose() -> anyhow::Result<(String, String)> {
