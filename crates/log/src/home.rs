@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use pagewire_disk::{Disk, DiskFile, Identity, OpenMode};
 
+use crate::ahead::Ahead;
 use crate::answers::Leftovers;
 use crate::handles::Handles;
 use crate::health::Health;
@@ -35,6 +36,8 @@ pub(crate) struct Home {
     pub(crate) producers: Arc<ProducerBudget>,
     /// Whether the logs of the log directory take writes.
     pub(crate) health: Arc<Health>,
+    /// What they have reserved ahead of their writers.
+    pub(crate) ahead: Arc<Ahead>,
     /// Which of them no checkpoint knows well enough.
     pub(crate) unnoted: Arc<Unnoted>,
     /// Bytes of log that were checked, for whoever watches a recovery.
@@ -90,6 +93,7 @@ impl Home {
             handles,
             producers: Arc::default(),
             health: Arc::default(),
+            ahead: Arc::default(),
             unnoted: Arc::default(),
             checked: Arc::default(),
             vouched: None,
@@ -106,10 +110,20 @@ impl Home {
         }
     }
 
-    /// The home of a log that stops taking writes with the others of its log directory, and remembers no more producers
-    /// than all of them may.
-    pub(crate) fn within(self, health: &Arc<Health>, producers: &Arc<ProducerBudget>) -> Self {
-        Self { health: Arc::clone(health), producers: Arc::clone(producers), ..self }
+    /// The home of a log that stops taking writes with the others of its log directory, and remembers no more producers and
+    /// reserves no more ahead than all of them may.
+    pub(crate) fn within(
+        self,
+        health: &Arc<Health>,
+        producers: &Arc<ProducerBudget>,
+        ahead: &Arc<Ahead>,
+    ) -> Self {
+        Self {
+            health: Arc::clone(health),
+            producers: Arc::clone(producers),
+            ahead: Arc::clone(ahead),
+            ..self
+        }
     }
 
     /// The home of a log that says with the others of its log directory what no checkpoint knows.

@@ -55,6 +55,7 @@
 //!
 //! Left to others: judging produced batches (`record`), moving bytes (`zcopy`), who waits for which mark (`broker`).
 
+mod ahead;
 mod answers;
 mod append;
 pub mod backup;

@@ -161,6 +161,19 @@ impl Log {
         Ok(pushed)
     }
 
+    /// Gives back the blocks that were reserved ahead, if nothing was appended since the last call.
+    pub fn give_back_idle(&self) -> io::Result<()> {
+        let Some(active) = self.active() else { return Ok(()) };
+        let size = active.end().size;
+        let is_idle = active.flow.seen.swap(size, Ordering::AcqRel) == size;
+        if !is_idle || active.flow.reserved.load(Ordering::Acquire) <= size {
+            return Ok(());
+        }
+        // Nothing is reserved meanwhile, and nothing appended.
+        let (Some(_pacing), _writer) = (self.pacing.try_lock(), self.writer.lock()) else { return Ok(()) };
+        if active.end().size == size { active.trim() } else { Ok(()) }
+    }
+
     /// The orderly end: indexes and producer state written, reservations released, everything synced. The log takes
     /// no writes afterwards; reads go on.
     pub fn close(&self, now_ms: i64) -> io::Result<()> {

@@ -107,6 +107,7 @@ pub(crate) use vouched::of as vouched_for;
 
 pub(crate) use load::{NOBODYS, PROBE_FILE};
 
+use crate::ahead::Ahead;
 use crate::health::Health;
 use crate::online::online;
 use crate::producers::budget::ProducerBudget;
@@ -133,6 +134,8 @@ pub struct LogDir {
     meta: MetaProperties,
     handles: Arc<Handles>,
     producers: Arc<ProducerBudget>,
+    /// What its logs have reserved ahead of their writers.
+    ahead: Arc<Ahead>,
     threads: usize,
     lock: Mutex<Option<DirLock>>,
     table: RwLock<Table>,

@@ -17,6 +17,7 @@ use super::judge::{Judgement, judge};
 use super::notice::Notice;
 use super::options::PartitionSettings;
 use super::table::Entry;
+use crate::ahead::Ahead;
 use crate::health::Health;
 use crate::home::Home;
 use crate::producers::budget::ProducerBudget;
@@ -32,6 +33,7 @@ pub(super) struct Opening<'a> {
     pub(super) health: &'a Arc<Health>,
     pub(super) unnoted: &'a Arc<Unnoted>,
     pub(super) producers: &'a Arc<ProducerBudget>,
+    pub(super) ahead: &'a Arc<Ahead>,
     pub(super) evidence: &'a Evidence,
     /// Where compaction may have made holes in a log, by its recovery point.
     pub(super) holes: &'a (dyn Fn(&str, i32, Option<i64>) -> Holes + Sync),
@@ -116,7 +118,7 @@ impl Opening<'_> {
         };
         let Holes { compacted, whole_from } = (self.holes)(topic, partition, recovery_point);
         let home = Home::new(Arc::clone(self.disk), path.to_path_buf(), Arc::clone(self.handles))
-            .within(self.health, self.producers)
+            .within(self.health, self.producers, self.ahead)
             .noted_with(self.unnoted)
             .compacted(compacted)
             .whole_since(whole_from)

@@ -79,6 +79,7 @@ impl LogDir {
             health: &self.health,
             unnoted: &self.unnoted,
             producers: &self.producers,
+            ahead: &self.ahead,
             evidence,
             holes: &|topic, partition, point| self.cleaning.lock().holes(topic, partition, point),
             checked: &Arc::default(),

@@ -34,7 +34,7 @@ pub struct Flushed {
 
 impl LogDir {
     /// One retention round (`log.retention.check.interval.ms`): closes segments that are old enough, removes those
-    /// that retention no longer covers. Does nothing while the directory is offline.
+    /// that retention no longer covers, and gives back what idle logs have reserved ahead. Does nothing while the directory is offline.
     pub fn retain(&self, now_ms: i64) -> RetainedAll {
         let mut all = RetainedAll::default();
         if self.is_sick() {
@@ -111,6 +111,11 @@ impl LogDir {
 /// A segment that cannot be closed keeps none from being removed: on a full disk that is what makes room.
 fn retain_one(log: &Log, now_ms: i64, all: &mut RetainedAll) -> Result<Vec<Removed>, AppendError> {
     let rolled = if log.offline().is_some() { Ok(false) } else { log.roll_if_due(now_ms) };
+    if log.offline().is_none()
+        && let Err(error) = log.give_back_idle()
+    {
+        tracing::debug!(dir = %log.dir().display(), %error, "reserved blocks stay");
+    }
     let retained = log.apply_retention(now_ms)?;
     all.segments += retained.segments;
     all.bytes += retained.bytes;

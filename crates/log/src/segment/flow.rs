@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use pagewire_disk::DiskFile;
 
+use crate::ahead::Part;
 use crate::segment::Segment;
 use crate::segment::youth::Youth;
 
@@ -31,6 +32,10 @@ pub(crate) struct Flow {
     pub(crate) cut_back: AtomicBool,
     /// Blocks are reserved up to here.
     pub(crate) reserved: AtomicU64,
+    /// What of that lies ahead of the writer.
+    pub(crate) ahead: Part,
+    /// How long the segment was when somebody looked whether it is still written to.
+    pub(crate) seen: AtomicU64,
     /// As many names had the file at the last sync after which its own was certain to be one of them, or not fewer.
     pub(crate) names: AtomicU64,
     /// Closed, indexes synced, reservation released.
@@ -145,6 +150,7 @@ impl Segment {
     /// stay: with its length it would get zeros.
     pub(crate) fn trim(&self) -> io::Result<()> {
         let size = self.end().size;
+        self.flow.ahead.keep(0);
         if self.flow.reserved.swap(0, Ordering::AcqRel) > size {
             let file = self.file()?;
             if file.len()? >= size {

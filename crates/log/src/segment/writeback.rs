@@ -67,8 +67,13 @@ impl Segment {
         let free = self.home.disk.free_bytes(&self.home.dir).unwrap_or(0);
         let ahead = ahead_of(size, eager, free);
         let from = self.flow.reserved.load(Ordering::Acquire).max(size);
-        let until = (size + ahead).min(segment_bytes);
-        if from.saturating_sub(size) >= ahead / 2 || until <= from {
+        self.flow.ahead.keep(from - size);
+        let wanted = (size + ahead).min(segment_bytes).saturating_sub(from);
+        if from - size >= ahead / 2 || wanted == 0 {
+            return;
+        }
+        let until = from + self.flow.ahead.take(&self.home.ahead, wanted, free);
+        if until == from {
             return;
         }
         // Told first: a trim after this sees it and gives back whatever was reserved.

@@ -201,27 +201,6 @@ fn a_full_index_closes_its_segment() {
 }
 
 #[test]
-fn reserved_blocks_never_show_in_the_length_and_are_given_back() {
-    let dir = tempfile::tempdir().expect("dir");
-    let path = dir.path().join("t-0");
-    let options =
-        OpenOptions { config: LogConfig { segment_bytes: 8 << 20, ..LogConfig::default() }, ..options() };
-    let (log, _) = Log::open(Arc::new(OsDisk::new()), &path, "t", 0, options).expect("open");
-    let mut long = BatchBuilder::new(Codec::None);
-    long.append(1, None, Some(&vec![7; 512 << 10]), &[]).expect("record");
-    let long = long.build().expect("batch");
-    let file = path.join(name(0, "log"));
-    for n in 1..=4 {
-        log.append(long.clone(), context()).expect("append");
-        log.pace().expect("pace");
-        assert_eq!(std::fs::metadata(&file).expect("file").len(), n * long.len() as u64);
-    }
-    log.close(0).expect("close");
-    let allocated = std::os::unix::fs::MetadataExt::blocks(&std::fs::metadata(&file).expect("file")) * 512;
-    assert!(allocated < log.size_bytes() + (512 << 10), "{allocated} for {}", log.size_bytes());
-}
-
-#[test]
 fn pacing_is_due_after_its_bytes_and_done_once() {
     let bench = Bench::with(LogConfig { segment_bytes: 1 << 20, pace_bytes: 4096, ..config() });
     let due: Vec<bool> = (0..40).map(|n| bench.append(batch(3, n)).pace_due).collect();
@@ -262,56 +241,6 @@ fn while_little_is_dirty_only_closed_segments_are_handed_over() {
     }
     let closed = log.segments()[0].size_bytes;
     assert_eq!(log.pace().expect("pace"), closed, "it is about to be synced");
-}
-
-/// Else a reader of what was cut off would be sent zeros.
-#[test]
-fn a_file_that_somebody_has_cut_does_not_grow_as_its_reserved_blocks_are_given_back() {
-    let dir = tempfile::tempdir().expect("dir");
-    let path = dir.path().join("t-0");
-    let config = LogConfig { segment_bytes: 4 << 20, ..LogConfig::default() };
-    let (log, _) =
-        Log::open(Arc::new(OsDisk::new()), &path, "t", 0, OpenOptions { config, ..options() }).expect("open");
-    let mut record = BatchBuilder::new(Codec::None);
-    record.append(1, None, Some(&vec![7; 512 << 10]), &[]).expect("record");
-    let record = record.build().expect("batch");
-    for _ in 0..7 {
-        log.append(record.clone(), context()).expect("append");
-    }
-    log.pace().expect("pace");
-    let file = path.join(name(0, "log"));
-    std::fs::OpenOptions::new().write(true).open(&file).expect("file").set_len(1 << 20).expect("cut");
-    log.append(record, context()).expect("append");
-    assert_eq!(log.segments().len(), 2);
-    let _ = log.pace();
-    assert_eq!(std::fs::metadata(&file).expect("file").len(), 1 << 20);
-}
-
-#[test]
-fn blocks_are_reserved_for_a_quarter_more_or_for_as_much_again() {
-    let mut record = BatchBuilder::new(Codec::None);
-    record.append(1, None, Some(&vec![7; 512 << 10]), &[]).expect("record");
-    let record = record.build().expect("batch");
-    for (preallocate, share) in [(false, 4), (true, 1)] {
-        let dir = tempfile::tempdir().expect("dir");
-        let config = LogConfig { segment_bytes: 64 << 20, preallocate, ..LogConfig::default() };
-        let path = dir.path().join("t-0");
-        let (log, _) = Log::open(Arc::new(OsDisk::new()), &path, "t", 0, OpenOptions { config, ..options() })
-            .expect("open");
-        for _ in 0..8 {
-            log.append(record.clone(), context()).expect("append");
-        }
-        log.sync().expect("sync");
-        let blocks = || {
-            let file = std::fs::metadata(path.join(name(0, "log"))).expect("file");
-            std::os::unix::fs::MetadataExt::blocks(&file) * 512
-        };
-        let before = blocks();
-        log.pace().expect("pace");
-        let ahead = blocks() - before;
-        let wanted = log.size_bytes() / share;
-        assert!(ahead.abs_diff(wanted) < 64 << 10, "{ahead} of {wanted}");
-    }
 }
 
 #[test]

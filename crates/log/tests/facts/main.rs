@@ -9,6 +9,7 @@ mod model;
 mod patience;
 mod producers;
 mod recovery;
+mod reserved;
 mod retention;
 mod support;
 mod times;

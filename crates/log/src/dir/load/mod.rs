@@ -76,7 +76,7 @@ impl LockedDir {
 
         let Known { evidence, cleaning, written, sums, notes_are_lost } = known;
         let (health, unnoted) = (Arc::new(Health::of(&path, &self.home)), Arc::default());
-        let producers = ProducerBudget::new(PRODUCERS_MAX);
+        let (producers, ahead) = (ProducerBudget::new(PRODUCERS_MAX), Arc::default());
         let opening = Opening {
             disk: &disk,
             directory: meta.directory_id,
@@ -84,6 +84,7 @@ impl LockedDir {
             health: &health,
             unnoted: &unnoted,
             producers: &producers,
+            ahead: &ahead,
             evidence: &evidence,
             holes: &|topic, partition, point| cleaning.holes(topic, partition, point),
             checked: self.meter().checked(),
@@ -114,6 +115,7 @@ impl LockedDir {
             meta,
             handles: Arc::clone(&options.handles),
             producers,
+            ahead,
             threads: options.threads,
             lock: Mutex::new(Some(self.lock)),
             table: RwLock::new(table),
