@@ -10,7 +10,7 @@
 //!
 //! So a round that follows closely upon another waits until as many want it as that one answered, beside those who wait already,
 //! but no longer than that one took: so long the others would have waited for it anyhow. Where they do not come, nobody is waited
-//! for in the next rounds.
+//! for in the next rounds; nor where the pool has no thread left for the sync of another target.
 
 use std::time::{Duration, Instant};
 
@@ -77,6 +77,14 @@ impl Circle {
         self.expected = self.waiting.len();
         self.waiting.retain(|mark| *mark > stable);
         self.until = Some(now + took.min(WAIT_MAX));
+    }
+}
+
+#[cfg(test)]
+impl Circle {
+    /// The next round waits until then for two.
+    pub(super) fn expect_two(&mut self, until: Instant) {
+        (self.expected, self.until) = (2, Some(until));
     }
 }
 

@@ -58,7 +58,10 @@ impl Round {
     /// One sync and its announcement; whether somebody waits for more.
     fn sync(&self) -> bool {
         let shared = &*self.shared;
-        shared.gather();
+        // The last thread is for whoever wants another target synced.
+        if self.io.has_urgent_room() {
+            shared.gather();
+        }
         let began = Instant::now();
         // A panic must not leave the waiters waiting.
         let outcome = catch_unwind(AssertUnwindSafe(|| shared.target.sync()))

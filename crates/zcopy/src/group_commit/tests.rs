@@ -264,3 +264,39 @@ mod with_tokio {
         waiter.await.expect("no panic").expect("stable");
     }
 }
+
+/// How long somebody is waited for who does not come.
+const LONG: Duration = Duration::from_hours(1);
+
+/// One waits on a pool whose round would wait for another; what is answered tells that it is stable.
+fn lonely(io: &IoPool) -> (mpsc::Receiver<()>, GroupCommit, Target) {
+    let target = ledger(&[]);
+    let commit = target.commit(GroupCommitOptions::default());
+    commit.shared.state.lock().circle.expect_two(std::time::Instant::now() + LONG);
+    let (told, stable) = mpsc::channel();
+    let (waits, wanting, on) = (commit.clone(), target.write(), io.clone());
+    std::thread::spawn(move || {
+        waits.wait_blocking(wanting, &on).expect("stable");
+        told.send(()).expect("somebody waits");
+    });
+    (stable, commit, target)
+}
+
+#[test]
+fn a_round_on_the_last_thread_waits_for_nobody() {
+    let (stable, ..) = lonely(&IoPool::new(1, 4));
+    stable.recv_timeout(Duration::from_mins(1)).expect("at once");
+}
+
+#[test]
+fn a_round_with_threads_left_waits_for_who_is_expected() {
+    let io = IoPool::new(2, 4);
+    let (stable, commit, target) = lonely(&io);
+    while commit.stats().waiting < 1 || io.threads() == 0 {
+        std::thread::yield_now();
+    }
+    let mark = target.write();
+    commit.wait_blocking(mark, &io).expect("stable");
+    stable.recv_timeout(Duration::from_mins(1)).expect("with the other");
+    assert_eq!(commit.stats().syncs, 1, "one for both");
+}

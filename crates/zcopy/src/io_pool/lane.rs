@@ -104,6 +104,12 @@ impl Lane {
         self.state.lock().queue.len()
     }
 
+    /// Whether the next job would have a thread at once.
+    pub(super) fn has_room(&self) -> bool {
+        let state = self.state.lock();
+        state.queue.is_empty() && (state.idle > 0 || state.threads < self.threads_max)
+    }
+
     /// Drops the jobs that wait, unrun.
     pub(super) fn discard(&self) {
         // Dropped without the lock: a job may own anything.

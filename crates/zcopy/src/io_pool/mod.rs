@@ -109,6 +109,11 @@ impl IoPool {
         self.handle.urgent.follow(Box::new(job)).map_err(|_| PoolFull)
     }
 
+    /// Whether the next urgent job would have a thread at once: a job that may wait for something else keeps nobody waiting then.
+    pub(crate) fn has_urgent_room(&self) -> bool {
+        self.handle.urgent.has_room()
+    }
+
     /// Drops the jobs of the general lane that no thread has begun; whoever awaits one hears [`PoolFull`]. For the end
     /// of a process, when those who wanted them are gone.
     pub fn discard_queued(&self) {
