@@ -39,7 +39,7 @@ pub(super) static LOG: &[S] = &[
     S::new("log.segment.delete.delay.ms", Long, Some("60000"), Min(0)).dynamic()
         .doc("Milliseconds between taking a file out of use and deleting it, at least; it is looked at every ten seconds."),
     S::new("log.preallocate", Boolean, Some("false"), Any).dynamic()
-        .doc("Reserve as much disk space ahead of the writes as a segment has, at most 16 MiB; otherwise it is a quarter. It never shows in the length of a file."),
+        .doc("Reserve as much disk space ahead of the writes as a segment has, at most 16 MiB; otherwise it is a quarter. All logs of a directory reserve a sixteenth of what is free at most, and those that rest give it back. It never shows in the length of a file."),
     S::new("log.flush.interval.messages", Long, Some("9223372036854775807"), Min(1)).dynamic()
         .doc("Records after which a partition is forced to stable storage. acks=all is stable without it."),
     S::new("log.flush.interval.ms", Long, None, Any).dynamic()

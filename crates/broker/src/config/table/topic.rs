@@ -141,7 +141,7 @@ pub static TOPIC: &[TopicSetting] = &[
     ),
     row(
         S::new("preallocate", Boolean, Some("false"), Any)
-            .doc("Reserve as much disk space ahead of the writes as a segment has, at most 16 MiB; otherwise it is a quarter. It never shows in the length of a file."),
+            .doc("Reserve as much disk space ahead of the writes as a segment has, at most 16 MiB; otherwise it is a quarter. All logs of a directory reserve a sixteenth of what is free at most, and those that rest give it back. It never shows in the length of a file."),
         &[("log.preallocate", 1)],
     ),
     row(
