@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pagewire_disk::{Call, Errno, Fault, When};
-use pagewire_metadata::model::TopicRecord;
+use pagewire_metadata::{Store as _, model::TopicRecord};
 use pagewire_wire::ErrorCode;
 use tokio::task::block_in_place;
 use uuid::Uuid;
@@ -72,6 +72,10 @@ async fn a_log_that_stays_and_of_which_that_cannot_be_stored_leaves_a_wish_for_w
     let world = World::over(&[ROOT, SECOND], Arc::clone(&store) as _).with_a_topic_in(SECOND).await;
     assert_eq!(produced(&world).await, 0);
     world.disk.fail_on(&format!("{SECOND}/t-0"), Call::Rename, When::Always, Fault::Error(Errno::ACCESS));
+    // That its topic is made is stored behind the answer.
+    world
+        .until("made", async || store.list("unmade/").await.is_ok_and(|unmade| unmade.entries.is_empty()))
+        .await;
     // Where it goes is stored, and nothing after that.
     store.refuse_after(1);
     assert_eq!(world.alter("t", 0, ROOT).await, ErrorCode::None);
