@@ -1,13 +1,19 @@
 //! Facts about appends that come while their partition changes its directory.
 
 use pagewire_disk::{Call, Held};
-use pagewire_wire::{ErrorCode, messages::produce_request::ProduceRequest};
+use pagewire_wire::{
+    ErrorCode,
+    messages::{fetch_request::FetchRequest, produce_request::ProduceRequest},
+};
 use tokio::task::block_in_place;
 
 use super::tests::World;
 use crate::coordinators::fake::Fake;
 use crate::net::Reply;
-use crate::testing::{PRODUCE, batch_in_txn, finish, produce, produce_batch};
+use crate::testing::{FETCH, PRODUCE, batch_in_txn, fetch, finish, produce, produce_batch};
+
+/// Partitions of another topic.
+const OTHERS: i32 = 140;
 
 /// One whose partition is about to lose its name in the directory that it leaves; where it goes is stored. Also the directories.
 async fn held_in_its_switch() -> (World, Held, &'static str) {
@@ -72,4 +78,30 @@ async fn a_partition_that_is_deleted_or_not_served_any_more_is_said_to_be() {
     let (code, offset) = told(reply).await;
     assert!(code != 0 && code != ErrorCode::NotLeaderOrFollower.code() && offset == -1, "{code}");
     assert!(world.hosted().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_fetched_meanwhile_from_a_file_that_is_not_open_comes_from_where_the_log_is_then() {
+    let world = World::new().await;
+    world.bench.topic("u", OTHERS as usize, &[]).await;
+    let (first, second) = world.here_and_there();
+    assert_eq!(world.bench.produce("t", 0, -1).await.expect("answered").error_code, 0);
+    let held = world.disk.hold(&format!("{first}/t-0"), Call::Rename);
+    assert_eq!(world.alter("t", 0, second).await, ErrorCode::None);
+    assert!(block_in_place(|| held.is_reached()));
+    // More files than are kept open.
+    for index in 0..OTHERS {
+        assert_eq!(world.bench.produce("u", index, -1).await.expect("answered").error_code, 0);
+    }
+    // Whoever waits for nothing is not told that there is nothing.
+    let reply = world.bench.start(&fetch("t", 1, 0, 0), FETCH);
+    assert!(matches!(reply, Reply::Later(_)), "it waits");
+    drop(held);
+    let answer = finish::<FetchRequest>(reply, FETCH).await.expect("an answer");
+    let partition = &answer.responses[0].partitions[0];
+    assert_eq!(
+        (partition.error_code, partition.records.bytes().is_some_and(|all| !all.is_empty())),
+        (0, true)
+    );
+    assert!(world.is_in(second));
 }

@@ -38,6 +38,8 @@ use crate::{
 
 /// A round over so many partitions takes a millisecond or more.
 const MANY_PARTITIONS: usize = 1000;
+/// A fetch that waits for nothing else waits so long for a partition that has just changed its log directory.
+const MOVED_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Entry of the API table.
 pub(crate) fn run(call: Call) -> Reply {
@@ -53,7 +55,7 @@ pub(crate) fn run(call: Call) -> Reply {
     };
     let answers = look(&ctx, &scope, &limits, Cold::LeaveOut);
     let patient = max_wait > 0 && !scope.wanted().is_empty();
-    if answers.cold.is_none() && (!patient || answers.settled(&limits)) {
+    if answers.cold.is_none() && !answers.moved && (!patient || answers.settled(&limits)) {
         return Reply::Now(respond::answer(&ctx, &scope, answers));
     }
     // What waits must not keep the frame it came in.
@@ -95,7 +97,7 @@ async fn wait(fetch: Arc<Fetch>, deadline: Instant) -> Outcome {
         let fetch = Arc::clone(&fetch);
         Arc::new(move |cold: Cold<'_>| fetch.look(cold))
     };
-    let (mut parked, mut over) = (false, false);
+    let (mut parked, mut over, moved_until) = (false, false, Instant::now() + MOVED_PATIENCE);
     let answers = loop {
         // Registered first, read second: what was appended in between is seen here. Partitions may be others by now, opened anew or
         // moved to another log directory.
@@ -106,14 +108,15 @@ async fn wait(fetch: Arc<Fetch>, deadline: Instant) -> Outcome {
         }
         drop(image);
         let answers = lookup::look(&look, &broker.metrics().fetch_cold_lookups, deadline).await;
-        if over || answers.settled(&fetch.limits) || Instant::now() >= deadline {
+        let until = if answers.moved { deadline.max(moved_until) } else { deadline };
+        if over || answers.settled(&fetch.limits) || Instant::now() >= until {
             break answers;
         }
         if !std::mem::replace(&mut parked, true) {
             add(&broker.metrics().fetch_parked, 1);
         }
         broker.ticks().want();
-        over = timeout_at(deadline, waker.woken()).await.is_err();
+        over = timeout_at(until, waker.woken()).await.is_err();
     };
     drop(tickets);
     respond::answer(&fetch.ctx, &fetch.scope, answers)

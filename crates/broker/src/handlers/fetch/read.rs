@@ -98,6 +98,8 @@ pub(super) struct Answers {
     pub(super) urgent: bool,
     /// A partition was left out because its lookup would have to wait for the disk of this directory.
     pub(super) cold: Option<Arc<Lane>>,
+    /// A partition was left out because its log has left its directory, and is not shown yet where it is.
+    pub(super) moved: bool,
     /// READ_COMMITTED: the client wants the list of aborted transactions, be it empty.
     pub(super) committed_only: bool,
 }
@@ -227,6 +229,11 @@ impl Answers {
                 self.cold.get_or_insert_with(|| Arc::clone(partition.lane()));
                 Answer::at(partition, None)
             }
+            // It is about to be shown where it is now.
+            Err(ReadError::Io(_)) if partition.log.is_moved() => {
+                self.moved = true;
+                Answer::at(partition, None)
+            }
             Err(error) => failed(partition, &error),
         }
     }
@@ -237,10 +244,6 @@ fn failed(partition: &Partition, error: &ReadError) -> Answer {
         ReadError::OffsetOutOfRange { .. } => return Answer::failed(ErrorCode::OffsetOutOfRange),
         ReadError::Corrupt { .. } | ReadError::Damaged { .. } | ReadError::Undecided { .. } => {
             ErrorCode::CorruptMessage
-        }
-        // The next attempt finds it where it is now.
-        ReadError::Io(_) if partition.log.is_moved() => {
-            return Answer::failed(ErrorCode::NotLeaderOrFollower);
         }
         ReadError::Io(_) => ErrorCode::KafkaStorageError,
     };
