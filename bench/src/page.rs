@@ -10,7 +10,7 @@ use clap::Parser;
 use crate::cases;
 use crate::goals::Became;
 use crate::load;
-use crate::output::{Line, Run};
+use crate::output::{Line, Note, Run};
 use crate::report;
 use crate::table::{Table, short};
 
@@ -29,6 +29,7 @@ struct Args {
 /// A run and what came of it.
 struct Told {
     run: Run,
+    notes: Vec<Note>,
     tables: Vec<Table>,
 }
 
@@ -45,11 +46,15 @@ fn read(path: &Path) -> Result<Told> {
     let lines: Vec<Line> = lines.collect::<Result<_, _>>().with_context(|| path.display().to_string())?;
     let mut lines = lines.into_iter();
     let Some(Line::Run(run)) = lines.next() else { bail!("{} does not begin with a run", path.display()) };
-    let table = |line| match line {
-        Line::Table(table) => Some(table),
-        Line::Run(_) => None,
-    };
-    Ok(Told { run, tables: lines.filter_map(table).collect() })
+    let mut told = Told { run, notes: Vec::new(), tables: Vec::new() };
+    for line in lines {
+        match line {
+            Line::Note(note) => told.notes.push(note),
+            Line::Table(table) => told.tables.push(table),
+            Line::Run(_) => bail!("{} has more than one run", path.display()),
+        }
+    }
+    Ok(told)
 }
 
 const HEAD: &str = "# Performance
@@ -69,6 +74,7 @@ fn page(runs: &[Told]) -> Result<String> {
     let mut page = HEAD.to_owned();
     for (at, told) in runs.iter().enumerate() {
         writeln!(page, "\n**Run {}**: {}", at + 1, about(&told.run))?;
+        told.notes.iter().try_for_each(|note| writeln!(page, "\n- {note}"))?;
     }
     goals(&mut page, runs)?;
     for (at, told) in runs.iter().enumerate() {
@@ -176,7 +182,8 @@ mod tests {
             seconds: 5,
             mib: 1024,
         };
-        Told { run, tables: vec![table] }
+        let note = Note { text: "the system paces".into(), case: Some("produce".into()) };
+        Told { run, notes: vec![note], tables: vec![table] }
     }
 
     #[test]
@@ -199,6 +206,7 @@ mod tests {
             page.contains("In a network of its own, in which nobody is paced. Beside ours: java 21."),
             "{page}"
         );
+        assert!(page.contains("\n- the system paces (first seen in produce)\n"), "{page}");
         assert!(page.contains("## Run 2, case: what is done\n\n| broker | cpu |"), "{page}");
     }
 
@@ -215,11 +223,14 @@ mod tests {
     fn what_a_run_wrote_is_read_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("run.json");
-        let Told { run, tables } = told(1.0);
+        let Told { run, notes, tables } = told(1.0);
         let mut output = crate::output::Output::begin(run.clone(), Some(&path)).unwrap();
+        for case in ["produce", "fetch"] {
+            output.note(notes[0].text.clone(), Some(case)).unwrap();
+        }
         output.table(tables[0].clone()).unwrap();
         let again = read(&path).unwrap();
-        assert_eq!((again.run, again.tables), (run, tables));
+        assert_eq!((again.run, again.notes, again.tables), (run, notes, tables), "a note is told once");
         fs::write(&path, "{}").unwrap();
         assert!(read(&path).is_err());
     }
