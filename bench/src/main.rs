@@ -60,11 +60,14 @@ struct Args {
     /// Name the cases and stop
     #[arg(long)]
     list: bool,
-    /// Start Apache Kafka too, fetched by Maven
+    /// Go without Apache Kafka, which Maven fetches
     #[arg(long)]
+    no_kafka: bool,
+    /// What is done anyway: older commands have it.
+    #[arg(long, hide = true, conflicts_with = "no_kafka")]
     kafka: bool,
     /// A line of Kafka's server.properties; may be repeated
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "no_kafka")]
     kafka_set: Vec<String>,
     /// Start another broker by its path, or by its name where it is on PATH: {port} and {dir} stand for a free port (and the next
     /// one is free too) and an empty directory. --start 'older=/opt/older/pagewire serve --listen 127.0.0.1:{port} --set
@@ -116,5 +119,21 @@ fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kafka_is_measured_unless_it_is_left_out() {
+        let no_kafka = |words: &[&str]| {
+            Args::try_parse_from([&["bench"], words].concat()).map(|args| args.no_kafka).ok()
+        };
+        assert_eq!(no_kafka(&[]), Some(false));
+        assert_eq!(no_kafka(&["produce", "--kafka"]), Some(false));
+        assert_eq!(no_kafka(&["--no-kafka"]), Some(true));
+        assert_eq!(no_kafka(&["--no-kafka", "--kafka"]), None);
     }
 }

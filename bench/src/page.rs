@@ -59,7 +59,7 @@ fn read(path: &Path) -> Result<Told> {
 
 const HEAD: &str = "# Performance
 
-Made by `cargo xtask bench page` out of what `cargo xtask bench --kafka --json FILE` measured; not edited by hand. In each run all
+Made by `cargo xtask bench page` out of what `cargo xtask bench --json FILE` measured; not edited by hand. In each run all
 brokers take turns in every round under the same client. Figures are least / **middle** / largest of the rounds, in brackets the
 ratio of the middle to that of the first line, in square ones to Kafka's. A GB is 10^9 bytes. The floor is a bare loop that
 takes, checks, writes and sends back by `sendfile`, and is no broker. CPU is the broker process's own; the machine's is what all

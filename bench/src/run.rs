@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use pagewire_lab::report::Records;
 use pagewire_lab::{machine, report as lab_report};
 
@@ -98,7 +98,7 @@ fn about(args: &Args, place: &Place) -> Run {
         own_network: place.own_network,
         paced: place.paced.clone(),
         arguments: std::env::args().skip(1).collect(),
-        versions: if args.kafka { report::versions() } else { BTreeMap::new() },
+        versions: if args.no_kafka { BTreeMap::new() } else { report::versions() },
         rounds: args.rounds,
         warm_up: args.warm_up,
         seconds: args.seconds,
@@ -117,8 +117,8 @@ fn commit() -> Option<String> {
 /// The floor, ours, Kafka, and whoever was named.
 fn start_all(args: &Args) -> Result<Lot> {
     let mut recipes = vec![broker::the_floor()?, broker::ours(&args.set)?];
-    if args.kafka {
-        recipes.push(kafka::recipe(&args.kafka_set)?);
+    if !args.no_kafka {
+        recipes.push(kafka::recipe(&args.kafka_set).context("Apache Kafka; --no-kafka goes without it")?);
     }
     recipes.extend(args.start.iter().cloned());
     let brokers = recipes.iter().map(Broker::start).collect::<Result<Vec<_>>>()?;
