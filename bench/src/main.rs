@@ -14,7 +14,7 @@
 //!         │       └─ cases    compaction, a tail beside other work, real producers, starting
 //!         ├─ restart          stopped or killed, and started again
 //!         ├─ page             docs/performance.md out of what runs left
-//!         └─ profile          where our broker's time goes in a load
+//!         └─ profile          where our broker's time goes in a case
 //! ```
 #![allow(clippy::print_stdout, reason = "prints its report")]
 #![allow(clippy::cast_precision_loss, reason = "figures are printed with three digits")]
