@@ -30,6 +30,7 @@ mod node;
 mod output;
 mod page;
 mod place;
+mod plots;
 mod prepared;
 mod profile;
 mod report;

@@ -1,4 +1,5 @@
-//! `docs/performance.md` out of the files that runs have left (`--json`): the goals first, one column for each run, then every table.
+//! `docs/performance.md` out of the files that runs have left (`--json`): the goals first, one column for each run, then plots, then
+//! every table.
 
 use std::fmt::Write;
 use std::fs;
@@ -11,19 +12,24 @@ use crate::cases;
 use crate::goals::Became;
 use crate::load;
 use crate::output::{Line, Note, Run};
+use crate::plots;
 use crate::report;
 use crate::table::{Table, short};
 
 /// The first word of the command line that leads here.
 pub(crate) const COMMAND: &str = "page";
 
-/// Print a page in Markdown of one or more runs: `cargo xtask bench page RUN.json RUN.json > docs/performance.md`.
+/// Print a page in Markdown of one or more runs: `cargo xtask bench page RUN.json RUN.json --plots docs/drawings/performance >
+/// docs/performance.md`.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask bench page")]
 struct Args {
     /// Files that runs have written with --json.
     #[arg(required = true, value_name = "RUN.json")]
     runs: Vec<PathBuf>,
+    /// Also draw each case into this directory, as SVG, and show that. The page names the files as they are seen from docs/
+    #[arg(long, value_name = "DIR")]
+    plots: Option<PathBuf>,
 }
 
 /// A run and what came of it.
@@ -36,7 +42,9 @@ struct Told {
 pub(crate) fn run(words: impl Iterator<Item = String>) -> Result<()> {
     let args = Args::parse_from(std::iter::once(COMMAND.to_owned()).chain(words));
     let runs = args.runs.iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?;
-    print!("{}", page(&runs)?);
+    let tables: Vec<_> = runs.iter().map(|told| told.tables.as_slice()).collect();
+    let plots = args.plots.as_deref().map(|dir| plots::draw(dir, &tables)).transpose()?;
+    print!("{}", page(&runs, plots.as_deref())?);
     Ok(())
 }
 
@@ -70,13 +78,14 @@ measured with why. What a miss comes from, and what was tried against it, is in 
 mean, and older ones, are in [benchmarks.md](benchmarks.md).
 ";
 
-fn page(runs: &[Told]) -> Result<String> {
+fn page(runs: &[Told], plots: Option<&str>) -> Result<String> {
     let mut page = HEAD.to_owned();
     for (at, told) in runs.iter().enumerate() {
         writeln!(page, "\n**Run {}**: {}", at + 1, about(&told.run))?;
         told.notes.iter().try_for_each(|note| writeln!(page, "\n- {note}"))?;
     }
     goals(&mut page, runs)?;
+    page.push_str(plots.unwrap_or_default());
     for (at, told) in runs.iter().enumerate() {
         for table in &told.tables {
             writeln!(
@@ -188,7 +197,7 @@ mod tests {
 
     #[test]
     fn runs_stand_beside_each_other_and_a_miss_is_told_as_what_is_met() {
-        let page = page(&[told(1.0), told(2.0)]).unwrap();
+        let page = page(&[told(1.0), told(2.0)], Some("\n## Plots\n")).unwrap();
         assert!(
             page.contains("| case | cpu at most 1.50 of the floor's | 1.00 met | 2.00 **missed** |"),
             "{page}"
@@ -207,12 +216,14 @@ mod tests {
             "{page}"
         );
         assert!(page.contains("\n- the system paces (first seen in produce)\n"), "{page}");
+        let (goals, plots) = (page.find("## Goals"), page.find("## Plots"));
+        assert!(goals < plots && plots < page.find("## Run 1"), "{page}");
         assert!(page.contains("## Run 2, case: what is done\n\n| broker | cpu |"), "{page}");
     }
 
     #[test]
     fn a_goal_of_a_case_that_was_not_run_is_on_the_page() {
-        let page = page(&[told(1.0)]).unwrap();
+        let page = page(&[told(1.0)], None).unwrap();
         for (case, goal) in known() {
             let row = format!("| {case} | {goal} | not measured: the case was not run |");
             assert!(page.contains(&row), "{row}");
