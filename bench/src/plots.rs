@@ -21,13 +21,17 @@ const DRAWN: [(&str, &[&str]); 3] = [
     ("p99", &["p99", "p99 ms"]),
 ];
 
+const HEAD: &str = "
+## Plots
+
+Of every case that has them, a broker's CPU and the slowest hundredth: marks are the middle of a run's rounds, the first run above,
+bars reach from the least to the largest, axes begin at zero. The tables have the same figures.
+";
+
 /// Draws the tables of runs into a directory; the part of the page that shows that.
 pub(crate) fn draw(dir: &Path, runs: &[&[Table]]) -> Result<String> {
     fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
-    let mut part = "\n## Plots\n\nOf every case that has them, a broker's CPU and the slowest hundredth: marks are the middle of a run's \
-                    rounds, the first run above, bars reach from the least to the largest, axes begin at zero. The tables have the \
-                    same figures.\n"
-        .to_owned();
+    let mut part = HEAD.to_owned();
     let mut bare = Vec::new();
     for case in cases(runs) {
         let plots = DRAWN.iter().map(|drawn| plot(dir, runs, case, drawn)).collect::<Result<Vec<_>>>()?;

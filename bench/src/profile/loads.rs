@@ -35,17 +35,16 @@ pub(super) fn run(case: &LoadCase, args: &Args) -> Result<Seen> {
         bail!("{} cannot be measured here: {why}", case.name);
     }
     let cell = observed.cells.first().context("no round was measured")?;
-    let figure = |key: &str| cell.figures.get(key).map_or(f64::NAN, |spread| spread.median);
+    let in_round = |key: &str, round: usize| cell.samples.get(key)?.get(round).copied();
+    // Those of the first: to be counted costs more than to be sampled.
+    let figure = |key: &str| short(in_round(key, 0).unwrap_or(f64::NAN));
     let figures = format!(
         "{} requests/s, {} \u{b5}s of CPU a request, {} s a GB",
-        short(figure("requests_per_s")),
-        short(figure("cpu_us_per_request")),
-        short(figure("cpu_s_per_gb"))
+        figure("requests_per_s"),
+        figure("cpu_us_per_request"),
+        figure("cpu_s_per_gb")
     );
-    Ok(Seen {
-        figures,
-        calls_per_request: cell.figures.get("syscalls_per_request").map(|calls| calls.median),
-    })
+    Ok(Seen { figures, calls_per_request: in_round("syscalls_per_request", 1) })
 }
 
 /// Watches the broker's process in the rounds.
