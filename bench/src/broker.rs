@@ -40,6 +40,8 @@ pub(crate) struct Lot {
     pub(crate) brokers: Vec<Broker>,
     /// Those of which loads alone can be measured.
     pub(crate) unseen: Vec<Target>,
+    /// Why.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Lot {
@@ -54,7 +56,7 @@ impl Lot {
                 self.brokers.push(Broker { name, address, pid, recipe: None, running: None });
             }
             Err(why) => {
-                eprintln!("{target}: loads alone are measured, without CPU and memory: {why}");
+                self.notes.push(format!("{target}: loads alone are measured, without CPU and memory: {why}"));
                 self.unseen.push(target.clone());
             }
         }

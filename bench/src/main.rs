@@ -14,7 +14,7 @@
 //!         │       └─ cases    compaction, a tail beside other work, real producers, starting
 //!         ├─ restart          stopped or killed, and started again
 //!         ├─ page             docs/performance.md out of what runs left
-//!         └─ profile          where our broker's time goes in a load
+//!         └─ profile          where our broker's time goes in a case
 //! ```
 #![allow(clippy::print_stdout, reason = "prints its report")]
 #![allow(clippy::cast_precision_loss, reason = "figures are printed with three digits")]
@@ -30,6 +30,7 @@ mod node;
 mod output;
 mod page;
 mod place;
+mod plots;
 mod prepared;
 mod profile;
 mod report;
@@ -60,11 +61,14 @@ struct Args {
     /// Name the cases and stop
     #[arg(long)]
     list: bool,
-    /// Start Apache Kafka too, fetched by Maven
+    /// Go without Apache Kafka, which Maven fetches
     #[arg(long)]
+    no_kafka: bool,
+    /// What is done anyway: older commands have it.
+    #[arg(long, hide = true, conflicts_with = "no_kafka")]
     kafka: bool,
     /// A line of Kafka's server.properties; may be repeated
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "no_kafka")]
     kafka_set: Vec<String>,
     /// Start another broker by its path, or by its name where it is on PATH: {port} and {dir} stand for a free port (and the next
     /// one is free too) and an empty directory. --start 'older=/opt/older/pagewire serve --listen 127.0.0.1:{port} --set
@@ -116,5 +120,21 @@ fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kafka_is_measured_unless_it_is_left_out() {
+        let no_kafka = |words: &[&str]| {
+            Args::try_parse_from([&["bench"], words].concat()).map(|args| args.no_kafka).ok()
+        };
+        assert_eq!(no_kafka(&[]), Some(false));
+        assert_eq!(no_kafka(&["produce", "--kafka"]), Some(false));
+        assert_eq!(no_kafka(&["--no-kafka"]), Some(true));
+        assert_eq!(no_kafka(&["--no-kafka", "--kafka"]), None);
     }
 }

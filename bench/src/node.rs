@@ -23,6 +23,9 @@ const AGAIN: Duration = Duration::from_millis(2);
 /// Makes a directory ready for a node at this port with these settings.
 type Prepare = dyn Fn(&Path, u16, &[String]) -> Result<()> + Send + Sync;
 
+/// Hears of each process as soon as it is executed.
+type Told = dyn Fn(u32) + Send + Sync;
+
 /// How a broker is started.
 #[derive(Clone)]
 pub(crate) struct Recipe {
@@ -32,6 +35,7 @@ pub(crate) struct Recipe {
     /// Each KEY=VALUE.
     settings: Vec<String>,
     way: Way,
+    told: Option<Arc<Told>>,
 }
 
 /// How settings reach it.
@@ -61,7 +65,7 @@ impl FromStr for Recipe {
 
 impl Recipe {
     pub(crate) fn of(name: &str, words: Vec<String>) -> Self {
-        Self { name: name.to_owned(), words, settings: Vec::new(), way: Way::None }
+        Self { name: name.to_owned(), words, settings: Vec::new(), way: Way::None, told: None }
     }
 
     /// The same, with settings behind this word.
@@ -75,6 +79,11 @@ impl Recipe {
         prepare: impl Fn(&Path, u16, &[String]) -> Result<()> + Send + Sync + 'static,
     ) -> Self {
         Self { way: Way::Prepared(Arc::new(prepare)), ..self }
+    }
+
+    /// The same, told to somebody whenever it is started.
+    pub(crate) fn telling(self, told: impl Fn(u32) + Send + Sync + 'static) -> Self {
+        Self { told: Some(Arc::new(told)), ..self }
     }
 
     /// The same with these settings, each KEY=VALUE, besides.
@@ -111,6 +120,9 @@ impl Recipe {
             .with_context(|| format!("{program} cannot be started"))?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut node = Node { child, address, started };
+        if let Some(told) = &self.told {
+            told(node.pid());
+        }
         let dial = client::dial();
         while dial.open(address).is_err() {
             node.check_running()?;
@@ -195,5 +207,25 @@ impl Drop for Node {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn who_is_told_of_starts_hears_of_each_process() {
+        let heard: Arc<Mutex<Vec<u32>>> = Arc::default();
+        let hears = Arc::clone(&heard);
+        let recipe = Recipe::of("short", vec!["true".to_owned()]);
+        let recipe = recipe.telling(move |pid| hears.lock().unwrap().push(pid)).with(&[]);
+        for times in 1..=2 {
+            let Err(ended) = recipe.start(Path::new("/")) else { panic!("it serves") };
+            assert!(ended.to_string().contains("it ended"), "{ended}");
+            assert_eq!(heard.lock().unwrap().len(), times);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Where results go as soon as they are there: Markdown on standard output, and a JSON object a line in a file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Display};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -45,12 +46,33 @@ pub(crate) struct Run {
 pub(crate) enum Line {
     /// The first one.
     Run(Run),
+    /// Of the whole run, before the table of the case that it was first seen in.
+    Note(Note),
     Table(Table),
+}
+
+/// What must be known to read a run: what paces a broker, whose CPU is unknown. It is told once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Note {
+    pub(crate) text: String,
+    /// The case that it was first seen in, if that had begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) case: Option<String>,
+}
+
+impl Display for Note {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.case {
+            Some(case) => write!(out, "{} (first seen in {case})", self.text),
+            None => out.write_str(&self.text),
+        }
+    }
 }
 
 /// Where they go.
 pub(crate) struct Output {
     json: Option<(PathBuf, File)>,
+    noted: BTreeSet<String>,
 }
 
 impl Output {
@@ -61,9 +83,19 @@ impl Output {
             let file = File::create(path).with_context(|| path.display().to_string())?;
             Ok::<_, anyhow::Error>((path.to_path_buf(), file))
         };
-        let mut output = Self { json: json.map(open).transpose()? };
+        let mut output = Self { json: json.map(open).transpose()?, noted: BTreeSet::new() };
         output.line(&Line::Run(run))?;
         Ok(output)
+    }
+
+    /// Something of the whole run, unless it was told already.
+    pub(crate) fn note(&mut self, text: String, case: Option<&str>) -> Result<()> {
+        if !self.noted.insert(text.clone()) {
+            return Ok(());
+        }
+        let note = Note { text, case: case.map(str::to_owned) };
+        println!("{note}\n");
+        self.line(&Line::Note(note))
     }
 
     /// A case is over.

@@ -1,4 +1,5 @@
-//! `docs/performance.md` out of the files that runs have left (`--json`): the goals first, one column for each run, then every table.
+//! `docs/performance.md` out of the files that runs have left (`--json`): the goals first, one column for each run, then plots, then
+//! every table.
 
 use std::fmt::Write;
 use std::fs;
@@ -10,32 +11,40 @@ use clap::Parser;
 use crate::cases;
 use crate::goals::Became;
 use crate::load;
-use crate::output::{Line, Run};
+use crate::output::{Line, Note, Run};
+use crate::plots;
 use crate::report;
 use crate::table::{Table, short};
 
 /// The first word of the command line that leads here.
 pub(crate) const COMMAND: &str = "page";
 
-/// Print a page in Markdown of one or more runs: `cargo xtask bench page RUN.json RUN.json > docs/performance.md`.
+/// Print a page in Markdown of one or more runs: `cargo xtask bench page RUN.json RUN.json --plots docs/drawings/performance >
+/// docs/performance.md`.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask bench page")]
 struct Args {
     /// Files that runs have written with --json.
     #[arg(required = true, value_name = "RUN.json")]
     runs: Vec<PathBuf>,
+    /// Also draw each case into this directory, as SVG, and show that. The page names the files as they are seen from docs/
+    #[arg(long, value_name = "DIR")]
+    plots: Option<PathBuf>,
 }
 
 /// A run and what came of it.
 struct Told {
     run: Run,
+    notes: Vec<Note>,
     tables: Vec<Table>,
 }
 
 pub(crate) fn run(words: impl Iterator<Item = String>) -> Result<()> {
     let args = Args::parse_from(std::iter::once(COMMAND.to_owned()).chain(words));
     let runs = args.runs.iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?;
-    print!("{}", page(&runs)?);
+    let tables: Vec<_> = runs.iter().map(|told| told.tables.as_slice()).collect();
+    let plots = args.plots.as_deref().map(|dir| plots::draw(dir, &tables)).transpose()?;
+    print!("{}", page(&runs, plots.as_deref())?);
     Ok(())
 }
 
@@ -45,16 +54,20 @@ fn read(path: &Path) -> Result<Told> {
     let lines: Vec<Line> = lines.collect::<Result<_, _>>().with_context(|| path.display().to_string())?;
     let mut lines = lines.into_iter();
     let Some(Line::Run(run)) = lines.next() else { bail!("{} does not begin with a run", path.display()) };
-    let table = |line| match line {
-        Line::Table(table) => Some(table),
-        Line::Run(_) => None,
-    };
-    Ok(Told { run, tables: lines.filter_map(table).collect() })
+    let mut told = Told { run, notes: Vec::new(), tables: Vec::new() };
+    for line in lines {
+        match line {
+            Line::Note(note) => told.notes.push(note),
+            Line::Table(table) => told.tables.push(table),
+            Line::Run(_) => bail!("{} has more than one run", path.display()),
+        }
+    }
+    Ok(told)
 }
 
 const HEAD: &str = "# Performance
 
-Made by `cargo xtask bench page` out of what `cargo xtask bench --kafka --json FILE` measured; not edited by hand. In each run all
+Made by `cargo xtask bench page` out of what `cargo xtask bench --json FILE` measured; not edited by hand. In each run all
 brokers take turns in every round under the same client. Figures are least / **middle** / largest of the rounds, in brackets the
 ratio of the middle to that of the first line, in square ones to Kafka's. A GB is 10^9 bytes. The floor is a bare loop that
 takes, checks, writes and sends back by `sendfile`, and is no broker. CPU is the broker process's own; the machine's is what all
@@ -65,12 +78,14 @@ measured with why. What a miss comes from, and what was tried against it, is in 
 mean, and older ones, are in [benchmarks.md](benchmarks.md).
 ";
 
-fn page(runs: &[Told]) -> Result<String> {
+fn page(runs: &[Told], plots: Option<&str>) -> Result<String> {
     let mut page = HEAD.to_owned();
     for (at, told) in runs.iter().enumerate() {
         writeln!(page, "\n**Run {}**: {}", at + 1, about(&told.run))?;
+        told.notes.iter().try_for_each(|note| writeln!(page, "\n- {note}"))?;
     }
     goals(&mut page, runs)?;
+    page.push_str(plots.unwrap_or_default());
     for (at, told) in runs.iter().enumerate() {
         for table in &told.tables {
             writeln!(
@@ -176,12 +191,13 @@ mod tests {
             seconds: 5,
             mib: 1024,
         };
-        Told { run, tables: vec![table] }
+        let note = Note { text: "the system paces".into(), case: Some("produce".into()) };
+        Told { run, notes: vec![note], tables: vec![table] }
     }
 
     #[test]
     fn runs_stand_beside_each_other_and_a_miss_is_told_as_what_is_met() {
-        let page = page(&[told(1.0), told(2.0)]).unwrap();
+        let page = page(&[told(1.0), told(2.0)], Some("\n## Plots\n")).unwrap();
         assert!(
             page.contains("| case | cpu at most 1.50 of the floor's | 1.00 met | 2.00 **missed** |"),
             "{page}"
@@ -199,12 +215,15 @@ mod tests {
             page.contains("In a network of its own, in which nobody is paced. Beside ours: java 21."),
             "{page}"
         );
+        assert!(page.contains("\n- the system paces (first seen in produce)\n"), "{page}");
+        let (goals, plots) = (page.find("## Goals"), page.find("## Plots"));
+        assert!(goals < plots && plots < page.find("## Run 1"), "{page}");
         assert!(page.contains("## Run 2, case: what is done\n\n| broker | cpu |"), "{page}");
     }
 
     #[test]
     fn a_goal_of_a_case_that_was_not_run_is_on_the_page() {
-        let page = page(&[told(1.0)]).unwrap();
+        let page = page(&[told(1.0)], None).unwrap();
         for (case, goal) in known() {
             let row = format!("| {case} | {goal} | not measured: the case was not run |");
             assert!(page.contains(&row), "{row}");
@@ -215,11 +234,14 @@ mod tests {
     fn what_a_run_wrote_is_read_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("run.json");
-        let Told { run, tables } = told(1.0);
+        let Told { run, notes, tables } = told(1.0);
         let mut output = crate::output::Output::begin(run.clone(), Some(&path)).unwrap();
+        for case in ["produce", "fetch"] {
+            output.note(notes[0].text.clone(), Some(case)).unwrap();
+        }
         output.table(tables[0].clone()).unwrap();
         let again = read(&path).unwrap();
-        assert_eq!((again.run, again.tables), (run, tables));
+        assert_eq!((again.run, again.notes, again.tables), (run, notes, tables), "a note is told once");
         fs::write(&path, "{}").unwrap();
         assert!(read(&path).is_err());
     }

@@ -1,10 +1,10 @@
 //! A run: the chosen cases one after the other, on all brokers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use pagewire_lab::report::Records;
 use pagewire_lab::{machine, report as lab_report};
 
@@ -35,31 +35,52 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(paced) = &place.paced {
         eprintln!("{paced}");
     }
-    let mut output = Output::begin(about(args, &place), args.json.as_deref())?;
-    let lot = start_all(args)?;
-    let (mut noted, mut drive) = (BTreeSet::new(), Vec::new());
-    let mut broken = Vec::new();
-    let mut told = |name: &'static str, table: Table, ended: Result<(), Kept>, goals: &[Goal]| {
-        if let Err(Kept::Broke(_)) = ended {
-            broken.push(name);
-        }
-        output.table(judged(table, ended, goals, &place))
-    };
+    let output = Output::begin(about(args, &place), args.json.as_deref())?;
+    let mut results = Results { output, place: &place, broken: Vec::new() };
+    let mut lot = start_all(args)?;
+    std::mem::take(&mut lot.notes).into_iter().try_for_each(|note| results.output.note(note, None))?;
+    let mut drive = Vec::new();
     for case in load::CASES.iter().filter(|case| is_chosen(case.name)) {
-        let (table, ran) = loaded(case, &lot, args, &mut noted);
-        told(case.name, table, ran.ended, case.goals)?;
+        let (table, ran) = loaded(case, &lot, args);
+        ran.notes.into_iter().try_for_each(|note| results.output.note(note, Some(case.name)))?;
+        results.case(case.name, table, ran.ended, case.goals)?;
         drive.extend(ran.cells);
     }
     for case in cases::CASES.iter().filter(|case| is_chosen(case.name)) {
         let (table, ended) = cases::measured(case, &lot.brokers, args);
-        told(case.name, table, ended, case.goals)?;
+        results.case(case.name, table, ended, case.goals)?;
     }
     if let Some(dir) = args.report.as_deref().filter(|_| !drive.is_empty()) {
         let page = lab_report::write(dir, &Records { drive, ..Records::default() })?;
         println!("plots: {}", page.display());
     }
+    let broken = results.broken;
     ensure!(broken.is_empty(), "not measured whole: {}", broken.join(", "));
     Ok(())
+}
+
+/// What came of the cases so far.
+struct Results<'p> {
+    output: Output,
+    place: &'p Place,
+    /// Those in which a broker failed.
+    broken: Vec<&'static str>,
+}
+
+impl Results<'_> {
+    /// A case is over.
+    fn case(
+        &mut self,
+        name: &'static str,
+        table: Table,
+        ended: Result<(), Kept>,
+        goals: &[Goal],
+    ) -> Result<()> {
+        if let Err(Kept::Broke(_)) = ended {
+            self.broken.push(name);
+        }
+        self.output.table(judged(table, ended, goals, self.place))
+    }
 }
 
 /// All cases, by name.
@@ -77,7 +98,7 @@ fn about(args: &Args, place: &Place) -> Run {
         own_network: place.own_network,
         paced: place.paced.clone(),
         arguments: std::env::args().skip(1).collect(),
-        versions: if args.kafka { report::versions() } else { BTreeMap::new() },
+        versions: if args.no_kafka { BTreeMap::new() } else { report::versions() },
         rounds: args.rounds,
         warm_up: args.warm_up,
         seconds: args.seconds,
@@ -96,19 +117,19 @@ fn commit() -> Option<String> {
 /// The floor, ours, Kafka, and whoever was named.
 fn start_all(args: &Args) -> Result<Lot> {
     let mut recipes = vec![broker::the_floor()?, broker::ours(&args.set)?];
-    if args.kafka {
-        recipes.push(kafka::recipe(&args.kafka_set)?);
+    if !args.no_kafka {
+        recipes.push(kafka::recipe(&args.kafka_set).context("Apache Kafka; --no-kafka goes without it")?);
     }
     recipes.extend(args.start.iter().cloned());
     let brokers = recipes.iter().map(Broker::start).collect::<Result<Vec<_>>>()?;
     debug_assert_eq!(brokers.first().map(|first| first.name.as_str()), Some(FLOOR));
-    let mut lot = Lot { brokers, unseen: Vec::new() };
+    let mut lot = Lot { brokers, unseen: Vec::new(), notes: Vec::new() };
     args.rival.iter().try_for_each(|target| lot.add(target))?;
     Ok(lot)
 }
 
 /// A case under the drive, and by which route ours sent in it.
-fn loaded(case: &LoadCase, lot: &Lot, args: &Args, noted: &mut BTreeSet<String>) -> (Table, Ran) {
+fn loaded(case: &LoadCase, lot: &Lot, args: &Args) -> (Table, Ran) {
     let extent = Extent {
         rounds: args.rounds,
         warm_up: args.warm_up,
@@ -128,7 +149,7 @@ fn loaded(case: &LoadCase, lot: &Lot, args: &Args, noted: &mut BTreeSet<String>)
     let targets: Vec<_> =
         brokers.iter().map(|broker| broker.target()).chain(lot.unseen.iter().cloned()).collect();
     let before: Vec<_> = brokers.iter().map(|broker| broker.routes()).collect();
-    let ran = load::run(case, &targets, extent, noted);
+    let ran = load::run(case, &targets, extent);
     let mut table = load::table(case, &ran.cells);
     for (broker, before) in brokers.iter().zip(before) {
         let Some((before, after)) = before.zip(broker.routes()) else { continue };

@@ -64,9 +64,14 @@ pub(crate) struct Cell {
 impl Table {
     /// The middle of a broker's rounds.
     pub(crate) fn median(&self, broker: &str, key: &str) -> Option<f64> {
+        self.spread(broker, key).map(|spread| spread.median)
+    }
+
+    /// Least, middle and largest of them.
+    pub(crate) fn spread(&self, broker: &str, key: &str) -> Option<Spread> {
         let at = self.columns.iter().position(|column| column.key == key)?;
         let row = self.rows.iter().find(|row| row.broker == broker)?;
-        row.cells.get(at)?.as_ref().map(|cell| cell.spread.median)
+        row.cells.get(at)?.as_ref().map(|cell| cell.spread)
     }
 
     /// One figure more of a broker, measured once over all of its rounds.

@@ -89,7 +89,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Show where the broker's time goes in a load of the bench: a flame graph, functions, system calls; see `cargo xtask profile
+    /// Show where the broker's time goes in a case of the bench: a flame graph, functions, system calls; see `cargo xtask profile
     /// --help`.
     #[command(disable_help_flag = true)]
     Profile {

@@ -14,8 +14,11 @@ use anyhow::Result;
 pub(super) struct Topics {
     dir: PathBuf,
     pub(super) address: SocketAddr,
-    by_name: RwLock<HashMap<String, Vec<Arc<Log>>>>,
+    by_name: RwLock<HashMap<String, Logs>>,
 }
+
+/// A topic: its partitions in order.
+pub(super) type Logs = Arc<[Arc<Log>]>;
 
 impl Topics {
     pub(super) fn new(dir: &Path, address: SocketAddr) -> Self {
@@ -36,7 +39,7 @@ impl Topics {
     /// Takes a topic away, and its files.
     pub(super) fn delete(&self, name: &str) -> bool {
         let taken = self.by_name.write().unwrap_or_else(PoisonError::into_inner).remove(name);
-        for log in taken.iter().flatten() {
+        for log in taken.iter().flat_map(|logs| logs.iter()) {
             let _ = fs::remove_file(&log.path);
         }
         taken.is_some()
@@ -51,9 +54,10 @@ impl Topics {
         self.by_name.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
-    pub(super) fn log(&self, name: &[u8], partition: i32) -> Option<Arc<Log>> {
+    /// A topic's partitions, if it is there.
+    pub(super) fn logs(&self, name: &[u8]) -> Option<Logs> {
         let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
-        by_name.get(std::str::from_utf8(name).ok()?)?.get(usize::try_from(partition).ok()?).cloned()
+        by_name.get(std::str::from_utf8(name).ok()?).cloned()
     }
 }
 

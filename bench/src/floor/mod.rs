@@ -7,8 +7,8 @@
 //! ```
 //!
 //! It is no broker: no check but the CRC, no setting, no limit, nothing survives it. What it answers is in the protocol, so
-//! that the client that measures it is the one that measures everybody. Topics have as many partitions as was asked for, a
-//! request names one of them, and everything that one acknowledges is in the page cache.
+//! that the client that measures it is the one that measures everybody. Topics have as many partitions as was asked for; a
+//! request names one topic, a produce one partition of it, a fetch one or many. What is acknowledged is in the page cache.
 
 mod control;
 mod frame;

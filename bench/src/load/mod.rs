@@ -7,12 +7,11 @@
 
 mod cases;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::Result;
 use pagewire_lab::drive::client::{Acks, Stop};
-use pagewire_lab::drive::{Audience, Plan, Target, without_pacing};
+use pagewire_lab::drive::{Audience, Case, Plan, Target, without_pacing};
 use pagewire_lab::record::DriveCell;
 use pagewire_lab::spread::Spread;
 use pagewire_lab::watch::Watch;
@@ -36,6 +35,8 @@ pub(crate) struct Extent {
 pub(crate) struct Ran {
     /// Of the rounds that counted.
     pub(crate) cells: Vec<DriveCell>,
+    /// What the drive says of the machine and of the brokers.
+    pub(crate) notes: Vec<String>,
     /// What kept it from being measured, or from being measured whole.
     pub(crate) ended: Result<(), Kept>,
 }
@@ -43,7 +44,7 @@ pub(crate) struct Ran {
 impl Ran {
     /// Nothing came of it.
     pub(crate) fn broke(why: String) -> Self {
-        Self { cells: Vec::new(), ended: Err(Kept::Broke(why)) }
+        Self { cells: Vec::new(), notes: Vec::new(), ended: Err(Kept::Broke(why)) }
     }
 }
 
@@ -56,10 +57,8 @@ pub(crate) enum Kept {
 }
 
 /// Runs a case on these brokers, the first of which is the floor where it is among them.
-///
-/// What the drive notes of the machine stands in `noted` and is told once.
-pub(crate) fn run(case: &LoadCase, targets: &[Target], extent: Extent, noted: &mut BTreeSet<String>) -> Ran {
-    let mut told = Told { name: case.name, noted, cells: Vec::new(), skipped: None };
+pub(crate) fn run(case: &LoadCase, targets: &[Target], extent: Extent) -> Ran {
+    let mut told = Told::of(case.name);
     let ended = drive(case, targets, extent, &mut told);
     for cell in &mut told.cells {
         case.name.clone_into(&mut cell.case);
@@ -69,7 +68,7 @@ pub(crate) fn run(case: &LoadCase, targets: &[Target], extent: Extent, noted: &m
         (Ok(()), Some(why)) => Err(Kept::Skipped(why)),
         (Ok(()), None) => Ok(()),
     };
-    Ran { cells: told.cells, ended }
+    Ran { cells: told.cells, notes: told.notes, ended }
 }
 
 /// The same, told to whom that concerns.
@@ -157,15 +156,21 @@ fn plan(targets: &[Target], extent: Extent) -> Plan {
 }
 
 /// Says on standard error what is being done.
-struct Told<'n> {
+struct Told {
     name: &'static str,
-    noted: &'n mut BTreeSet<String>,
+    notes: Vec<String>,
     cells: Vec<DriveCell>,
     /// Why the case is not measured, where the machine is why.
     skipped: Option<String>,
 }
 
-impl Watch for Told<'_> {
+impl Told {
+    fn of(name: &'static str) -> Self {
+        Self { name, notes: Vec::new(), cells: Vec::new(), skipped: None }
+    }
+}
+
+impl Watch for Told {
     fn begin(&mut self, _steps: u64) {}
 
     fn step(&mut self, what: &str) {
@@ -175,12 +180,7 @@ impl Watch for Told<'_> {
     fn skip(&mut self, _steps: u64) {}
 
     fn note(&mut self, line: &str) {
-        if let Some((_, why)) = line.split_once(" is skipped: ") {
-            self.skipped = Some(why.to_owned());
-        }
-        if self.noted.insert(line.to_owned()) {
-            println!("{line}\n");
-        }
+        self.notes.push(line.to_owned());
     }
 
     fn is_stopped(&self) -> bool {
@@ -188,8 +188,27 @@ impl Watch for Told<'_> {
     }
 }
 
-impl Audience for Told<'_> {
+impl Audience for Told {
     fn take(&mut self, cells: &[DriveCell]) {
         self.cells.extend_from_slice(cells);
+    }
+
+    fn skipped(&mut self, _case: Case, why: &str) {
+        self.skipped = Some(why.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_note_says_keeps_no_case_from_being_measured() {
+        let mut told = Told::of("fetch-cold");
+        told.note("a topic is skipped: it is another's");
+        assert_eq!(told.skipped, None);
+        told.skipped(Case::FetchCold, "no disk");
+        assert_eq!(told.skipped.as_deref(), Some("no disk"));
+        assert_eq!(told.notes, ["a topic is skipped: it is another's"]);
     }
 }

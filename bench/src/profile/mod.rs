@@ -1,47 +1,51 @@
-//! Where our broker's time goes in a load: a flame graph, the functions that are most of it, and its system calls by name.
+//! Where our broker's time goes in a case: a flame graph, the functions that are most of it, its system calls by name, and what
+//! the processor counts where it may be asked.
 //!
 //! ```text
-//!   warm-up ─▶ round 1 under `perf record` ─▶ flame graph, functions ─▶ round 2 under `perf stat` ─▶ system calls a request
+//!   warm-up ─▶ round under `perf record` ─▶ flame graph, functions ─▶ round under `perf stat` ─▶ system calls, cache misses
 //! ```
 //!
-//! `cargo xtask profile` builds with frame pointers, without which no stack could be walked.
+//! `perf` watches as long as a round measures. The figures that are told are of the first round: to count hundreds of calls apart
+//! costs at every switch of threads, and slows down what is switched often. `cargo xtask profile` builds with frame pointers,
+//! without which no stack could be walked.
 
-mod calls;
+mod counts;
+mod loads;
+mod others;
+mod perf;
 mod stacks;
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
-use pagewire_lab::drive::Audience;
-use pagewire_lab::record::DriveCell;
-use pagewire_lab::watch::Watch;
 
-use crate::broker::{self, Broker};
-use crate::load::{self, Extent};
+use crate::cases;
+use crate::load;
 use crate::place::Place;
 use crate::table::short;
+use perf::Look;
 
 /// The first word of the command line that leads here.
 pub(crate) const COMMAND: &str = "profile";
 
-/// Show where the broker's time goes in one of the bench's loads: a flame graph, the functions and the system calls. Needs
-/// `perf` and the right to use it (root, or kernel.perf_event_paranoid at -1).
+/// Show where the broker's time goes in one of the bench's cases: a flame graph, the functions, the system calls, and cycles,
+/// instructions and cache misses where the machine lets them be counted. Needs `perf` and the right to use it (root, or
+/// kernel.perf_event_paranoid at -1).
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask profile")]
 struct Args {
-    /// A load, as `cargo xtask bench --list` names them
+    /// A case, as `cargo xtask bench --list` names them. One that is no load is watched whole, what it prepares included; one that
+    /// starts brokers of its own, in the last one
     case: String,
-    /// Seconds of each of the two rounds
+    /// Seconds of each of the two rounds of a load
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// MiB after which a round of produce ends too
-    #[arg(long, default_value_t = 4096)]
-    mib: u64,
-    /// Where the flame graph and perf's file go
+    /// MiB after which a round of produce ends too [default: 4096], or that other cases write [default: 1024]
+    #[arg(long)]
+    mib: Option<u64>,
+    /// Where the flame graph and perf's files go
     #[arg(long, value_name = "DIR", default_value = "target/profile")]
     out: PathBuf,
     /// A setting of the broker, as `serve --set` takes it; may be repeated
@@ -49,135 +53,113 @@ struct Args {
     set: Vec<String>,
 }
 
+/// What came of a case, beside what `perf` saw.
+struct Seen {
+    /// Its figures in words.
+    figures: String,
+    /// As the drive counts them; of a case without requests that count, nothing.
+    calls_per_request: Option<f64>,
+}
+
 pub(crate) fn run(words: impl Iterator<Item = String>) -> Result<()> {
     let args = Args::parse_from(std::iter::once(COMMAND.to_owned()).chain(words));
-    let Some(case) = load::CASES.iter().find(|case| case.name == args.case) else {
-        let known: Vec<_> = load::CASES.iter().map(|case| case.name).collect();
-        bail!("there is no load {:?}; the loads are: {}", args.case, known.join(", "))
-    };
+    let case = find(&args.case)?;
     if let Some(paced) = Place::settle(None, false)?.paced {
         eprintln!("{paced}");
     }
     fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
-    let broker = Broker::start(&broker::ours(&args.set)?.with(&case.settings()))?;
-    let extent = Extent {
-        rounds: 2,
-        warm_up: 1,
-        length: Duration::from_secs(args.seconds),
-        round_bytes: args.mib << 20,
+    let seen = match case {
+        Found::Load(case) => loads::run(case, &args)?,
+        Found::Other(case) => others::run(case, &args)?,
     };
-    let mut observed = Observed::new(&args, broker.pid);
-    load::drive(case, &[broker.target()], extent, &mut observed)?;
-    observed.tell(case.name)
+    tell(&args, &seen)
 }
 
-/// Watches the broker's process in the rounds.
-struct Observed<'a> {
-    args: &'a Args,
-    pid: u32,
-    /// `perf`, as long as it watches.
-    watching: Option<Child>,
-    failed: Option<anyhow::Error>,
-    cells: Vec<DriveCell>,
+/// A case of the bench.
+enum Found {
+    Load(&'static load::LoadCase),
+    Other(&'static cases::Case),
 }
 
-impl<'a> Observed<'a> {
-    fn new(args: &'a Args, pid: u32) -> Self {
-        Self { args, pid, watching: None, failed: None, cells: Vec::new() }
+fn find(name: &str) -> Result<Found> {
+    let load = load::CASES.iter().find(|case| case.name == name).map(Found::Load);
+    let other = || cases::CASES.iter().find(|case| case.name == name).map(Found::Other);
+    if let Some(found) = load.or_else(other) {
+        return Ok(found);
+    }
+    let loads = load::CASES.iter().map(|case| case.name);
+    let known: Vec<_> = loads.chain(cases::CASES.iter().map(|case| case.name)).collect();
+    bail!("there is no case {name:?}; the cases are: {}", known.join(", "))
+}
+
+/// Draws and prints.
+fn tell(args: &Args, seen: &Seen) -> Result<()> {
+    println!("{}: {}", args.case, seen.figures);
+    let stacks = stacks::fold(&Look::Sample.file(&args.out))?;
+    let graph = args.out.join(format!("{}.svg", args.case));
+    stacks::draw(&stacks, &graph, &args.case)?;
+    println!("\n| of the time | function |\n|-:|-|");
+    for (share, name) in stacks::hottest(&stacks) {
+        println!("| {share:.1} % | {name} |");
+    }
+    println!("\n{}", counted(&fs::read_to_string(Look::Count.file(&args.out))?, seen.calls_per_request));
+    println!("flame graph: {}", graph.display());
+    Ok(())
+}
+
+/// What `perf stat` has counted, for each request where it is known how many calls one takes.
+fn counted(csv: &str, calls_per_request: Option<f64>) -> String {
+    let calls = counts::calls(csv);
+    let all = calls.iter().map(|(count, _)| count).sum::<u64>() as f64;
+    let each = calls_per_request.map(|calls| calls / all);
+    let unit = if each.is_some() { "a request" } else { "in all" };
+    let row = |(count, name): &(u64, String)| {
+        let told = each.map_or_else(|| count.to_string(), |each| short(*count as f64 * each));
+        format!("| {told} | {name} |\n")
+    };
+    let table = |what: &str, rows: String| format!("| {unit} | {what} |\n|-:|-|\n{rows}");
+    let hardware = counts::hardware(csv);
+    let processor = if hardware.is_empty() {
+        format!(
+            "{} cannot be counted: perf has no counters of this processor, as in many a virtual machine\n",
+            counts::HARDWARE.replace(',', ", ")
+        )
+    } else {
+        table("of the processor", hardware.iter().map(row).collect())
+    };
+    format!("{}\n{processor}", table("system call", calls.iter().map(row).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loads_and_other_cases_are_found_by_their_names() {
+        assert!(matches!(find("produce").unwrap(), Found::Load(_)));
+        assert!(matches!(find("tail-slow-disk").unwrap(), Found::Other(_)));
+        let Err(unknown) = find("lunch") else { panic!("lunch is no case") };
+        assert!(unknown.to_string().contains("produce, ") && unknown.to_string().contains(", partitions"));
     }
 
-    fn data(&self) -> PathBuf {
-        self.args.out.join("perf.data")
-    }
-
-    fn counts(&self) -> PathBuf {
-        self.args.out.join("syscalls.csv")
-    }
-
-    /// This round begins.
-    fn watch(&mut self, round: usize) -> Result<()> {
-        self.end()?;
-        let mut perf = Command::new("perf");
-        match round {
-            1 => perf.args(["record", "-q", "-F", "1999", "--call-graph", "fp", "-o"]).arg(self.data()),
-            _ => perf.args(["stat", "-x", ",", "-e", calls::EVENTS, "-o"]).arg(self.counts()),
-        };
-        perf.args(["-p", &self.pid.to_string(), "--", "sleep", &self.args.seconds.to_string()]);
-        let child = perf.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
-        self.watching = Some(child.context("perf cannot be run: install linux-perf")?);
-        Ok(())
-    }
-
-    /// `perf` ends by itself with the time of a round.
-    fn end(&mut self) -> Result<()> {
-        let Some(mut perf) = self.watching.take() else { return Ok(()) };
-        let status = perf.wait()?;
-        ensure!(
-            status.success(),
-            "perf ended with {status}: it takes root, or kernel.perf_event_paranoid at -1"
+    #[test]
+    fn counts_are_of_a_request_where_its_calls_are_known() {
+        let csv = "30,,syscalls:sys_enter_sendfile64,1,1,,\n10,,syscalls:sys_enter_recvfrom,1,1,,\n2000,,cache-misses,1,1,,\n";
+        let told = counted(csv, Some(4.0));
+        assert_eq!(
+            told,
+            "| a request | system call |\n|-:|-|\n| 3.00 | sendfile64 |\n| 1.00 | recvfrom |\n\n\
+             | a request | of the processor |\n|-:|-|\n| 200 | cache-misses |\n"
         );
-        Ok(())
+        assert!(counted(csv, None).contains("| in all | system call |\n|-:|-|\n| 30 | sendfile64 |"));
     }
 
-    /// Draws and prints.
-    fn tell(mut self, case: &str) -> Result<()> {
-        self.end()?;
-        if let Some(error) = self.failed.take() {
-            return Err(error);
-        }
-        let cell = self.cells.first().context("no round was measured")?;
-        let figure = |key: &str| cell.figures.get(key).map_or(f64::NAN, |spread| spread.median);
-        println!(
-            "{case}: {} requests/s, {} \u{b5}s of CPU a request, {} s a GB",
-            short(figure("requests_per_s")),
-            short(figure("cpu_us_per_request")),
-            short(figure("cpu_s_per_gb"))
+    #[test]
+    fn what_the_machine_does_not_let_be_counted_is_said() {
+        let told = counted("10,,syscalls:sys_enter_read,1,1,,\n<not supported>,,cycles,0,1,,\n", None);
+        assert!(
+            told.contains("cycles, instructions, cache-references, cache-misses cannot be counted"),
+            "{told}"
         );
-        let stacks = stacks::fold(&self.data())?;
-        let graph = self.args.out.join(format!("{case}.svg"));
-        stacks::draw(&stacks, &graph, case)?;
-        println!("\n| of the time | function |\n|-:|-|");
-        for (share, name) in stacks::hottest(&stacks) {
-            println!("| {share:.1} % | {name} |");
-        }
-        // `perf` looks a little longer or shorter than a round: how many calls there are a request the drive has counted.
-        let calls = calls::read(&fs::read_to_string(self.counts())?);
-        let all = calls.iter().map(|(count, _)| count).sum::<u64>() as f64;
-        println!("\n| calls a request | system call |\n|-:|-|");
-        for (count, name) in calls {
-            println!("| {} | {name} |", short(count as f64 / all * figure("syscalls_per_request")));
-        }
-        println!("\nflame graph: {}", graph.display());
-        Ok(())
-    }
-}
-
-impl Watch for Observed<'_> {
-    fn begin(&mut self, _steps: u64) {}
-
-    fn step(&mut self, what: &str) {
-        eprintln!("{what}");
-    }
-
-    fn skip(&mut self, _steps: u64) {}
-
-    fn note(&mut self, line: &str) {
-        println!("{line}\n");
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.failed.is_some()
-    }
-}
-
-impl Audience for Observed<'_> {
-    fn take(&mut self, cells: &[DriveCell]) {
-        self.cells.extend_from_slice(cells);
-    }
-
-    fn round(&mut self, number: Option<usize>) {
-        if let Some(number) = number.filter(|_| self.failed.is_none()) {
-            self.failed = self.watch(number).err();
-        }
     }
 }

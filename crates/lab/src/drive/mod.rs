@@ -49,6 +49,8 @@ mod run;
 mod schedule;
 mod tally;
 mod target;
+#[cfg(test)]
+mod testing;
 mod topic;
 pub mod words;
 

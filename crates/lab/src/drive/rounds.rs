@@ -114,7 +114,8 @@ impl Rounds<'_> {
                 process::settle(pid);
             }
             audience.round(number);
-            parts.push((at, entrant.measure(self.case, &others, self.stop).with_context(what)?));
+            let part = entrant.measure(self.case, &others, self.stop, audience);
+            parts.push((at, part.with_context(what)?));
         }
         Ok(Round::Run(parts))
     }
@@ -129,10 +130,18 @@ fn others(entrants: &[Entrant], at: usize) -> Vec<u32> {
 
 impl Entrant {
     /// One round.
-    fn measure(&mut self, case: Case, others: &[u32], stop: &Stop) -> Result<Part> {
+    fn measure(
+        &mut self,
+        case: Case,
+        others: &[u32],
+        stop: &Stop,
+        audience: &mut dyn Audience,
+    ) -> Result<Part> {
         let limits = self.load.limits();
         let meter = Meter::start(&self.broker, others)?;
-        let lap = race::run(limits, stop, self.load.runners())?;
+        let lap = race::run(limits, stop, self.load.runners());
+        audience.round_done();
+        let lap = lap?;
         let mut figures = meter.stop(&lap, case.writes())?;
         figures.extend(self.load.figures());
         Ok((lap, figures))
@@ -146,9 +155,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::drive::client::{Acks, Dial, Error};
+    use crate::drive::client::Error;
     use crate::drive::latency::Latencies;
     use crate::drive::load::race::{Limits, Runner};
+    use crate::drive::testing::{self, broker};
     use crate::drive::topic::Topic;
     use crate::record::DriveCell;
     use crate::watch::Watch;
@@ -225,20 +235,15 @@ mod tests {
         fn round(&mut self, number: Option<usize>) {
             self.1.borrow_mut().push(number.map_or_else(|| "warm-up".to_owned(), |at| format!("round {at}")));
         }
+
+        fn round_done(&mut self) {
+            self.1.borrow_mut().push("is done".to_owned());
+        }
     }
 
     fn entrant(name: &str, fate: Fate, said: &Said) -> Entrant {
-        let broker = Broker {
-            name: name.to_owned(),
-            address: ([127, 0, 0, 1], 1).into(),
-            process: Err("remote".to_owned()),
-            forgets_peak: false,
-            congestion_control: String::new(),
-            has_transactions: false,
-            dial: Dial::default(),
-        };
         Entrant {
-            broker,
+            broker: broker(name),
             load: Box::new(Fake { fate, round: 0, said: Rc::clone(said) }),
             tally: Tally::default(),
         }
@@ -246,36 +251,8 @@ mod tests {
 
     const ROUNDS: usize = 3;
 
-    /// One round to warm up, and those that count.
     fn plan() -> Plan {
-        Plan {
-            targets: Vec::new(),
-            cases: vec![Case::FetchCold],
-            rounds: ROUNDS,
-            warm_up: 1,
-            length: Duration::from_secs(1),
-            round_bytes: 1,
-            record_bytes: 16,
-            batch_bytes: 64,
-            acks: Acks::Leader,
-            codec: pagewire_record::Codec::None,
-            connections: 1,
-            in_flight: 1,
-            partitions: 1,
-            replication_factor: 1,
-            fetch_bytes: 64,
-            committed: false,
-            together: false,
-            hot_bytes: 1,
-            cold_bytes: 1,
-            drop_caches: false,
-            rate: 1.0,
-            burst: 1,
-            consumers: 1,
-            busy: 1,
-            idle: 0,
-            congestion_control: None,
-        }
+        Plan { rounds: ROUNDS, ..testing::plan(Case::FetchCold) }
     }
 
     /// How the rounds of a broker that fares well and of one that does not end, the rounds that count of each, and the
@@ -290,13 +267,14 @@ mod tests {
     }
 
     #[test]
-    fn a_round_is_told_to_begin_when_all_before_it_is_done() {
+    fn a_round_is_told_to_begin_when_all_before_it_is_done_and_to_be_over_with_what_it_measures() {
         let (plan, stop, mut steps) = (plan(), Stop::default(), Steps::default());
         let said = Rc::clone(&steps.1);
         let mut alone = [entrant("well", Fate::Well, &said)];
         Rounds { case: Case::FetchCold, plan: &plan, stop: &stop }.run(&mut alone, &mut steps).unwrap();
         let rounds = ["warm-up", "round 1", "round 2", "round 3"];
-        let expected: Vec<_> = rounds.iter().flat_map(|begins| ["made ready", begins, "runs"]).collect();
+        let expected: Vec<_> =
+            rounds.iter().flat_map(|begins| ["made ready", begins, "runs", "is done"]).collect();
         assert_eq!(*said.borrow(), expected);
     }
 

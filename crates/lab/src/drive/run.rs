@@ -28,9 +28,17 @@ pub trait Audience: Watch {
     /// A case is over: one cell for each broker, in their order.
     fn take(&mut self, cells: &[DriveCell]);
 
+    /// Nothing of a case was measured, because this machine does not let it be, or not the same for all brokers.
+    fn skipped(&mut self, case: Case, why: &str) {
+        self.note(&format!("{} is skipped: {why}", case.name()));
+    }
+
     /// A broker is measured from now on, in its round of this number (from 1), or in none that counts: all that a round needs and
     /// does not measure is done.
     fn round(&mut self, _number: Option<usize>) {}
+
+    /// What that round measures of the broker is done; what it came to is yet to be read.
+    fn round_done(&mut self) {}
 }
 
 /// Runs the plan. What was measured before an error, or before it was stopped, is reported all the same, and the
@@ -85,7 +93,7 @@ impl Run<'_> {
         let counted = entrants.first().map_or(0, |first| first.tally.rounds());
         let short = short(&ended, counted, self.plan.rounds);
         if let (0, Ok(Ended::Short(why))) = (counted, &ended) {
-            self.audience.note(&format!("{} is skipped: {why}", case.name()));
+            self.audience.skipped(case, why);
         }
         // A broker without topics holds no log whose place could be seen before.
         let machine = Machine { file_system: self.file_system(), ..began };
@@ -127,7 +135,7 @@ impl Run<'_> {
         let refused =
             self.brokers.iter().find_map(|broker| Some((broker.name.clone(), chill(broker).err()?)));
         let Some((name, why)) = refused else { return false };
-        self.audience.note(&format!("{} is skipped: {name}: {why}", case.name()));
+        self.audience.skipped(case, &format!("{name}: {why}"));
         true
     }
 
@@ -160,4 +168,51 @@ impl Run<'_> {
 /// Whether a run ended because it was told to.
 pub fn was_stopped(error: &anyhow::Error) -> bool {
     error.downcast_ref::<Error>().is_some_and(|error| matches!(error, Error::Stopped))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drive::testing::{broker, plan};
+
+    /// What it was told.
+    #[derive(Default)]
+    struct Told {
+        skipped: Vec<(Case, String)>,
+        notes: Vec<String>,
+    }
+
+    impl Watch for Told {
+        fn begin(&mut self, _steps: u64) {}
+
+        fn step(&mut self, _what: &str) {}
+
+        fn skip(&mut self, _steps: u64) {}
+
+        fn note(&mut self, line: &str) {
+            self.notes.push(line.to_owned());
+        }
+
+        fn is_stopped(&self) -> bool {
+            false
+        }
+    }
+
+    impl Audience for Told {
+        fn take(&mut self, _cells: &[DriveCell]) {}
+
+        fn skipped(&mut self, case: Case, why: &str) {
+            self.skipped.push((case, why.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_case_that_this_machine_does_not_let_be_measured_is_told_as_that_and_is_no_note() {
+        let (plan, stop, mut told) = (plan(Case::FetchCold), Stop::default(), Told::default());
+        let mut run = Run { plan: &plan, stop: &stop, brokers: vec![broker("far")], audience: &mut told };
+        run.case(Case::FetchCold).unwrap();
+        let [(Case::FetchCold, why)] = &told.skipped[..] else { panic!("{:?}", told.skipped) };
+        assert!(why.starts_with("far: "), "{why}");
+        assert!(told.notes.is_empty(), "{:?}", told.notes);
+    }
 }

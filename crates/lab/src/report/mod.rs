@@ -17,6 +17,7 @@ mod lines;
 mod looks;
 mod number;
 mod page;
+mod picture;
 mod place;
 mod plot;
 mod rate;
@@ -32,6 +33,7 @@ mod thin;
 use std::path::{Path, PathBuf};
 
 pub use lines::LineError;
+pub use picture::{Picture, picture};
 pub use records::Records;
 
 /// Writes the page and the records it shows into `dir`, which is made if missing; answers the page's path. Each file is

@@ -6,7 +6,7 @@ use plotters::prelude::PathElement;
 use plotters::style::Color;
 
 use super::canvas::{self, Canvas};
-use super::svg::{Words, wrap};
+use super::svg::{Words, alone, wrap};
 use super::{Axis, NARROW_PX, marker};
 use crate::report::looks::Look;
 
@@ -49,6 +49,18 @@ pub(in crate::report) struct Panel {
 
 /// Draws a panel: one drawing for phones and desks.
 pub(in crate::report) fn dots(words: &Words, panel: &Panel) -> anyhow::Result<Markup> {
+    let (drawn, size) = drawing(panel)?;
+    Ok(html! { div.plot.panel { (wrap(&drawn, size, &words.id, words)) } })
+}
+
+/// The same by itself, a file of SVG.
+pub(in crate::report) fn dots_alone(words: &Words, panel: &Panel) -> anyhow::Result<String> {
+    let (drawn, size) = drawing(panel)?;
+    Ok(alone(&drawn, size, words))
+}
+
+/// As the library draws it, and its size.
+fn drawing(panel: &Panel) -> anyhow::Result<(String, (u32, u32))> {
     let names: Vec<String> = panel.rows.iter().map(|row| cut(&row.name)).collect();
     let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     let left = longest as u32 * CHARACTER_PX + 14;
@@ -60,7 +72,7 @@ pub(in crate::report) fn dots(words: &Words, panel: &Panel) -> anyhow::Result<Ma
             draw(canvas, row, middle)
         })
     })?;
-    Ok(html! { div.plot.panel { (wrap(&drawn, size, &words.id, words)) } })
+    Ok((drawn, size))
 }
 
 fn draw(canvas: &Canvas<'_, '_>, row: &DotRow, middle: f64) -> anyhow::Result<()> {

@@ -13,7 +13,7 @@ mod steps;
 mod svg;
 
 pub(super) use axis::Axis;
-pub(super) use dots::{DotRow, Mark, Panel, dots};
+pub(super) use dots::{DotRow, Mark, Panel, dots, dots_alone};
 pub(super) use lines::{Line, Point, lines};
 pub(super) use steps::{Step, Steps, steps};
 pub(super) use svg::{Words, key};

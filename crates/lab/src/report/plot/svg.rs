@@ -7,6 +7,7 @@ use plotters::style::Color;
 
 use super::marker;
 use crate::report::looks::Look;
+use crate::report::theme::{self, SURFACE};
 
 /// What a plot says to those who do not see it.
 #[derive(Debug, Clone)]
@@ -21,16 +22,37 @@ pub(in crate::report) struct Words {
 
 /// Wraps what was drawn. `id` is unique also between two drawings of the same plot.
 pub(super) fn wrap(drawn: &str, (width, height): (u32, u32), id: &str, words: &Words) -> Markup {
-    let body = drawn.split_once('>').map_or("", |(_, body)| body);
     let (title, description) = (format!("{id}-title"), format!("{id}-desc"));
     html! {
         svg role="img" aria-labelledby={ (title) " " (description) } width=(width) height=(height)
             viewBox={ "0 0 " (width) " " (height) } {
             title id=(title) { (words.title) }
             desc id=(description) { (words.description) }
-            (PreEscaped(body.trim_end().trim_end_matches("</svg>")))
+            (PreEscaped(body(drawn)))
         }
     }
+}
+
+/// What was drawn as a file of its own: with the ground that a page would have, and the rules by which it follows the theme.
+pub(super) fn alone(drawn: &str, (width, height): (u32, u32), words: &Words) -> String {
+    let ground = SURFACE.drawn();
+    let ground = format!("#{:02X}{:02X}{:02X}", ground.0, ground.1, ground.2);
+    let svg = html! {
+        svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="title desc" width=(width) height=(height)
+            viewBox={ "0 0 " (width) " " (height) } {
+            title id="title" { (words.title) }
+            desc id="desc" { (words.description) }
+            style { (PreEscaped(theme::rules())) }
+            rect width="100%" height="100%" fill=(ground) {}
+            (PreEscaped(body(drawn)))
+        }
+    };
+    svg.0 + "\n"
+}
+
+/// What stands within the tags of a drawing.
+fn body(drawn: &str) -> &str {
+    drawn.split_once('>').map_or("", |(_, body)| body).trim_end().trim_end_matches("</svg>")
 }
 
 /// A look by itself, for a key. Only for eyes: the name stands beside it.
@@ -44,10 +66,9 @@ fn swatch(look: Look) -> anyhow::Result<Markup> {
         marker::draw(&area, (16, 8), look)?;
         area.present()?;
     }
-    let body = drawn.split_once('>').map_or("", |(_, body)| body);
     Ok(html! {
         svg aria-hidden="true" width=(SIZE.0) height=(SIZE.1) viewBox={ "0 0 " (SIZE.0) " " (SIZE.1) } {
-            (PreEscaped(body.trim_end().trim_end_matches("</svg>")))
+            (PreEscaped(body(&drawn)))
         }
     })
 }
