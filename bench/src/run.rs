@@ -10,13 +10,13 @@ use pagewire_lab::{machine, report as lab_report};
 
 use crate::Args;
 use crate::broker::{self, Broker, FLOOR, Lot, OURS};
-use crate::cases;
+use crate::cases::{self, Case};
 use crate::goals::Goal;
 use crate::kafka;
 use crate::load::{self, Extent, Kept, LoadCase, Ran};
 use crate::output::{Output, Run};
 use crate::place::Place;
-use crate::report;
+use crate::report::{self, Samples};
 use crate::routes::SENDFILE;
 use crate::table::{Column, SENDFILE_SHARE, Table};
 
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         drive.extend(ran.cells);
     }
     for case in cases::CASES.iter().filter(|case| is_chosen(case.name)) {
-        let (table, ended) = cases::measured(case, &lot.brokers, args);
+        let (table, ended) = measured(case, &lot, args);
         told(case.name, table, ended, case.goals)?;
     }
     if let Some(dir) = args.report.as_deref().filter(|_| !drive.is_empty()) {
@@ -77,12 +77,19 @@ fn about(args: &Args, place: &Place) -> Run {
         own_network: place.own_network,
         paced: place.paced.clone(),
         arguments: std::env::args().skip(1).collect(),
-        versions: if args.kafka { report::versions() } else { BTreeMap::new() },
-        rounds: args.rounds,
+        versions: versions(args),
+        rounds: args.rounds_of(0),
         warm_up: args.warm_up,
         seconds: args.seconds,
         mib: args.mib,
     }
+}
+
+/// Of what is measured beside ours, and of the producer that is.
+fn versions(args: &Args) -> BTreeMap<String, String> {
+    let mut versions = if args.kafka { report::versions() } else { BTreeMap::new() };
+    versions.extend(cases::librdkafka_version().ok().map(|version| ("librdkafka".to_owned(), version)));
+    versions
 }
 
 /// The checkout that this was built from, as `git` tells it; marked where it was changed since.
@@ -110,21 +117,16 @@ fn start_all(args: &Args) -> Result<Lot> {
 /// A case under the drive, and by which route ours sent in it.
 fn loaded(case: &LoadCase, lot: &Lot, args: &Args, noted: &mut BTreeSet<String>) -> (Table, Ran) {
     let extent = Extent {
-        rounds: args.rounds,
+        rounds: args.rounds_of(0),
         warm_up: args.warm_up,
         length: Duration::from_secs(args.seconds),
         round_bytes: args.mib << 20,
     };
-    let own = match own(case, &lot.brokers) {
+    let own = match own(case.ours, &lot.brokers) {
         Ok(own) => own,
         Err(why) => return (load::table(case, &[]), Ran::broke(format!("{why:#}"))),
     };
-    let own = own.as_ref();
-    let brokers: Vec<&Broker> = lot
-        .brokers
-        .iter()
-        .map(|broker| own.filter(|own| own.name == broker.name).unwrap_or(broker))
-        .collect();
+    let brokers = with_own(&lot.brokers, own.as_ref());
     let targets: Vec<_> =
         brokers.iter().map(|broker| broker.target()).chain(lot.unseen.iter().cloned()).collect();
     let before: Vec<_> = brokers.iter().map(|broker| broker.routes()).collect();
@@ -143,11 +145,29 @@ fn loaded(case: &LoadCase, lot: &Lot, args: &Args, noted: &mut BTreeSet<String>)
     (table, ran)
 }
 
-/// The broker that stands in for ours, where the case wants one with settings of its own.
-fn own(case: &LoadCase, brokers: &[Broker]) -> Result<Option<Broker>> {
-    let ours = brokers.iter().find(|broker| broker.name == OURS && !case.ours.is_empty());
+/// A case that is measured here.
+fn measured(case: &Case, lot: &Lot, args: &Args) -> (Table, Result<(), Kept>) {
+    match own(case.ours, &lot.brokers) {
+        Ok(own) => cases::measured(case, &with_own(&lot.brokers, own.as_ref()), args),
+        Err(why) => {
+            let table = Samples::new(case.columns).table(case.name, case.what);
+            (table, Err(Kept::Broke(format!("{why:#}"))))
+        }
+    }
+}
+
+/// The broker that stands in for ours, where a case wants one with these settings.
+fn own(settings: &[&str], brokers: &[Broker]) -> Result<Option<Broker>> {
+    let ours = brokers.iter().find(|broker| broker.name == OURS && !settings.is_empty());
     let Some(recipe) = ours.and_then(|ours| ours.recipe.clone()) else { return Ok(None) };
-    Broker::start(&recipe.with(&case.settings())).map(Some)
+    let settings: Vec<_> = settings.iter().map(|&setting| setting.to_owned()).collect();
+    Broker::start(&recipe.with(&settings)).map(Some)
+}
+
+/// All of them, with this one in the place of the one of its name.
+fn with_own<'b>(brokers: &'b [Broker], own: Option<&'b Broker>) -> Vec<&'b Broker> {
+    let stands_in = |broker: &&Broker| own.filter(|own| own.name == broker.name);
+    brokers.iter().map(|broker| stands_in(&broker).unwrap_or(broker)).collect()
 }
 
 /// With its goals, and with what kept it from being measured.
