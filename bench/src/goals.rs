@@ -6,6 +6,7 @@ use pagewire_lab::drive::words;
 use serde::{Deserialize, Serialize};
 
 use crate::broker::{FLOOR, KAFKA, OURS};
+use crate::deliveries;
 use crate::table::{Table, short};
 
 /// Latencies, in the names that the lab gives them.
@@ -101,7 +102,10 @@ impl Display for Verdict {
 
 /// What a figure is called, whether or not it was measured.
 pub(crate) fn name(figure: &str) -> String {
-    if LATENCIES.contains(&figure) { format!("{figure} ms") } else { words::name(figure).to_owned() }
+    if LATENCIES.contains(&figure) {
+        return format!("{figure} ms");
+    }
+    deliveries::name(figure).unwrap_or_else(|| words::name(figure)).to_owned()
 }
 
 impl Goal {

@@ -22,6 +22,7 @@
 mod broker;
 mod cases;
 mod client;
+mod deliveries;
 mod floor;
 mod goals;
 mod kafka;

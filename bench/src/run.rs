@@ -31,7 +31,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let place = Place::settle(args.dir.as_deref(), !args.rival.is_empty())?;
     let is_chosen = |name: &str| args.cases.is_empty() || args.cases.iter().any(|one| one == name);
-    load::raise_limit();
+    if let Some(why) = load::raise_limit() {
+        eprintln!("{why}");
+    }
     if let Some(paced) = &place.paced {
         eprintln!("{paced}");
     }
@@ -39,20 +41,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let lot = start_all(args)?;
     let (mut noted, mut drive) = (BTreeSet::new(), Vec::new());
     let mut broken = Vec::new();
-    let mut told = |name: &'static str, table: Table, ended: Result<(), Kept>, goals: &[Goal]| {
-        if let Err(Kept::Broke(_)) = ended {
+    let mut told = |name: &'static str, came: Came, goals: &[Goal]| {
+        if let Err(Kept::Broke(_)) = came.ended {
             broken.push(name);
         }
-        output.table(judged(table, ended, goals, &place))
+        output.table(judged(came, goals, &place))
     };
     for case in load::CASES.iter().filter(|case| is_chosen(case.name)) {
         let (table, ran) = loaded(case, &lot, args, &mut noted);
-        told(case.name, table, ran.ended, case.goals)?;
+        told(case.name, Came { table, ended: ran.ended, unjudged: ran.unjudged }, case.goals)?;
         drive.extend(ran.cells);
     }
     for case in cases::CASES.iter().filter(|case| is_chosen(case.name)) {
         let (table, ended) = measured(case, &lot, args);
-        told(case.name, table, ended, case.goals)?;
+        told(case.name, Came { table, ended, unjudged: None }, case.goals)?;
     }
     if let Some(dir) = args.report.as_deref().filter(|_| !drive.is_empty()) {
         let page = lab_report::write(dir, &Records { drive, ..Records::default() })?;
@@ -122,7 +124,7 @@ fn loaded(case: &LoadCase, lot: &Lot, args: &Args, noted: &mut BTreeSet<String>)
         length: Duration::from_secs(args.seconds),
         round_bytes: args.mib << 20,
     };
-    let own = match own(case.ours, &lot.brokers) {
+    let own = match own(case.ours, case.fresh, &lot.brokers) {
         Ok(own) => own,
         Err(why) => return (load::table(case, &[]), Ran::broke(format!("{why:#}"))),
     };
@@ -140,14 +142,14 @@ fn loaded(case: &LoadCase, lot: &Lot, args: &Args, noted: &mut BTreeSet<String>)
             table.add(&broker.name, Column { key: SENDFILE_SHARE.into(), name: "by sendfile".into() }, share);
         }
     }
-    let idle = ran.cells.first().and_then(|cell| cell.settings.get("idle_connections"));
+    let idle = load::idle_connections(&ran.cells);
     table.notes.extend(idle.map(|count| format!("{count} idle connections, to one broker at a time")));
     (table, ran)
 }
 
 /// A case that is measured here.
 fn measured(case: &Case, lot: &Lot, args: &Args) -> (Table, Result<(), Kept>) {
-    match own(case.ours, &lot.brokers) {
+    match own(case.ours, false, &lot.brokers) {
         Ok(own) => cases::measured(case, &with_own(&lot.brokers, own.as_ref()), args),
         Err(why) => {
             let table = Samples::new(case.columns).table(case.name, case.what);
@@ -156,9 +158,10 @@ fn measured(case: &Case, lot: &Lot, args: &Args) -> (Table, Result<(), Kept>) {
     }
 }
 
-/// The broker that stands in for ours, where a case wants one with these settings.
-fn own(settings: &[&str], brokers: &[Broker]) -> Result<Option<Broker>> {
-    let ours = brokers.iter().find(|broker| broker.name == OURS && !settings.is_empty());
+/// The broker that stands in for ours, where a case wants one with these settings, or one that has just begun.
+fn own(settings: &[&str], fresh: bool, brokers: &[Broker]) -> Result<Option<Broker>> {
+    let is_wanted = fresh || !settings.is_empty();
+    let ours = brokers.iter().find(|broker| broker.name == OURS && is_wanted);
     let Some(recipe) = ours.and_then(|ours| ours.recipe.clone()) else { return Ok(None) };
     let settings: Vec<_> = settings.iter().map(|&setting| setting.to_owned()).collect();
     Broker::start(&recipe.with(&settings)).map(Some)
@@ -170,10 +173,18 @@ fn with_own<'b>(brokers: &'b [Broker], own: Option<&'b Broker>) -> Vec<&'b Broke
     brokers.iter().map(|broker| stands_in(&broker).unwrap_or(broker)).collect()
 }
 
+/// What came of a case.
+struct Came {
+    table: Table,
+    ended: Result<(), Kept>,
+    /// Why what was measured is not what its goals are of, if so.
+    unjudged: Option<String>,
+}
+
 /// With its goals, and with what kept it from being measured.
-fn judged(mut table: Table, ended: Result<(), Kept>, goals: &[Goal], place: &Place) -> Table {
+fn judged(Came { mut table, ended, unjudged }: Came, goals: &[Goal], place: &Place) -> Table {
     let why = ended.err().map(|(Kept::Skipped(why) | Kept::Broke(why))| why);
-    let verdict = |goal: &Goal| match place.unjudged(goal) {
+    let verdict = |goal: &Goal| match place.unjudged(goal).or(unjudged.as_deref()) {
         Some(why) => goal.not_judged(why),
         None => goal.verdict(&table, why.as_deref()),
     };
@@ -188,11 +199,22 @@ mod tests {
     use crate::goals::{Became, To, at_most};
     use crate::table::testing::table;
 
+    fn came(ours: &[f64], ended: Result<(), Kept>) -> Came {
+        Came { table: table(&["cpu"], &[("pagewire", ours)]), ended, unjudged: None }
+    }
+
+    #[test]
+    fn what_was_not_measured_as_the_goal_wants_it_is_neither_met_nor_missed() {
+        let few = Came { unjudged: Some("too few".to_owned()), ..came(&[1.0], Ok(())) };
+        let judged = judged(few, &[at_most("cpu", To::Itself, 2.0)], &Place::default());
+        assert_eq!(judged.goals[0].became, Became::Unmeasured { not_measured: "too few".to_owned() });
+        assert_eq!(judged.median("pagewire", "cpu"), Some(1.0), "the figure stands all the same");
+    }
+
     #[test]
     fn what_is_in_memory_has_no_goals_of_a_disk() {
         let goals = [at_most("cpu", To::Itself, 2.0), at_most("cpu", To::Itself, 2.0).on_disk()];
-        let judged =
-            judged(table(&["cpu"], &[("pagewire", &[1.0])]), Ok(()), &goals, &Place::in_memory("in memory"));
+        let judged = judged(came(&[1.0], Ok(())), &goals, &Place::in_memory("in memory"));
         let became: Vec<_> = judged.goals.into_iter().map(|verdict| verdict.became).collect();
         let not_measured = "in memory".to_owned();
         assert_eq!(
@@ -204,8 +226,9 @@ mod tests {
     #[test]
     fn what_kept_a_case_from_being_measured_stands_in_its_table_and_behind_its_goals() {
         let goals = [at_most("cpu", To::Itself, 2.0)];
+        let skipped = Err(Kept::Skipped("no disk".to_owned()));
         let judged =
-            judged(table(&["cpu"], &[]), Err(Kept::Skipped("no disk".to_owned())), &goals, &Place::default());
+            judged(Came { table: table(&["cpu"], &[]), ..came(&[], skipped) }, &goals, &Place::default());
         assert_eq!(judged.notes, ["not measured, or not whole: no disk"]);
         assert_eq!(judged.goals[0].became, Became::Unmeasured { not_measured: "no disk".to_owned() });
     }

@@ -19,10 +19,10 @@ use super::warm::warm;
 use crate::client;
 
 /// Threads that Kafka serves requests with (`num.io.threads`).
-const KAFKA_WORKERS: usize = 8;
+const KAFKA_WORKERS: u32 = 8;
 /// Producers to a worker: which worker a connection comes to is chance.
-const PRODUCERS: usize = 2;
-/// A slow producer's pace.
+const PRODUCERS: u32 = 2;
+/// Between two records of all slow producers: they are to meet a stall, and be no load beside that.
 const PACE: Duration = Duration::from_millis(5);
 /// Some brokers take a moment until a partition has its directory.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -68,8 +68,9 @@ fn run<M: Fn() -> Result<Latencies>>(
     warm(&turn.broker.name, node.pid(), || measure().map(|_| ()))?;
     let values = turn.way(node.pid()).run(measure, |until| {
         thread::scope(|scope| {
-            let writers: Vec<_> =
-                (0..producers()).map(|_| scope.spawn(|| write(address, ill, until))).collect();
+            let writers: Vec<_> = (0..producers())
+                .map(|number| scope.spawn(move || write(address, ill, PACE * number, until)))
+                .collect();
             let stalls = slow.stall(until)?;
             let mut records = 0;
             for writer in writers {
@@ -84,9 +85,9 @@ fn run<M: Fn() -> Result<Latencies>>(
 }
 
 /// At least as many as a broker has threads to serve them: Kafka's, or ours, a worker for each core and one to spare.
-fn producers() -> usize {
+fn producers() -> u32 {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    PRODUCERS * KAFKA_WORKERS.max(cores + 1)
+    PRODUCERS * KAFKA_WORKERS.max(u32::try_from(cores).unwrap_or(u32::MAX / 4) + 1)
 }
 
 /// The topic whose partition lies in this directory.
@@ -101,15 +102,16 @@ fn lying_in(dir: &Path) -> Result<&'static str> {
     bail!("no partition lies in {}", dir.display())
 }
 
-/// Writes a record at a time; how many.
-fn write(address: SocketAddr, topic: &str, until: &Until) -> Result<u64> {
+/// Writes a record at a time, in turns with the others; how many.
+fn write(address: SocketAddr, topic: &str, first: Duration, until: &Until) -> Result<u64> {
     let mut connection = client::open(address)?;
     let (mut frame, _) = client::frame(topic, 1)?;
     let mut records = 0;
+    thread::sleep(first);
     while !until.is_over() {
         client::send(&mut connection, &mut frame, 1)?;
         records += 1;
-        thread::sleep(PACE);
+        thread::sleep(PACE * producers());
     }
     Ok(records)
 }
