@@ -124,7 +124,7 @@ fn loaded(case: &LoadCase, lot: &Lot, args: &Args, noted: &mut BTreeSet<String>)
         length: Duration::from_secs(args.seconds),
         round_bytes: args.mib << 20,
     };
-    let own = match own(case.ours, case.fresh, &lot.brokers) {
+    let own = match own(case.ours, &lot.brokers) {
         Ok(own) => own,
         Err(why) => return (load::table(case, &[]), Ran::broke(format!("{why:#}"))),
     };
@@ -149,7 +149,7 @@ fn loaded(case: &LoadCase, lot: &Lot, args: &Args, noted: &mut BTreeSet<String>)
 
 /// A case that is measured here.
 fn measured(case: &Case, lot: &Lot, args: &Args) -> (Table, Result<(), Kept>) {
-    match own(case.ours, false, &lot.brokers) {
+    match own(case.ours, &lot.brokers) {
         Ok(own) => cases::measured(case, &with_own(&lot.brokers, own.as_ref()), args),
         Err(why) => {
             let table = Samples::new(case.columns).table(case.name, case.what);
@@ -158,10 +158,9 @@ fn measured(case: &Case, lot: &Lot, args: &Args) -> (Table, Result<(), Kept>) {
     }
 }
 
-/// The broker that stands in for ours, where a case wants one with these settings, or one that has just begun.
-fn own(settings: &[&str], fresh: bool, brokers: &[Broker]) -> Result<Option<Broker>> {
-    let is_wanted = fresh || !settings.is_empty();
-    let ours = brokers.iter().find(|broker| broker.name == OURS && is_wanted);
+/// The broker that stands in for ours, where a case wants one with these settings.
+fn own(settings: &[&str], brokers: &[Broker]) -> Result<Option<Broker>> {
+    let ours = brokers.iter().find(|broker| broker.name == OURS && !settings.is_empty());
     let Some(recipe) = ours.and_then(|ours| ours.recipe.clone()) else { return Ok(None) };
     let settings: Vec<_> = settings.iter().map(|&setting| setting.to_owned()).collect();
     Broker::start(&recipe.with(&settings)).map(Some)

@@ -16,8 +16,6 @@ pub(crate) struct LoadCase {
     pub(super) set: fn(&mut Plan),
     /// Settings of ours, each KEY=VALUE, with which one of its own is started for this case; none where that is not wanted.
     pub(crate) ours: &'static [&'static str],
-    /// Whether one of ours is started for it anyhow: one that has worked has memory left over from that.
-    pub(crate) fresh: bool,
     /// The figures that are printed, by the names that the lab gives them.
     pub(super) figures: &'static [&'static str],
     pub(crate) goals: &'static [Goal],
@@ -81,28 +79,37 @@ const CONNECTIONS: &[&str] = &[
 /// Idle connections to a broker, one broker after the other. With fewer the goal of each is not judged: what a broker has once
 /// would be shared by so many.
 const IDLE: usize = 10_000;
-/// Files that may be open, for those.
-const FILES: u64 = 4 * IDLE as u64;
 /// Files that a broker, or this process, has open besides.
 const OTHER_FILES: usize = 512;
+/// Segments that ours keeps open in that case, where it would keep a quarter of what may be open: a process that may have 20,000
+/// has room for the connections then. One of ours under another name has to be told so too, or to have a higher limit.
+const FEW_SEGMENTS: &[&str] = &["pagewire.open.files.max=1000"];
+const SEGMENTS: usize = 1000;
+/// Files that may be open, so that there is room; and with room for brokers that keep half of it for files.
+const FILES_MIN: u64 = 2 * IDLE as u64;
+const FILES: u64 = 4 * IDLE as u64;
 
-/// So many, or as many as a broker of this process's limit takes, which keeps about half of it for files, and as this process may
+/// So many, or as many as ours takes with this process's limit, a quarter of which it keeps for answers, and as this process may
 /// hold beside the busy ones to all.
 fn idle(plan: &Plan) -> usize {
     let files = getrlimit(Resource::Nofile).maximum.and_then(|files| usize::try_from(files).ok());
-    let files = files.unwrap_or(usize::MAX).saturating_sub(OTHER_FILES);
-    let broker = (files / 2).saturating_sub(plan.busy);
-    IDLE.min(broker).min(files.saturating_sub(plan.busy * plan.targets.len()))
+    idle_with(files.unwrap_or(usize::MAX), plan.busy, plan.targets.len())
+}
+
+fn idle_with(files: usize, busy: usize, brokers: usize) -> usize {
+    let files = files.saturating_sub(OTHER_FILES);
+    let broker = (files - files / 4).saturating_sub(SEGMENTS + busy);
+    IDLE.min(broker).min(files.saturating_sub(busy * brokers))
 }
 
 /// Raises the limit of open files for this process and for those it starts from now on, where it is too low for the idle
-/// connections and may be raised (root may, in most places). Why it could not be, if so.
+/// connections and may be raised (root may, in most places). Why it could not be, where that leaves room for fewer.
 pub(crate) fn raise_limit() -> Option<String> {
     let limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.filter(|most| *most < FILES)?;
-    // Where it may not, there are fewer of them, and the table says how many.
     let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.current, maximum: Some(FILES) });
-    raised.err().map(|why| format!("no more than {most} files may be open, and not {FILES}: {why}; {ADVICE}"))
+    let why = raised.err().filter(|_| most < FILES_MIN)?;
+    Some(format!("no more than {most} files may be open, and not {FILES_MIN}: {why}; {ADVICE}"))
 }
 
 /// What to do about it.
@@ -112,7 +119,7 @@ const ADVICE: &str = "run it as root, or raise the hard limit before (`ulimit -H
 pub(super) fn too_few(idle: usize) -> Option<String> {
     (idle < IDLE).then(|| {
         format!(
-            "{idle} idle connections and not {IDLE}: too few files may be open here (not {FILES}); {ADVICE}"
+            "{idle} idle connections and not {IDLE}: too few files may be open here (not {FILES_MIN}); {ADVICE}"
         )
     })
 }
@@ -137,7 +144,6 @@ const PLAIN: LoadCase = LoadCase {
     load: Case::Produce,
     set: |_| {},
     ours: &[],
-    fresh: false,
     figures: BY_BYTES,
     goals: &[],
 };
@@ -280,9 +286,10 @@ pub(crate) static CASES: &[LoadCase] = &[
     LoadCase {
         name: "connections",
         what: "200 connections that write 1,000 records a second together, beside up to 10,000 that are idle, of one broker at a time; \
-               what an idle one takes is resident memory of the process, without the kernel's for its socket, once, of one of \
-               ours that was just started",
-        fresh: true,
+               what an idle one takes is resident memory of the process, without the kernel's for its socket, once; ours has just \
+               been started, with pagewire.open.files.max=1000, which leaves room for them",
+        // One that has worked would have memory left over from that.
+        ours: FEW_SEGMENTS,
         load: Case::Connections,
         set: |plan| plan.idle = idle(plan),
         figures: CONNECTIONS,
@@ -307,6 +314,11 @@ mod tests {
     #[test]
     fn fewer_idle_connections_than_the_goal_is_of_are_no_measure_of_it() {
         assert_eq!(too_few(IDLE), None);
+        let files = usize::try_from(FILES_MIN).unwrap();
+        assert_eq!(idle_with(files, 200, 3), IDLE);
+        assert!(idle_with(files / 2, 200, 3) < IDLE && idle_with(0, 200, 3) == 0);
+        let segments: Vec<_> = FEW_SEGMENTS.iter().filter_map(|pair| pair.split_once('=')).collect();
+        assert_eq!(segments, [("pagewire.open.files.max", SEGMENTS.to_string().as_str())]);
         let why = too_few(IDLE - 1).unwrap();
         assert!(why.starts_with("9999 idle connections and not 10000") && why.contains("ulimit"), "{why}");
     }
