@@ -6,8 +6,10 @@
 //! ```
 //!
 //! One that stays frozen would hold everybody who syncs, and the kernel closes the pipe of whoever ends, by Ctrl-C, by SIGTERM and
-//! by SIGKILL: so the guard works for all of them, and is also what a `Slow` that is dropped leaves it to.
+//! by SIGKILL: so the guard works for all of them, and is also what a `Slow` that is dropped leaves it to. The commands that mount
+//! and freeze hold the pipe too: what they were at is over before the guard begins.
 
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -53,8 +55,8 @@ impl Slow {
         let slow = Self { guard: guard(&dir.path().join(MOUNTED), dir.path())?, dir };
         std::fs::File::create(slow.image())?.set_len(IMAGE_BYTES)?;
         std::fs::create_dir(slow.mounted())?;
-        done(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(slow.image()))?;
-        done(Command::new("mount").args(["-o", "loop"]).arg(slow.image()).arg(slow.mounted()))?;
+        slow.done(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(slow.image()))?;
+        slow.done(Command::new("mount").args(["-o", "loop"]).arg(slow.image()).arg(slow.mounted()))?;
         std::fs::create_dir(slow.dir())?;
         Ok(slow)
     }
@@ -73,11 +75,20 @@ impl Slow {
     }
 
     fn freeze(&self) -> Result<()> {
-        done(Command::new("fsfreeze").arg("--freeze").arg(self.mounted()))
+        self.done(Command::new("fsfreeze").arg("--freeze").arg(self.mounted()))
     }
 
     fn thaw(&self) -> Result<()> {
-        done(Command::new("fsfreeze").arg("--unfreeze").arg(self.mounted()))
+        self.done(Command::new("fsfreeze").arg("--unfreeze").arg(self.mounted()))
+    }
+
+    /// Runs a command to its end, before which the guard does nothing.
+    fn done(&self, command: &mut Command) -> Result<()> {
+        let name = command.get_program().display().to_string();
+        let pipe = self.guard.stdin.as_ref().context("the guard is gone")?.as_fd().try_clone_to_owned()?;
+        let told = command.stdin(pipe).output().with_context(|| format!("{name} cannot be run"))?;
+        ensure!(told.status.success(), "{name}: {}", String::from_utf8_lossy(&told.stderr).trim());
+        Ok(())
     }
 
     /// Stalls it now and then; how often.
@@ -109,13 +120,6 @@ fn guard(mounted: &Path, dir: &Path) -> Result<Child> {
     guard.spawn().context("sh cannot be run")
 }
 
-fn done(command: &mut Command) -> Result<()> {
-    let name = command.get_program().display().to_string();
-    let told = command.stdin(Stdio::null()).output().with_context(|| format!("{name} cannot be run"))?;
-    ensure!(told.status.success(), "{name}: {}", String::from_utf8_lossy(&told.stderr).trim());
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,11 +134,24 @@ mod tests {
             }
         };
         slow.freeze().unwrap();
+        assert!(device_of(&slow.image()).is_some());
         // All that the kernel does with the pipe of a process that was killed.
         drop(slow.guard.stdin.take());
         slow.guard.wait().unwrap();
         let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
         assert!(!mounts.contains(slow.mounted().to_str().unwrap()), "it is mounted still");
         assert!(!slow.dir.path().exists());
+        // The kernel keeps one that was unmounted as it was frozen, and its device with it.
+        assert_eq!(device_of(&slow.image()), None);
+    }
+
+    /// The loop device that lies on this file.
+    fn device_of(image: &Path) -> Option<PathBuf> {
+        let image = image.to_str().unwrap();
+        let mut devices = std::fs::read_dir("/sys/block").unwrap().map(|entry| entry.unwrap().path());
+        devices.find(|device| {
+            let file = std::fs::read_to_string(device.join("loop/backing_file"));
+            file.is_ok_and(|file| file.starts_with(image))
+        })
     }
 }
