@@ -6,6 +6,7 @@ use pagewire_lab::drive::words;
 use serde::{Deserialize, Serialize};
 
 use crate::broker::{FLOOR, KAFKA, OURS};
+use crate::deliveries;
 use crate::table::{Table, short};
 
 /// Latencies, in the names that the lab gives them.
@@ -16,8 +17,6 @@ const LATENCIES: [&str; 4] = ["p50", "p99", "p99.9", "max"];
 pub(crate) enum To {
     Floor,
     Kafka,
-    /// Another figure of its own.
-    Own(&'static str),
     /// The figure itself.
     Itself,
 }
@@ -103,7 +102,10 @@ impl Display for Verdict {
 
 /// What a figure is called, whether or not it was measured.
 pub(crate) fn name(figure: &str) -> String {
-    if LATENCIES.contains(&figure) { format!("{figure} ms") } else { words::name(figure).to_owned() }
+    if LATENCIES.contains(&figure) {
+        return format!("{figure} ms");
+    }
+    deliveries::name(figure).unwrap_or_else(|| words::name(figure)).to_owned()
 }
 
 impl Goal {
@@ -122,7 +124,6 @@ impl Goal {
         let beside = match self.to {
             To::Floor => format!(" of the {FLOOR}'s"),
             To::Kafka => format!(" of {KAFKA}'s"),
-            To::Own(figure) => format!(" of {}", name(figure)),
             To::Itself => String::new(),
         };
         format!("{} {}{beside}", name(self.figure), self.bound.words())
@@ -152,7 +153,6 @@ impl Goal {
         let other = match self.to {
             To::Floor => of(FLOOR, self.figure)?,
             To::Kafka => of(KAFKA, self.figure)?,
-            To::Own(figure) => of(OURS, figure)?,
             To::Itself => 1.0,
         };
         let ratio = ours / other;
@@ -165,20 +165,16 @@ mod tests {
     use super::*;
     use crate::table::testing::table;
 
-    const NAMES: &[&str] = &["cpu", "alone", "beside"];
+    const NAMES: &[&str] = &["cpu", "alone"];
 
     #[test]
     fn a_goal_is_a_ratio_of_medians_to_whom_it_names() {
-        let told = table(
-            NAMES,
-            &[("floor", &[1.0, 1.0, 1.0]), ("pagewire", &[1.5, 2.0, 2.2]), ("kafka", &[6.0, 1.0, 1.0])],
-        );
+        let told = table(NAMES, &[("floor", &[1.0, 1.0]), ("pagewire", &[1.5, 2.0]), ("kafka", &[6.0, 1.0])]);
         for (goal, reached, met) in [
             (at_most("cpu", To::Floor, 1.5), 1.5, true),
             (at_most("cpu", To::Floor, 1.4), 1.5, false),
             (at_most("cpu", To::Kafka, 0.2), 0.25, false),
             (at_least("cpu", To::Kafka, 0.25), 0.25, true),
-            (at_most("beside", To::Own("alone"), 1.2), 1.1, true),
             (at_most("alone", To::Itself, 1.9), 2.0, false),
         ] {
             let verdict = goal.verdict(&told, None);
@@ -189,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_goal_that_was_not_measured_says_why() {
-        let told = table(NAMES, &[("floor", &[0.0, 1.0, 1.0]), ("pagewire", &[1.0, 1.0, 1.0])]);
+        let told = table(NAMES, &[("floor", &[0.0, 1.0]), ("pagewire", &[1.0, 1.0])]);
         for (goal, why, said) in [
             (at_most("cpu", To::Kafka, 1.0), None, "there is no cpu of kafka in this run"),
             (at_most("cpu", To::Floor, 1.0), None, "of nothing there is no ratio"),
@@ -207,7 +203,7 @@ mod tests {
 
     #[test]
     fn what_was_measured_is_told_though_something_else_was_not() {
-        let told = table(NAMES, &[("floor", &[1.0, 1.0, 1.0]), ("pagewire", &[1.0, 1.0, 1.0])]);
+        let told = table(NAMES, &[("floor", &[1.0, 1.0]), ("pagewire", &[1.0, 1.0])]);
         let verdict = at_most("cpu", To::Floor, 1.0).verdict(&told, Some("kafka broke"));
         assert_eq!(verdict.became, Became::Measured { reached: 1.0, met: true });
     }

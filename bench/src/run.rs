@@ -10,13 +10,13 @@ use pagewire_lab::{machine, report as lab_report};
 
 use crate::Args;
 use crate::broker::{self, Broker, FLOOR, Lot, OURS};
-use crate::cases;
+use crate::cases::{self, Case};
 use crate::goals::Goal;
 use crate::kafka;
 use crate::load::{self, Extent, Kept, LoadCase, Ran};
 use crate::output::{Output, Run};
 use crate::place::Place;
-use crate::report;
+use crate::report::{self, Samples};
 use crate::routes::SENDFILE;
 use crate::table::{Column, SENDFILE_SHARE, Table};
 
@@ -31,7 +31,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let place = Place::settle(args.dir.as_deref(), !args.rival.is_empty())?;
     let is_chosen = |name: &str| args.cases.is_empty() || args.cases.iter().any(|one| one == name);
-    load::raise_limit();
+    if let Some(why) = load::raise_limit() {
+        eprintln!("{why}");
+    }
     if let Some(paced) = &place.paced {
         eprintln!("{paced}");
     }
@@ -43,12 +45,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     for case in load::CASES.iter().filter(|case| is_chosen(case.name)) {
         let (table, ran) = loaded(case, &lot, args);
         ran.notes.into_iter().try_for_each(|note| results.output.note(note, Some(case.name)))?;
-        results.case(case.name, table, ran.ended, case.goals)?;
+        let came = Came { table, ended: ran.ended, unjudged: ran.unjudged };
+        results.case(case.name, came, case.goals)?;
         drive.extend(ran.cells);
     }
     for case in cases::CASES.iter().filter(|case| is_chosen(case.name)) {
-        let (table, ended) = cases::measured(case, &lot.brokers, args);
-        results.case(case.name, table, ended, case.goals)?;
+        let (table, ended) = measured(case, &lot, args);
+        results.case(case.name, Came { table, ended, unjudged: None }, case.goals)?;
     }
     if let Some(dir) = args.report.as_deref().filter(|_| !drive.is_empty()) {
         let page = lab_report::write(dir, &Records { drive, ..Records::default() })?;
@@ -69,17 +72,11 @@ struct Results<'p> {
 
 impl Results<'_> {
     /// A case is over.
-    fn case(
-        &mut self,
-        name: &'static str,
-        table: Table,
-        ended: Result<(), Kept>,
-        goals: &[Goal],
-    ) -> Result<()> {
-        if let Err(Kept::Broke(_)) = ended {
+    fn case(&mut self, name: &'static str, came: Came, goals: &[Goal]) -> Result<()> {
+        if let Err(Kept::Broke(_)) = came.ended {
             self.broken.push(name);
         }
-        self.output.table(judged(table, ended, goals, self.place))
+        self.output.table(judged(came, goals, self.place))
     }
 }
 
@@ -98,12 +95,19 @@ fn about(args: &Args, place: &Place) -> Run {
         own_network: place.own_network,
         paced: place.paced.clone(),
         arguments: std::env::args().skip(1).collect(),
-        versions: if args.no_kafka { BTreeMap::new() } else { report::versions() },
-        rounds: args.rounds,
+        versions: versions(args),
+        rounds: args.rounds_of(0),
         warm_up: args.warm_up,
         seconds: args.seconds,
         mib: args.mib,
     }
+}
+
+/// Of what is measured beside ours, and of the producer that is.
+fn versions(args: &Args) -> BTreeMap<String, String> {
+    let mut versions = if args.no_kafka { BTreeMap::new() } else { report::versions() };
+    versions.extend(cases::librdkafka_version().ok().map(|version| ("librdkafka".to_owned(), version)));
+    versions
 }
 
 /// The checkout that this was built from, as `git` tells it; marked where it was changed since.
@@ -131,21 +135,16 @@ fn start_all(args: &Args) -> Result<Lot> {
 /// A case under the drive, and by which route ours sent in it.
 fn loaded(case: &LoadCase, lot: &Lot, args: &Args) -> (Table, Ran) {
     let extent = Extent {
-        rounds: args.rounds,
+        rounds: args.rounds_of(0),
         warm_up: args.warm_up,
         length: Duration::from_secs(args.seconds),
         round_bytes: args.mib << 20,
     };
-    let own = match own(case, &lot.brokers) {
+    let own = match own(case.ours, &lot.brokers) {
         Ok(own) => own,
         Err(why) => return (load::table(case, &[]), Ran::broke(format!("{why:#}"))),
     };
-    let own = own.as_ref();
-    let brokers: Vec<&Broker> = lot
-        .brokers
-        .iter()
-        .map(|broker| own.filter(|own| own.name == broker.name).unwrap_or(broker))
-        .collect();
+    let brokers = with_own(&lot.brokers, own.as_ref());
     let targets: Vec<_> =
         brokers.iter().map(|broker| broker.target()).chain(lot.unseen.iter().cloned()).collect();
     let before: Vec<_> = brokers.iter().map(|broker| broker.routes()).collect();
@@ -159,22 +158,48 @@ fn loaded(case: &LoadCase, lot: &Lot, args: &Args) -> (Table, Ran) {
             table.add(&broker.name, Column { key: SENDFILE_SHARE.into(), name: "by sendfile".into() }, share);
         }
     }
-    let idle = ran.cells.first().and_then(|cell| cell.settings.get("idle_connections"));
+    let idle = load::idle_connections(&ran.cells);
     table.notes.extend(idle.map(|count| format!("{count} idle connections, to one broker at a time")));
     (table, ran)
 }
 
-/// The broker that stands in for ours, where the case wants one with settings of its own.
-fn own(case: &LoadCase, brokers: &[Broker]) -> Result<Option<Broker>> {
-    let ours = brokers.iter().find(|broker| broker.name == OURS && !case.ours.is_empty());
+/// A case that is measured here.
+fn measured(case: &Case, lot: &Lot, args: &Args) -> (Table, Result<(), Kept>) {
+    match own(case.ours, &lot.brokers) {
+        Ok(own) => cases::measured(case, &with_own(&lot.brokers, own.as_ref()), args),
+        Err(why) => {
+            let table = Samples::new(case.columns).table(case.name, case.what);
+            (table, Err(Kept::Broke(format!("{why:#}"))))
+        }
+    }
+}
+
+/// The broker that stands in for ours, where a case wants one with these settings.
+fn own(settings: &[&str], brokers: &[Broker]) -> Result<Option<Broker>> {
+    let ours = brokers.iter().find(|broker| broker.name == OURS && !settings.is_empty());
     let Some(recipe) = ours.and_then(|ours| ours.recipe.clone()) else { return Ok(None) };
-    Broker::start(&recipe.with(&case.settings())).map(Some)
+    let settings: Vec<_> = settings.iter().map(|&setting| setting.to_owned()).collect();
+    Broker::start(&recipe.with(&settings)).map(Some)
+}
+
+/// All of them, with this one in the place of the one of its name.
+fn with_own<'b>(brokers: &'b [Broker], own: Option<&'b Broker>) -> Vec<&'b Broker> {
+    let stands_in = |broker: &&Broker| own.filter(|own| own.name == broker.name);
+    brokers.iter().map(|broker| stands_in(&broker).unwrap_or(broker)).collect()
+}
+
+/// What came of a case.
+struct Came {
+    table: Table,
+    ended: Result<(), Kept>,
+    /// Why what was measured is not what its goals are of, if so.
+    unjudged: Option<String>,
 }
 
 /// With its goals, and with what kept it from being measured.
-fn judged(mut table: Table, ended: Result<(), Kept>, goals: &[Goal], place: &Place) -> Table {
+fn judged(Came { mut table, ended, unjudged }: Came, goals: &[Goal], place: &Place) -> Table {
     let why = ended.err().map(|(Kept::Skipped(why) | Kept::Broke(why))| why);
-    let verdict = |goal: &Goal| match place.unjudged(goal) {
+    let verdict = |goal: &Goal| match place.unjudged(goal).or(unjudged.as_deref()) {
         Some(why) => goal.not_judged(why),
         None => goal.verdict(&table, why.as_deref()),
     };
@@ -189,11 +214,22 @@ mod tests {
     use crate::goals::{Became, To, at_most};
     use crate::table::testing::table;
 
+    fn came(ours: &[f64], ended: Result<(), Kept>) -> Came {
+        Came { table: table(&["cpu"], &[("pagewire", ours)]), ended, unjudged: None }
+    }
+
+    #[test]
+    fn what_was_not_measured_as_the_goal_wants_it_is_neither_met_nor_missed() {
+        let few = Came { unjudged: Some("too few".to_owned()), ..came(&[1.0], Ok(())) };
+        let judged = judged(few, &[at_most("cpu", To::Itself, 2.0)], &Place::default());
+        assert_eq!(judged.goals[0].became, Became::Unmeasured { not_measured: "too few".to_owned() });
+        assert_eq!(judged.median("pagewire", "cpu"), Some(1.0), "the figure stands all the same");
+    }
+
     #[test]
     fn what_is_in_memory_has_no_goals_of_a_disk() {
         let goals = [at_most("cpu", To::Itself, 2.0), at_most("cpu", To::Itself, 2.0).on_disk()];
-        let judged =
-            judged(table(&["cpu"], &[("pagewire", &[1.0])]), Ok(()), &goals, &Place::in_memory("in memory"));
+        let judged = judged(came(&[1.0], Ok(())), &goals, &Place::in_memory("in memory"));
         let became: Vec<_> = judged.goals.into_iter().map(|verdict| verdict.became).collect();
         let not_measured = "in memory".to_owned();
         assert_eq!(
@@ -205,8 +241,9 @@ mod tests {
     #[test]
     fn what_kept_a_case_from_being_measured_stands_in_its_table_and_behind_its_goals() {
         let goals = [at_most("cpu", To::Itself, 2.0)];
+        let skipped = Err(Kept::Skipped("no disk".to_owned()));
         let judged =
-            judged(table(&["cpu"], &[]), Err(Kept::Skipped("no disk".to_owned())), &goals, &Place::default());
+            judged(Came { table: table(&["cpu"], &[]), ..came(&[], skipped) }, &goals, &Place::default());
         assert_eq!(judged.notes, ["not measured, or not whole: no disk"]);
         assert_eq!(judged.goals[0].became, Became::Unmeasured { not_measured: "no disk".to_owned() });
     }

@@ -6,22 +6,21 @@ use std::{thread, time::Duration};
 
 use anyhow::Result;
 
-use super::{
-    beside,
-    compact::Dirty,
-    tail::{self, Tail},
-};
-use crate::broker::Broker;
+use super::Turn;
+use super::beside::Order;
+use super::compact::Dirty;
+use super::tail::{self, Tail};
 
 /// How often the compacted topic is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
-pub(super) fn run(broker: &Broker, mib: u64) -> Result<Vec<f64>> {
+pub(super) fn run(turn: &Turn<'_>) -> Result<Vec<f64>> {
+    let broker = turn.broker;
     let tail = Tail::of(broker)?;
-    let mut dirty = Dirty::fill(broker, mib)?;
+    let mut dirty = Dirty::fill(broker, turn.mib)?;
     let before = dirty.size()?;
-    let values = beside::run(
-        broker.pid,
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let values = turn.way(broker.pid).run(
         || tail::run(&tail),
         |until| {
             dirty.release()?;
@@ -30,7 +29,10 @@ pub(super) fn run(broker: &Broker, mib: u64) -> Result<Vec<f64>> {
                 thread::sleep(LOOK);
                 least = least.min(dirty.size()?);
             }
-            Ok((before - least) as f64 / f64::from(1 << 20))
+            if turn.order() == Order::AloneLast {
+                dirty.await_cleaned()?;
+            }
+            Ok([mib(before - least), mib(least)])
         },
     )?;
     dirty.remove()?;

@@ -20,6 +20,7 @@ use pagewire_wire::messages::incremental_alter_configs_request::{
     AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
 };
 
+use super::Turn;
 use crate::{
     broker::Broker,
     client::{self, send},
@@ -47,13 +48,13 @@ const STILL: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Batches as they are.
-pub(super) fn plain(broker: &Broker, mib: u64) -> Result<Vec<f64>> {
-    run(broker, mib, Codec::None)
+pub(super) fn plain(turn: &Turn<'_>) -> Result<Vec<f64>> {
+    run(turn.broker, turn.mib, Codec::None)
 }
 
 /// Batches that are taken apart and compressed again.
-pub(super) fn zstd(broker: &Broker, mib: u64) -> Result<Vec<f64>> {
-    run(broker, mib, Codec::Zstd)
+pub(super) fn zstd(turn: &Turn<'_>) -> Result<Vec<f64>> {
+    run(turn.broker, turn.mib, Codec::Zstd)
 }
 
 /// A log that waits to be compacted.
@@ -90,6 +91,20 @@ impl<'a> Dirty<'a> {
     /// Bytes of the log.
     pub(super) fn size(&mut self) -> Result<u64> {
         size(&mut self.connection)
+    }
+
+    /// Waits until it shrinks no more: what is measured next has no cleaner beside it.
+    pub(super) fn await_cleaned(&mut self) -> Result<()> {
+        let (begun, mut left, mut shrank) = (Instant::now(), self.size()?, Instant::now());
+        while shrank.elapsed() < STILL {
+            ensure!(begun.elapsed() < PATIENCE, "{} goes on compacting", self.broker.name);
+            std::thread::sleep(LOOK);
+            let now = self.size()?;
+            if now < left {
+                (left, shrank) = (now, Instant::now());
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn remove(mut self) -> Result<()> {

@@ -48,6 +48,7 @@ def main():
     told = {
         "records_per_s": records / seconds,
         "avg_ms": sum(latencies) / records,
+        "p50_ms": latencies[int((records - 1) * 0.5)],
         "p99_ms": latencies[int((records - 1) * 0.99)],
         "p99.9_ms": latencies[int((records - 1) * 0.999)],
         "max_ms": latencies[-1],

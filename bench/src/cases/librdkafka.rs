@@ -3,21 +3,19 @@
 
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, ensure};
-use pagewire_lab::drive::client::topic;
-use pagewire_lab::drive::process;
+use anyhow::{Result, ensure};
 
-use crate::report::Name;
-use crate::{broker::Broker, client, prepared};
+use super::Turn;
+use super::real::{Producer, RECORD_BYTES, SETTINGS};
+use crate::prepared;
 
 const PROGRAM: &str = include_str!("librdkafka.py");
 const TOPIC: &str = "bench-librdkafka";
-const RECORD_BYTES: u64 = 1024;
-/// As `producer-perf` has them, its 32 MiB of records that wait included: latencies hold that time.
-const SETTINGS: [&str; 4] =
-    ["acks=all", "enable.idempotence=true", "linger.ms=0", "queue.buffering.max.kbytes=32768"];
-
-pub(super) const COLUMNS: &[Name] = super::java::COLUMNS;
+/// As `producer-perf` has it: latencies hold the time in which 32 MiB of records wait.
+const QUEUE: &str = "queue.buffering.max.kbytes=32768";
+/// What it is, and what Python calls it by.
+const ASKED: &str = "import confluent_kafka as c; \
+                     print(f'{c.libversion()[0]}, confluent-kafka {c.__version__}')";
 
 /// A Python that has it.
 fn python() -> Result<Command> {
@@ -25,47 +23,47 @@ fn python() -> Result<Command> {
 }
 
 pub(super) fn can_be_had() -> Result<()> {
-    let asked = python()?.args(["-c", "import confluent_kafka"]).stdin(Stdio::null()).output()?;
-    ensure!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr).trim_end());
-    Ok(())
+    version().map(|_| ())
 }
 
-pub(super) fn run(broker: &Broker, mib: u64) -> Result<Vec<f64>> {
-    client::create_topic(broker.address, TOPIC)?;
-    let records = (mib << 20) / RECORD_BYTES;
+/// Its version, and that of what it is called by.
+pub(crate) fn version() -> Result<String> {
+    let asked = python()?.args(["-c", ASKED]).stdin(Stdio::null()).output()?;
+    ensure!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr).trim_end());
+    Ok(String::from_utf8_lossy(&asked.stdout).trim_end().to_owned())
+}
+
+pub(super) fn run(turn: &Turn<'_>) -> Result<Vec<f64>> {
+    Producer { topic: TOPIC, command, figures }.run(turn)
+}
+
+fn command(bootstrap: &str, records: u64) -> Result<Command> {
     let mut program = python()?;
     program
-        .args(["-c", PROGRAM, &broker.address.to_string(), TOPIC])
+        .args(["-c", PROGRAM, bootstrap, TOPIC])
         .args([records.to_string(), RECORD_BYTES.to_string()])
         .args(SETTINGS)
-        .stdin(Stdio::null());
-    let cpu = process::cpu(broker.pid)?;
-    let told = program.output().context("python cannot be run")?;
-    let cpu = process::cpu(broker.pid)?.saturating_sub(cpu);
-    ensure!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
-    topic::delete(&client::dial(), broker.address, TOPIC)?;
-    let text = String::from_utf8_lossy(&told.stdout);
-    let figures = figures(&text).with_context(|| format!("not its line: {text}"))?;
-    let gib = (records * RECORD_BYTES) as f64 / f64::from(1 << 30);
-    Ok([vec![cpu.as_secs_f64() / gib], figures].concat())
+        .arg(QUEUE);
+    Ok(program)
 }
 
-/// What the program tells, in the order of the columns behind the CPU.
+/// What the program tells, in the order of the columns behind the costs.
 fn figures(text: &str) -> Option<Vec<f64>> {
     let told: serde_json::Value = serde_json::from_str(text).ok()?;
     let figure = |key| told.get(key)?.as_f64();
-    ["records_per_s", "avg_ms", "p99_ms", "p99.9_ms", "max_ms"].into_iter().map(figure).collect()
+    ["records_per_s", "avg_ms", "p50_ms", "p99_ms", "p99.9_ms", "max_ms"].into_iter().map(figure).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::real::TOLD;
     use super::*;
 
     #[test]
     fn the_programs_line_is_read_in_the_order_of_the_columns() {
-        let text = r#"{"records_per_s": 99.5, "avg_ms": 1.5, "p99_ms": 3.0, "p99.9_ms": 4, "max_ms": 20.0}"#;
-        assert_eq!(figures(text).unwrap(), [99.5, 1.5, 3.0, 4.0, 20.0]);
-        assert_eq!(figures(text).unwrap().len() + 1, COLUMNS.len());
+        let text = r#"{"records_per_s": 99.5, "avg_ms": 1.5, "p99_ms": 3.0, "p50_ms": 1.0, "p99.9_ms": 4, "max_ms": 20.0}"#;
+        assert_eq!(figures(text).unwrap(), [99.5, 1.5, 1.0, 3.0, 4.0, 20.0]);
+        assert_eq!(figures(text).unwrap().len(), TOLD);
         assert_eq!(
             figures(&text.replace("p99.9_ms", "p999_ms")),
             None,

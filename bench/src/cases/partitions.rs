@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use crate::broker::Broker;
+use super::Turn;
 use crate::goals::{Goal, To, at_most};
 use crate::report::Name;
 use crate::restart;
@@ -17,7 +17,7 @@ pub(super) const GOALS: &[Goal] = &[
 
 const PARTITIONS: i32 = 10_000;
 
-pub(super) fn run(broker: &Broker, _mib: u64) -> Result<Vec<f64>> {
-    let recipe = broker.recipe.as_ref().context("it was not started here")?;
+pub(super) fn run(turn: &Turn<'_>) -> Result<Vec<f64>> {
+    let recipe = turn.broker.recipe.as_ref().context("it was not started here")?;
     restart::partitions(recipe, PARTITIONS)
 }

@@ -2,7 +2,7 @@
 
 use pagewire_lab::drive::process;
 
-use super::Case;
+use super::{Case, Turn};
 use crate::Args;
 use crate::broker::{Broker, OURS};
 use crate::load::Kept;
@@ -10,28 +10,31 @@ use crate::report::Samples;
 use crate::table::Table;
 
 /// A case that is measured here. A broker that fails in it is not asked again, and the others are.
-pub(crate) fn measured(case: &Case, brokers: &[Broker], args: &Args) -> (Table, Result<(), Kept>) {
+pub(crate) fn measured(case: &Case, brokers: &[&Broker], args: &Args) -> (Table, Result<(), Kept>) {
     let mut samples = Samples::new(case.columns);
     if let Err(why) = (case.can_be_had)() {
         return (samples.table(case.name, case.what), Err(Kept::Skipped(format!("{why:#}"))));
     }
-    let mut fitting: Vec<_> = brokers.iter().filter(|broker| case.fits(broker)).collect();
-    let (mut broke, warm_up) = (Vec::new(), args.warm_up.min(case.warm_up_max));
-    for step in 0..warm_up + args.rounds {
+    let mut fitting: Vec<_> = brokers.iter().copied().filter(|broker| case.fits(broker)).collect();
+    let pids: Vec<_> = brokers.iter().map(|broker| broker.pid).collect();
+    let (rounds, warm_up) = (args.rounds_of(case.rounds_min), args.warm_up.min(case.warm_up_max));
+    let mut broke = Vec::new();
+    for step in 0..warm_up + rounds {
         let round = step.checked_sub(warm_up);
         for broker in turned(&fitting, round.unwrap_or_default()) {
             if broker.name != OURS && round.is_some_and(|round| round >= case.rival_rounds_max) {
                 continue;
             }
             let which = match round {
-                Some(round) => format!("round {}/{}", round + 1, args.rounds),
+                Some(round) => format!("round {}/{rounds}", round + 1),
                 None => "warm-up".to_owned(),
             };
             eprintln!("{} {which}: {}", case.name, broker.name);
             if case.writes {
                 process::settle(broker.pid);
             }
-            match (case.run)(broker, args.mib) {
+            let turn = Turn { broker, mib: args.mib, round: round.unwrap_or_default(), pids: &pids };
+            match (case.run)(&turn) {
                 Ok(values) if round.is_some() => samples.add(&broker.name, values),
                 Ok(_) => {}
                 Err(why) => {
@@ -42,9 +45,12 @@ pub(crate) fn measured(case: &Case, brokers: &[Broker], args: &Args) -> (Table, 
         }
     }
     let mut table = samples.table(case.name, case.what);
-    if case.rival_rounds_max < args.rounds {
-        let rounds = case.rival_rounds_max;
-        table.notes.push(format!("{rounds} of {} rounds of all but {OURS}: each takes minutes", args.rounds));
+    if rounds > args.rounds_of(0) {
+        table.notes.push(format!("{rounds} rounds: --rounds was not given"));
+    }
+    if case.rival_rounds_max < rounds {
+        let fewer = case.rival_rounds_max;
+        table.notes.push(format!("{fewer} of {rounds} rounds of all but {OURS}: each takes minutes"));
     }
     let ended = if broke.is_empty() { Ok(()) } else { Err(Kept::Broke(broke.join("; "))) };
     (table, ended)

@@ -1,8 +1,18 @@
 //! A disk that answers no write for a while, now and then: an ext4 of its own in a file, which the kernel is asked to freeze
 //! (ioctl_fs(2), FIFREEZE), so that whoever writes to it waits.
+//!
+//! ```text
+//!   Slow ── a pipe ──▶ guard (sh), in a process group of its own: thaws, unmounts and removes when the pipe ends
+//! ```
+//!
+//! One that stays frozen would hold everybody who syncs, and the kernel closes the pipe of whoever ends, by Ctrl-C, by SIGTERM and
+//! by SIGKILL: so the guard works for all of them, and is also what a `Slow` that is dropped leaves it to. The commands that mount
+//! and freeze hold the pipe too: what they were at is over before the guard begins.
 
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -13,7 +23,17 @@ use super::beside::Until;
 
 const STALL: Duration = Duration::from_millis(200);
 const BETWEEN: Duration = Duration::from_millis(300);
+const MOUNTED: &str = "mounted";
 const IMAGE_BYTES: u64 = 1 << 30;
+
+/// What the guard does with a mount point and the folder that it is in. One that is not frozen cannot be thawed, and one that was
+/// never mounted cannot be unmounted: both may be so. A broker that still runs on it goes on without a name for it.
+const GUARD: &str = r#"
+    cat
+    fsfreeze --unfreeze "$1"
+    umount "$1" || umount --lazy "$1"
+    rm -rf --one-file-system "$2"
+"#;
 
 /// Whether an ext4 may be mounted and frozen.
 pub(super) fn can_be_had() -> Result<()> {
@@ -25,15 +45,18 @@ pub(super) fn can_be_had() -> Result<()> {
 /// A file system in a file, mounted for as long as this lives.
 pub(super) struct Slow {
     dir: TempDir,
+    /// Waits for the end of what it is fed.
+    guard: Child,
 }
 
 impl Slow {
     pub(super) fn mount() -> Result<Self> {
-        let slow = Self { dir: tempfile::Builder::new().prefix("pagewire-slow-").tempdir()? };
+        let dir = tempfile::Builder::new().prefix("pagewire-slow-").tempdir()?;
+        let slow = Self { guard: guard(&dir.path().join(MOUNTED), dir.path())?, dir };
         std::fs::File::create(slow.image())?.set_len(IMAGE_BYTES)?;
         std::fs::create_dir(slow.mounted())?;
-        done(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(slow.image()))?;
-        done(Command::new("mount").args(["-o", "loop"]).arg(slow.image()).arg(slow.mounted()))?;
+        slow.done(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(slow.image()))?;
+        slow.done(Command::new("mount").args(["-o", "loop"]).arg(slow.image()).arg(slow.mounted()))?;
         std::fs::create_dir(slow.dir())?;
         Ok(slow)
     }
@@ -43,7 +66,7 @@ impl Slow {
     }
 
     fn mounted(&self) -> PathBuf {
-        self.dir.path().join("mounted")
+        self.dir.path().join(MOUNTED)
     }
 
     /// A log directory: the root of a file system has another directory in it.
@@ -52,11 +75,20 @@ impl Slow {
     }
 
     fn freeze(&self) -> Result<()> {
-        done(Command::new("fsfreeze").arg("--freeze").arg(self.mounted()))
+        self.done(Command::new("fsfreeze").arg("--freeze").arg(self.mounted()))
     }
 
     fn thaw(&self) -> Result<()> {
-        done(Command::new("fsfreeze").arg("--unfreeze").arg(self.mounted()))
+        self.done(Command::new("fsfreeze").arg("--unfreeze").arg(self.mounted()))
+    }
+
+    /// Runs a command to its end, before which the guard does nothing.
+    fn done(&self, command: &mut Command) -> Result<()> {
+        let name = command.get_program().display().to_string();
+        let pipe = self.guard.stdin.as_ref().context("the guard is gone")?.as_fd().try_clone_to_owned()?;
+        let told = command.stdin(pipe).output().with_context(|| format!("{name} cannot be run"))?;
+        ensure!(told.status.success(), "{name}: {}", String::from_utf8_lossy(&told.stderr).trim());
+        Ok(())
     }
 
     /// Stalls it now and then; how often.
@@ -75,15 +107,51 @@ impl Slow {
 
 impl Drop for Slow {
     fn drop(&mut self) {
-        // One that is not frozen cannot be thawed, and one that was never mounted cannot be unmounted: both may be so.
-        let _ = self.thaw();
-        let _ = done(Command::new("umount").arg(self.mounted()));
+        // Waiting ends its pipe.
+        let _ = self.guard.wait();
     }
 }
 
-fn done(command: &mut Command) -> Result<()> {
-    let name = command.get_program().display().to_string();
-    let told = command.stdin(Stdio::null()).output().with_context(|| format!("{name} cannot be run"))?;
-    ensure!(told.status.success(), "{name}: {}", String::from_utf8_lossy(&told.stderr).trim());
-    Ok(())
+/// Starts whoever thaws and unmounts, once this process has ended or wants it. Ctrl-C is for this process's group alone.
+fn guard(mounted: &Path, dir: &Path) -> Result<Child> {
+    let mut guard = Command::new("sh");
+    guard.args(["-c", GUARD, "guard"]).arg(mounted).arg(dir);
+    guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+    guard.spawn().context("sh cannot be run")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_is_frozen_is_thawed_and_gone_when_whoever_froze_it_ends() {
+        let mut slow = match Slow::mount() {
+            Ok(slow) => slow,
+            Err(why) => {
+                eprintln!("no ext4 can be mounted here: {why:#}");
+                return;
+            }
+        };
+        slow.freeze().unwrap();
+        assert!(device_of(&slow.image()).is_some());
+        // All that the kernel does with the pipe of a process that was killed.
+        drop(slow.guard.stdin.take());
+        slow.guard.wait().unwrap();
+        let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+        assert!(!mounts.contains(slow.mounted().to_str().unwrap()), "it is mounted still");
+        assert!(!slow.dir.path().exists());
+        // The kernel keeps one that was unmounted as it was frozen, and its device with it.
+        assert_eq!(device_of(&slow.image()), None);
+    }
+
+    /// The loop device that lies on this file.
+    fn device_of(image: &Path) -> Option<PathBuf> {
+        let image = image.to_str().unwrap();
+        let mut devices = std::fs::read_dir("/sys/block").unwrap().map(|entry| entry.unwrap().path());
+        devices.find(|device| {
+            let file = std::fs::read_to_string(device.join("loop/backing_file"));
+            file.is_ok_and(|file| file.starts_with(image))
+        })
+    }
 }

@@ -5,7 +5,7 @@ use std::{thread, time::Duration};
 use anyhow::{Context, Result};
 use pagewire_lab::drive::process;
 
-use crate::broker::Broker;
+use super::Turn;
 use crate::goals::{Goal, To, at_most};
 use crate::report::{Name, ms};
 
@@ -21,8 +21,8 @@ pub(super) const GOALS: &[Goal] =
 const REST: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(10);
 
-pub(super) fn run(broker: &Broker, _mib: u64) -> Result<Vec<f64>> {
-    let recipe = broker.recipe.as_ref().context("it was not started here")?;
+pub(super) fn run(turn: &Turn<'_>) -> Result<Vec<f64>> {
+    let recipe = turn.broker.recipe.as_ref().context("it was not started here")?;
     let dir = tempfile::tempdir()?;
     // The first start on an empty directory makes it; some brokers have it made by a program of its own.
     recipe.start(dir.path())?.stop()?;

@@ -12,7 +12,9 @@ use super::pace::{self, Pace};
 use crate::{broker::Broker, client};
 
 const TOPIC: &str = "bench-tl";
-const PACE: Pace = Pace { per_second: 1000, seconds: 5 };
+/// How long it takes.
+pub(super) const SECONDS: u32 = 5;
+const PACE: Pace = Pace { per_second: 1000, seconds: SECONDS };
 /// What was sent is waited for so long after the last was due.
 const GRACE: Duration = Duration::from_secs(30);
 /// A long poll.

@@ -17,6 +17,7 @@ use pagewire_lab::spread::Spread;
 use pagewire_lab::watch::Watch;
 use pagewire_record::Codec;
 
+use crate::deliveries;
 use crate::goals;
 use crate::table::{Cell, Column, Row, Table};
 
@@ -39,12 +40,14 @@ pub(crate) struct Ran {
     pub(crate) notes: Vec<String>,
     /// What kept it from being measured, or from being measured whole.
     pub(crate) ended: Result<(), Kept>,
+    /// Why what was measured is not what its goals are of, if so.
+    pub(crate) unjudged: Option<String>,
 }
 
 impl Ran {
     /// Nothing came of it.
     pub(crate) fn broke(why: String) -> Self {
-        Self { cells: Vec::new(), notes: Vec::new(), ended: Err(Kept::Broke(why)) }
+        Self { cells: Vec::new(), notes: Vec::new(), ended: Err(Kept::Broke(why)), unjudged: None }
     }
 }
 
@@ -68,7 +71,13 @@ pub(crate) fn run(case: &LoadCase, targets: &[Target], extent: Extent) -> Ran {
         (Ok(()), Some(why)) => Err(Kept::Skipped(why)),
         (Ok(()), None) => Ok(()),
     };
-    Ran { cells: told.cells, notes: told.notes, ended }
+    let unjudged = idle_connections(&told.cells).and_then(cases::too_few);
+    Ran { cells: told.cells, notes: told.notes, ended, unjudged }
+}
+
+/// How many are held to a broker, where there are any.
+pub(crate) fn idle_connections(cells: &[DriveCell]) -> Option<usize> {
+    cells.first()?.settings.get("idle_connections")?.parse().ok()
 }
 
 /// The same, told to whom that concerns.
@@ -109,6 +118,7 @@ pub(crate) fn table(case: &LoadCase, cells: &[DriveCell]) -> Table {
 
 /// A figure of a cell, or a latency in milliseconds.
 fn figure(cell: &DriveCell, key: &str) -> Option<Cell> {
+    let key = deliveries::drives(key);
     let ms = |Spread { min, median, max }: &Spread| Spread {
         min: min / 1e3,
         median: median / 1e3,

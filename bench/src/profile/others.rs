@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::perf::{Eye, Look};
 use super::{Args, Seen};
 use crate::broker::{self, Broker};
-use crate::cases::Case;
+use crate::cases::{Case, Turn};
 use crate::table::short;
 
 /// MiB that are written, unless it is said: as the bench has it.
@@ -20,11 +20,14 @@ pub(super) fn run(case: &Case, args: &Args) -> Result<Seen> {
     (case.can_be_had)().with_context(|| format!("{} cannot be measured here", case.name))?;
     let eye = Arc::new(Mutex::new(Eye::of(&args.out)));
     let turned = Arc::clone(&eye);
-    let recipe = broker::ours(&args.set)?.telling(move |pid| turn(&turned, pid));
-    let (broker, mib) = (Broker::start(&recipe)?, args.mib.unwrap_or(MIB));
+    let settings: Vec<_> = case.ours.iter().map(|&setting| setting.to_owned()).collect();
+    let recipe = broker::ours(&args.set)?.with(&settings).telling(move |pid| begin(&turned, pid));
+    let broker = Broker::start(&recipe)?;
+    let pids = [broker.pid];
+    let turn = Turn { broker: &broker, mib: args.mib.unwrap_or(MIB), round: 0, pids: &pids };
     for _ in 0..case.warm_up_max.min(1) {
         eprintln!("{}: warm-up", case.name);
-        (case.run)(&broker, mib)?;
+        (case.run)(&turn)?;
     }
     let mut figures = None;
     for look in [Look::Sample, Look::Count] {
@@ -33,7 +36,7 @@ pub(super) fn run(case: &Case, args: &Args) -> Result<Seen> {
             process::settle(broker.pid);
         }
         locked(&eye).open(look, broker.pid);
-        let ran = (case.run)(&broker, mib);
+        let ran = (case.run)(&turn);
         locked(&eye).close();
         locked(&eye).seen()?;
         let told = case.columns.iter().zip(ran?);
@@ -49,7 +52,7 @@ fn locked(eye: &Mutex<Eye>) -> MutexGuard<'_, Eye> {
 }
 
 /// The case has started a broker of its own: that one is looked at, from its first moment on. The last one is what the case is about.
-fn turn(eye: &Mutex<Eye>, pid: u32) {
+fn begin(eye: &Mutex<Eye>, pid: u32) {
     let signal = |signal| {
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
         // One that has ended already is told by who started it.

@@ -28,11 +28,11 @@
 //! | `mb_per_s`, `records_per_s`, `requests_per_s` | what was moved | always |
 //! | `behind_ms` | the most that a send was late by the drive's own fault: no answer kept it | `end-to-end`, `connections` |
 //! | `missing_records` | records that were due and never came, or were not answered before the round was over | the same |
-//! | `cpu_us_per_connect`, `client_cpu_us_per_connect`, `connects_per_s`, `idle_kib_per_connection` | of the idle ones, once: what making each cost the broker and the client, how fast that went, what each takes of the broker's memory | `connections` |
+//! | `cpu_us_per_connect`, `client_cpu_us_per_connect`, `connects_per_s`, `idle_kib_per_connection` | of the idle ones, once: what making each cost the broker and the client, how fast that went, what each takes of the broker's resident memory, without the kernel's for its socket | `connections` |
 //!
 //! `latency_us` is from request to answer in `produce`, `fetch-hot` and `fetch-cold`, where the next request waits for
 //! the answer; in the other two from when a record was due. MB and GB are 10^6 and 10^9 bytes of record batches, as
-//! they are on the wire.
+//! they are on the wire. A record counts in `end-to-end` for each consumer that gets it.
 
 mod broker;
 mod busy;

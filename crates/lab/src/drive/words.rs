@@ -27,7 +27,7 @@ const NAMES: [(&str, &str); 29] = [
     ("connects_per_s", "connects/s"),
     ("rss_mib", "memory MiB"),
     ("peak_rss_mib", "peak memory MiB"),
-    ("idle_kib_per_connection", "KiB/idle connection"),
+    ("idle_kib_per_connection", "resident KiB/idle connection"),
     ("disk_bytes_per_byte", "share from disk"),
     ("behind_ms", "client late, at most, ms"),
     ("missing_records", "records missing"),

@@ -44,11 +44,20 @@ fn is_log(file: &Path) -> bool {
 
 /// Drops the pages of every log file that the process holds open. `Err` says why that cannot be done.
 pub fn drop_files(pid: u32) -> Result<Dropped, String> {
+    drop_those(pid, is_log)
+}
+
+/// The same of those of one partition, by the name of its folder; others stay as they are.
+pub fn drop_partition(pid: u32, folder: &str) -> Result<Dropped, String> {
+    drop_those(pid, |file| is_log(file) && file.parent().is_some_and(|parent| parent.ends_with(folder)))
+}
+
+fn drop_those(pid: u32, wanted: impl Fn(&Path) -> bool) -> Result<Dropped, String> {
     sees_files(pid)?;
     let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten();
     let mut dropped = Dropped::default();
     for descriptor in entries.flatten().map(|entry| entry.path()) {
-        if let Some(bytes) = drop_one(&descriptor) {
+        if let Some(bytes) = drop_one(&descriptor, &wanted) {
             dropped.files += 1;
             dropped.bytes += bytes;
         }
@@ -61,11 +70,11 @@ pub fn drop_files(pid: u32) -> Result<Dropped, String> {
     Ok(dropped)
 }
 
-/// The length of the file behind a descriptor, if it is a log's and was dropped.
-fn drop_one(descriptor: &Path) -> Option<u64> {
+/// The length of the file behind a descriptor, if it is wanted and was dropped.
+fn drop_one(descriptor: &Path, wanted: impl Fn(&Path) -> bool) -> Option<u64> {
     let target: PathBuf = fs::read_link(descriptor).ok()?;
     // Pipes and devices are left alone: opening one may wait, or do something.
-    if !is_log(&target) || !fs::metadata(descriptor).ok()?.is_file() {
+    if !wanted(&target) || !fs::metadata(descriptor).ok()?.is_file() {
         return None;
     }
     let file = File::open(descriptor).ok()?;
@@ -141,11 +150,27 @@ mod tests {
         log.write_all(&[1; 8192]).unwrap();
         other.write_all(&[1; 4096]).unwrap();
         let descriptor = |file: &File| PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
-        assert_eq!(drop_one(&descriptor(log.as_file())), Some(8192));
-        assert_eq!(drop_one(&descriptor(other.as_file())), None);
+        assert_eq!(drop_one(&descriptor(log.as_file()), is_log), Some(8192));
+        assert_eq!(drop_one(&descriptor(other.as_file()), is_log), None);
         // What this program says may itself go to a file named so.
         let dropped = drop_files(std::process::id()).unwrap();
         assert!(dropped.files >= 1 && dropped.bytes >= 8192, "{dropped:?}");
         assert!(drop_files(0).unwrap_err().contains("as root"));
+    }
+
+    #[test]
+    fn of_one_partition_the_others_files_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let held: Vec<File> = ["cold-0", "cold-01", "another-0"]
+            .map(|folder| {
+                std::fs::create_dir(dir.path().join(folder)).unwrap();
+                let mut file = File::create(dir.path().join(folder).join("0.log")).unwrap();
+                file.write_all(&[1; 4096]).unwrap();
+                file
+            })
+            .into();
+        assert_eq!(drop_partition(std::process::id(), "cold-0"), Ok(Dropped { files: 1, bytes: 4096 }));
+        assert!(drop_partition(std::process::id(), "cold").is_err());
+        drop(held);
     }
 }

@@ -6,7 +6,9 @@ mod usage;
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-pub use cache::{Dropped, drop_everything, drop_files, log_folder, may_drop_everything, sees_files, settle};
+pub use cache::{
+    Dropped, drop_everything, drop_files, drop_partition, log_folder, may_drop_everything, sees_files, settle,
+};
 pub use usage::{Memory, cpu, forget_peak, memory, own_cpu, read_from_disk};
 
 /// A process that can be measured, or why there is none.

@@ -1,0 +1,39 @@
+//! A case's turn on a broker.
+
+use anyhow::Result;
+use pagewire_lab::drive::Busy;
+
+use super::beside::{Order, Way};
+use crate::broker::Broker;
+
+/// What a case is run with.
+pub(crate) struct Turn<'t> {
+    pub(crate) broker: &'t Broker,
+    /// How much is written, where that is not the case's own.
+    pub(crate) mib: u64,
+    /// The first is 0; those to warm up are like it.
+    pub(crate) round: usize,
+    /// The processes of all brokers of the run.
+    pub(crate) pids: &'t [u32],
+}
+
+impl Turn<'_> {
+    /// Begins to watch what work costs a process. The CPU of the run's other brokers is not the machine's for it.
+    pub(super) fn watch(&self, pid: u32) -> Result<Busy> {
+        Busy::start(pid, &self.others(pid))
+    }
+
+    /// How this process is measured alone and beside something.
+    pub(super) fn way(&self, pid: u32) -> Way {
+        Way::new(pid, self.others(pid), self.order())
+    }
+
+    /// Of being alone and not: each round begins with the other one, so that neither always comes second.
+    pub(super) fn order(&self) -> Order {
+        if self.round.is_multiple_of(2) { Order::AloneFirst } else { Order::AloneLast }
+    }
+
+    fn others(&self, pid: u32) -> Vec<u32> {
+        self.pids.iter().copied().filter(|other| *other != pid).collect()
+    }
+}
