@@ -1,5 +1,5 @@
-//! Figures of a tail by what they are of. The drive counts a record for each consumer that gets it, and calls that a record; with four
-//! of them the costs of one that was produced are four times as much.
+//! Figures of a tail by what they are of. The drive counts a record for each consumer that gets it, and calls that a record; with
+//! four of them the costs of one that was produced are four times as much.
 
 /// Our key, the drive's, and the name.
 const FIGURES: [(&str, &str, &str); 4] = [

@@ -1,5 +1,5 @@
-//! The tail once more, while a lagging consumer reads what is on the disk alone: at one rate for all brokers, so that all have the
-//! same load beside their tail, and once more as fast as each can, where the faster one has more.
+//! The tail once more, while a lagging consumer reads what is on the disk alone: at one rate for all brokers, so that all have
+//! the same load beside their tail, and once more as fast as each can, where the faster one has more.
 
 use std::path::Path;
 use std::thread;

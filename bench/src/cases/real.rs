@@ -1,5 +1,5 @@
-//! A producer that other people wrote, in a process of its own: its figures, and what its records cost the broker. Kafka's own and
-//! librdkafka's do the same work.
+//! A producer that other people wrote, in a process of its own: its figures, and what its records cost the broker. Kafka's own
+//! and librdkafka's do the same work.
 
 use std::process::{Command, Stdio};
 

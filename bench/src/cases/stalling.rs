@@ -5,9 +5,9 @@
 //!   Slow ── a pipe ──▶ guard (sh), in a process group of its own: thaws, unmounts and removes when the pipe ends
 //! ```
 //!
-//! One that stays frozen would hold everybody who syncs, and the kernel closes the pipe of whoever ends, by Ctrl-C, by SIGTERM and
-//! by SIGKILL: so the guard works for all of them, and is also what a `Slow` that is dropped leaves it to. The commands that mount
-//! and freeze hold the pipe too: what they were at is over before the guard begins.
+//! One that stays frozen would hold everybody who syncs, and the kernel closes the pipe of whoever ends, by Ctrl-C, by SIGTERM
+//! and by SIGKILL: so the guard works for all of them, and is also what a `Slow` that is dropped leaves it to. The commands that
+//! mount and freeze hold the pipe too: what they were at is over before the guard begins.
 
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
