@@ -112,6 +112,8 @@ impl Stall {
             // Listens first and looks then: a place that is left in between is heard of.
             room.as_mut().enable();
             if let Some(admitted) = admit() {
+                // One that is admitted in place leaves none aside, and tells nobody when it is done: the next one looks too.
+                self.room.notify_one();
                 return Some(admitted);
             }
             tokio::time::timeout_at(until, room).await.ok()?;
@@ -213,6 +215,21 @@ mod tests {
         let leave = async { drop(place) };
         let (admitted, ()) = tokio::join!(stall.until_admitted(now + Duration::from_hours(1), admit), leave);
         assert!(admitted.is_some() && looks.get() == 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_a_directory_is_trusted_again_all_are_let_in_who_wait_for_a_place() {
+        let stall = Stall::default();
+        let until = tokio::time::Instant::now() + Duration::from_hours(1);
+        let place = stall.step_aside(Kind::Batch).expect("free");
+        let is_trusted = std::cell::Cell::new(false);
+        let waits = || stall.until_admitted(until, || is_trusted.get().then_some(()));
+        let leave = async {
+            is_trusted.set(true);
+            drop(place);
+        };
+        let (admitted, ()) = tokio::join!(futures_util::future::join_all((0..10).map(|_| waits())), leave);
+        assert_eq!(admitted, [Some(()); 10]);
     }
 
     #[test]
