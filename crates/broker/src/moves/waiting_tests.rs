@@ -70,7 +70,7 @@ async fn the_coordinator_is_asked_again_for_the_log_that_the_transaction_begins_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_partition_that_is_deleted_or_not_served_any_more_is_said_to_be() {
+async fn a_partition_that_is_not_served_after_that_is_said_not_to_be() {
     let (world, held, _) = held_in_its_switch().await;
     let reply = started(&world, &produce("t", 0, 1));
     world.disk.fail(Call::Open, pagewire_disk::When::Always, pagewire_disk::Errno::IO);

@@ -34,7 +34,8 @@ pub struct Flushed {
 
 impl LogDir {
     /// One retention round (`log.retention.check.interval.ms`): closes segments that are old enough, removes those
-    /// that retention no longer covers, and gives back what idle logs have reserved ahead. Does nothing while the directory is offline.
+    /// that retention no longer covers, and gives back what idle logs have reserved ahead. Does nothing while the directory is
+    /// offline.
     pub fn retain(&self, now_ms: i64) -> RetainedAll {
         let mut all = RetainedAll::default();
         if self.is_sick() {
