@@ -14,7 +14,7 @@
 //!         │       └─ cases    compaction, a tail beside other work, real producers, starting
 //!         ├─ restart          stopped or killed, and started again
 //!         ├─ page             docs/performance.md out of what runs left
-//!         └─ profile          where our broker's time goes in a case
+//!         └─ profile          where the time of ours goes in a case, or the floor's in a load
 //! ```
 #![allow(clippy::print_stdout, reason = "prints its report")]
 #![allow(clippy::cast_precision_loss, reason = "figures are printed with three digits")]

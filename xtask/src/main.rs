@@ -89,8 +89,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Show where the broker's time goes in a case of the bench: a flame graph, functions, system calls; see `cargo xtask profile
-    /// --help`.
+    /// Show where the broker's time goes in a case of the bench, or the floor's: a flame graph, functions, system calls; see `cargo
+    /// xtask profile --help`.
     #[command(disable_help_flag = true)]
     Profile {
         /// Passed on.

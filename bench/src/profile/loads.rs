@@ -8,9 +8,10 @@ use pagewire_lab::record::DriveCell;
 use pagewire_lab::watch::Watch;
 
 use super::perf::{Eye, Look};
-use super::{Args, Seen};
+use super::{Args, Seen, Whose};
 use crate::broker::{self, Broker};
 use crate::load::{self, Extent, LoadCase};
+use crate::node::Recipe;
 use crate::table::short;
 
 /// MiB after which a round of produce ends, unless it is said.
@@ -18,7 +19,7 @@ const MIB: u64 = 4096;
 
 /// One round to warm up, one that is sampled and one that is counted.
 pub(super) fn run(case: &LoadCase, args: &Args) -> Result<Seen> {
-    let broker = Broker::start(&broker::ours(&args.set)?.with(&case.settings()))?;
+    let broker = Broker::start(&recipe(case, args)?)?;
     let extent = Extent {
         rounds: 2,
         warm_up: 1,
@@ -45,6 +46,14 @@ pub(super) fn run(case: &LoadCase, args: &Args) -> Result<Seen> {
         figure("cpu_s_per_gb")
     );
     Ok(Seen { figures, calls_per_request: in_round("syscalls_per_request", 1) })
+}
+
+/// What a case sets is set of ours.
+fn recipe(case: &LoadCase, args: &Args) -> Result<Recipe> {
+    match args.broker {
+        Whose::Floor => broker::the_floor(),
+        Whose::Pagewire => Ok(broker::ours(&args.set)?.with(&case.settings())),
+    }
 }
 
 /// Watches the broker's process in the rounds.

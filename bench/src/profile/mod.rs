@@ -1,5 +1,5 @@
-//! Where our broker's time goes in a case: a flame graph, the functions that are most of it, its system calls by name, and what
-//! the processor counts where it may be asked.
+//! Where a broker's time goes in a case, ours or the floor's: a flame graph, the functions that are most of it, its system calls by
+//! name, and what the processor counts where it may be asked. What ours does beyond the floor shows when both lie side by side.
 //!
 //! ```text
 //!   warm-up ─▶ round under `perf record` ─▶ flame graph, functions ─▶ round under `perf stat` ─▶ system calls, cache misses
@@ -18,9 +18,10 @@ mod stacks;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
-use clap::Parser;
+use anyhow::{Context, Result, bail, ensure};
+use clap::{Parser, ValueEnum};
 
+use crate::broker::{FLOOR, OURS};
 use crate::cases;
 use crate::load;
 use crate::place::Place;
@@ -39,6 +40,9 @@ struct Args {
     /// A case, as `cargo xtask bench --list` names them. One that is no load is watched whole, what it prepares included; one that
     /// starts brokers of its own, in the last one
     case: String,
+    /// Whose time: the floor, the bare loop that the bench measures brokers by, serves loads alone
+    #[arg(long, value_enum, default_value_t = Whose::Pagewire)]
+    broker: Whose,
     /// Seconds of each of the two rounds of a load
     #[arg(long, default_value_t = 5)]
     seconds: u64,
@@ -48,9 +52,26 @@ struct Args {
     /// Where the flame graph and perf's files go
     #[arg(long, value_name = "DIR", default_value = "target/profile")]
     out: PathBuf,
-    /// A setting of the broker, as `serve --set` takes it; may be repeated
+    /// A setting of our broker, as `serve --set` takes it; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+}
+
+/// The broker that is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Whose {
+    Floor,
+    Pagewire,
+}
+
+impl Whose {
+    /// As the bench calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Floor => FLOOR,
+            Self::Pagewire => OURS,
+        }
+    }
 }
 
 /// What came of a case, beside what `perf` saw.
@@ -64,6 +85,7 @@ struct Seen {
 pub(crate) fn run(words: impl Iterator<Item = String>) -> Result<()> {
     let args = Args::parse_from(std::iter::once(COMMAND.to_owned()).chain(words));
     let case = find(&args.case)?;
+    serves(&args, &case)?;
     if let Some(paced) = Place::settle(None, false)?.paced {
         eprintln!("{paced}");
     }
@@ -73,6 +95,18 @@ pub(crate) fn run(words: impl Iterator<Item = String>) -> Result<()> {
         Found::Other(case) => others::run(case, &args)?,
     };
     tell(&args, &seen)
+}
+
+/// The floor takes and gives, and does nothing else.
+fn serves(args: &Args, case: &Found) -> Result<()> {
+    if args.broker == Whose::Pagewire {
+        return Ok(());
+    }
+    if let Found::Other(case) = case {
+        bail!("{} is no load, and the floor serves loads alone: --broker pagewire", case.name);
+    }
+    ensure!(args.set.is_empty(), "the floor has no settings: --set is of pagewire");
+    Ok(())
 }
 
 /// A case of the bench.
@@ -94,10 +128,11 @@ fn find(name: &str) -> Result<Found> {
 
 /// Draws and prints.
 fn tell(args: &Args, seen: &Seen) -> Result<()> {
-    println!("{}: {}", args.case, seen.figures);
+    let title = format!("{}: {}", args.broker.name(), args.case);
+    println!("{title}: {}", seen.figures);
     let stacks = stacks::fold(&Look::Sample.file(&args.out))?;
-    let graph = args.out.join(format!("{}.svg", args.case));
-    stacks::draw(&stacks, &graph, &args.case)?;
+    let graph = args.out.join(format!("{}-{}.svg", args.case, args.broker.name()));
+    stacks::draw(&stacks, &graph, &title)?;
     println!("\n| of the time | function |\n|-:|-|");
     for (share, name) in stacks::hottest(&stacks) {
         println!("| {share:.1} % | {name} |");
@@ -140,6 +175,21 @@ mod tests {
         assert!(matches!(find("tail-slow-disk").unwrap(), Found::Other(_)));
         let Err(unknown) = find("lunch") else { panic!("lunch is no case") };
         assert!(unknown.to_string().contains("produce, ") && unknown.to_string().contains(", partitions"));
+    }
+
+    #[test]
+    fn the_floor_is_looked_at_in_loads_alone_and_without_settings() {
+        let may = |words: &[&str]| {
+            let args = Args::try_parse_from([&[COMMAND], words].concat()).unwrap();
+            serves(&args, &find(&args.case).unwrap()).map_err(|error| error.to_string())
+        };
+        for words in [["produce", "--broker", "floor"], ["start", "--broker", "pagewire"], ["start", "--set", "a=b"]] {
+            assert_eq!(may(&words), Ok(()), "{words:?}");
+        }
+        let no_load = may(&["start", "--broker", "floor"]).unwrap_err();
+        assert!(no_load.contains("start is no load"), "{no_load}");
+        let settings = may(&["produce", "--broker", "floor", "--set", "a=b"]).unwrap_err();
+        assert!(settings.contains("no settings"), "{settings}");
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(super) fn fold(data: &Path) -> Result<Vec<String>> {
 /// As a picture.
 pub(super) fn draw(stacks: &[String], to: &Path, title: &str) -> Result<()> {
     let mut options = flamegraph::Options::default();
-    options.title = format!("pagewire: {title}");
+    title.clone_into(&mut options.title);
     let file = File::create(to).with_context(|| to.display().to_string())?;
     let lines = stacks.iter().map(String::as_str);
     flamegraph::from_lines(&mut options, lines, BufWriter::new(file)).map_err(|error| anyhow!("{error}"))
@@ -69,7 +69,7 @@ mod tests {
     fn stacks_are_drawn() {
         let dir = tempfile::tempdir().unwrap();
         let to = dir.path().join("x.svg");
-        draw(&["main;serve;send 3".to_owned()], &to, "produce").unwrap();
-        assert!(std::fs::read_to_string(to).unwrap().contains("pagewire: produce"));
+        draw(&["main;serve;send 3".to_owned()], &to, "floor: produce").unwrap();
+        assert!(std::fs::read_to_string(to).unwrap().contains("floor: produce"));
     }
 }
