@@ -30,7 +30,12 @@ impl Place {
         if let Some(dir) = dir {
             settle_in(dir)?;
         }
-        Ok(Self { own_network, paced, in_memory: in_memory() })
+        Ok(Self { own_network, paced, in_memory: in_memory(&tempfile::env::temp_dir()) })
+    }
+
+    /// Why figures here are not those of another place, if so.
+    pub(crate) fn reasons(&self) -> impl Iterator<Item = &str> {
+        [&self.paced, &self.in_memory].into_iter().flatten().map(String::as_str)
     }
 
     /// Why a goal means nothing here, if it does not.
@@ -63,9 +68,9 @@ fn settle_in(dir: &Path) -> Result<()> {
     tempfile::env::override_temp_dir(&dir).map_err(is_taken)
 }
 
-fn in_memory() -> Option<String> {
-    let dir = tempfile::env::temp_dir();
-    let kind = machine::here(&dir).file_system;
+/// Why what lies in this directory is on no disk, if so.
+fn in_memory(dir: &Path) -> Option<String> {
+    let kind = machine::file_system(dir);
     IN_MEMORY
         .contains(&kind.as_str())
         .then(|| format!("{} is in memory ({kind}); --dir takes a place on a disk", dir.display()))
@@ -89,5 +94,17 @@ mod tests {
         for (to, unjudged) in [(To::Floor, true), (To::Kafka, true), (To::Itself, false)] {
             assert_eq!(place.unjudged(&at_most("cpu", to, 2.0)).is_some(), unjudged, "{to:?}");
         }
+    }
+
+    #[test]
+    fn what_lies_on_no_disk_is_told_with_the_place_and_what_helps() {
+        let shared = Path::new("/dev/shm");
+        if machine::file_system(shared) != "tmpfs" {
+            return eprintln!("{} is no tmpfs here", shared.display());
+        }
+        let place = Place { in_memory: in_memory(shared), ..Place::default() };
+        let reasons: Vec<_> = place.reasons().collect();
+        assert_eq!(reasons, ["/dev/shm is in memory (tmpfs); --dir takes a place on a disk"]);
+        assert_eq!(in_memory(Path::new("/proc")), None);
     }
 }

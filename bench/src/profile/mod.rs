@@ -49,6 +49,9 @@ struct Args {
     /// MiB after which a round of produce ends too [default: 4096], or that other cases write [default: 1024]
     #[arg(long)]
     mib: Option<u64>,
+    /// Where the broker has its files [default: the temporary directory]; in memory, a sync costs nothing
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
     /// Where the flame graph and perf's files go
     #[arg(long, value_name = "DIR", default_value = "target/profile")]
     out: PathBuf,
@@ -86,9 +89,7 @@ pub(crate) fn run(words: impl Iterator<Item = String>) -> Result<()> {
     let args = Args::parse_from(std::iter::once(COMMAND.to_owned()).chain(words));
     let case = find(&args.case)?;
     serves(&args, &case)?;
-    if let Some(paced) = Place::settle(None, false)?.paced {
-        eprintln!("{paced}");
-    }
+    Place::settle(args.dir.as_deref(), false)?.reasons().for_each(|why| println!("{why}\n"));
     fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
     let seen = match case {
         Found::Load(case) => loads::run(case, &args)?,
