@@ -28,6 +28,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pagewire-metadata",
         ],
     ),
+    ("pagewire-built", &[]),
     ("pagewire-offload", &[]),
     ("pagewire-lab", &["pagewire-zcopy", "pagewire-record", "pagewire-wire", "pagewire-offload"]),
     ("pagewire-doctor", &["pagewire-zcopy", "pagewire-disk", "pagewire-log", "pagewire-offload"]),
@@ -39,6 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "pagewire-cli",
         &[
             "pagewire-broker",
+            "pagewire-built",
             "pagewire-doctor",
             "pagewire-lab",
             "pagewire-takeover",

@@ -36,7 +36,7 @@ fn one_of(names: &[&str], text: &str) -> Result<String, String> {
 #[derive(Debug, Parser)]
 #[command(
     name = "pagewire",
-    version,
+    version = pagewire_built::VERSION,
     args_conflicts_with_subcommands = true,
     after_help = "Examples:
   pagewire                                     serve on 127.0.0.1:9092, data in ./pagewire-data
@@ -217,6 +217,12 @@ mod tests {
     #[test]
     fn the_definition_holds_together() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_version_tells_the_commit_that_this_was_built_from() {
+        let told = Cli::command().render_version();
+        assert_eq!(pagewire_built::commit_of(&told), Some(pagewire_built::COMMIT), "{told}");
     }
 
     #[test]
