@@ -1,6 +1,8 @@
 //! The brokers under test: the floor, ours, Apache Kafka from Maven, others by a command, and whoever runs already.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -110,12 +112,24 @@ pub(crate) fn the_floor() -> Result<Recipe> {
 }
 
 /// The release binary beside this one.
-pub(crate) fn ours(set: &[String]) -> Result<Recipe> {
+fn our_program() -> Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name("pagewire");
     if !path.exists() {
         bail!("{} is missing: cargo build --release", path.display());
     }
-    let mut words = vec![path.display().to_string()];
+    Ok(path)
+}
+
+/// What it says of itself: its version and the commit that it was built from.
+pub(crate) fn our_version() -> Result<String> {
+    let told = Command::new(our_program()?).arg("--version").stdin(Stdio::null()).output()?;
+    ensure!(told.status.success(), "{}", told.status);
+    Ok(String::from_utf8_lossy(&told.stdout).trim().to_owned())
+}
+
+/// Ours with these settings, each KEY=VALUE.
+pub(crate) fn ours(set: &[String]) -> Result<Recipe> {
+    let mut words = vec![our_program()?.display().to_string()];
     words.extend(["serve", "--listen", "127.0.0.1:{port}", "--set", "log.dirs={dir}"].map(str::to_owned));
     Ok(Recipe::of(OURS, words).set_by("--set").with(&[SOON_DELETED.to_owned()]).with(set))
 }

@@ -22,6 +22,7 @@
 mod broker;
 mod cases;
 mod client;
+mod commit;
 mod deliveries;
 mod floor;
 mod goals;

@@ -18,8 +18,11 @@ use crate::table::Table;
 pub(crate) struct Run {
     /// When it began.
     pub(crate) began: String,
-    /// What of this repository was measured.
+    /// What this bench was built from.
     pub(crate) commit: String,
+    /// What our broker says of itself, and of the commit that it was built from. Older runs do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) broker: Option<String>,
     /// Where, and what else it did at the beginning.
     pub(crate) machine: Machine,
     /// Whether nobody but the run was in its network, in which nobody is paced.
@@ -109,5 +112,27 @@ impl Output {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
         file.write_all(&text).with_context(|| path.display().to_string())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    pub(crate) fn run() -> Run {
+        Run {
+            began: "2026-01-02T03:04:05Z".into(),
+            commit: "abc".into(),
+            broker: None,
+            machine: pagewire_lab::machine::here(Path::new("/")),
+            own_network: true,
+            paced: None,
+            arguments: vec!["produce".into()],
+            versions: [("java".to_owned(), "21".to_owned())].into(),
+            rounds: 3,
+            warm_up: 2,
+            seconds: 5,
+            mib: 1024,
+        }
     }
 }

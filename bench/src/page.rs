@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 
 use crate::cases;
+use crate::commit;
 use crate::goals::Became;
 use crate::load;
 use crate::output::{Line, Note, Run};
@@ -19,7 +20,7 @@ use crate::table::{Table, short};
 /// The first word of the command line that leads here.
 pub(crate) const COMMAND: &str = "page";
 
-/// Print a page in Markdown of one or more runs: `cargo xtask bench page RUN.json RUN.json --plots docs/drawings/performance >
+/// Print a page in Markdown of one or more runs of one commit: `cargo xtask bench page RUN.json RUN.json --plots docs/drawings/performance >
 /// docs/performance.md`.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask bench page")]
@@ -42,6 +43,8 @@ struct Told {
 pub(crate) fn run(words: impl Iterator<Item = String>) -> Result<()> {
     let args = Args::parse_from(std::iter::once(COMMAND.to_owned()).chain(words));
     let runs = args.runs.iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?;
+    let named: Vec<_> = args.runs.iter().map(PathBuf::as_path).zip(runs.iter().map(|told| &told.run)).collect();
+    commit::ensure_one(&named)?;
     let tables: Vec<_> = runs.iter().map(|told| told.tables.as_slice()).collect();
     let plots = args.plots.as_deref().map(|dir| plots::draw(dir, &tables)).transpose()?;
     print!("{}", page(&runs, plots.as_deref())?);
@@ -104,8 +107,8 @@ fn page(runs: &[Told], plots: Option<&str>) -> Result<String> {
 
 /// What a run was, and where.
 fn about(run: &Run) -> String {
-    let Run { began, commit, machine, rounds, warm_up, seconds, mib, .. } = run;
-    let (machine, words) = (report::on(machine), run.arguments.join(" "));
+    let Run { began, machine, rounds, warm_up, seconds, mib, .. } = run;
+    let (commit, machine, words) = (commit::of(run), report::on(machine), run.arguments.join(" "));
     let versions: Vec<_> = run.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     let network = match &run.paced {
         Some(paced) => paced,
@@ -113,7 +116,7 @@ fn about(run: &Run) -> String {
         None => "Nobody is paced",
     };
     format!(
-        "{began}, commit {commit}, `cargo xtask bench {words}`: {rounds} rounds of {seconds} s or {mib} MiB after {warm_up} to warm \
+        "{began}, {commit}, `cargo xtask bench {words}`: {rounds} rounds of {seconds} s or {mib} MiB after {warm_up} to warm \
          up. {machine}. {network}. Beside ours: {}.",
         if versions.is_empty() { "nothing".to_owned() } else { versions.join(", ") }
     )
@@ -173,27 +176,15 @@ fn cell(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::goals::{To, at_most};
+    use crate::output;
     use crate::table::testing::table;
 
     fn told(ours: f64) -> Told {
         let mut table = table(&["cpu"], &[("floor", &[1.0]), ("pagewire", &[ours])]);
         let goals = [at_most("cpu", To::Floor, 1.5), at_most("cpu", To::Kafka, 0.5)];
         table.goals = goals.map(|goal| goal.verdict(&table, None)).into();
-        let run = Run {
-            began: "2026-01-02T03:04:05Z".into(),
-            commit: "abc".into(),
-            machine: pagewire_lab::machine::here(Path::new("/")),
-            own_network: true,
-            paced: None,
-            arguments: vec!["produce".into()],
-            versions: [("java".to_owned(), "21".to_owned())].into(),
-            rounds: 3,
-            warm_up: 2,
-            seconds: 5,
-            mib: 1024,
-        };
         let note = Note { text: "the system paces".into(), case: Some("produce".into()) };
-        Told { run, notes: vec![note], tables: vec![table] }
+        Told { run: output::testing::run(), notes: vec![note], tables: vec![table] }
     }
 
     #[test]
@@ -236,7 +227,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("run.json");
         let Told { run, notes, tables } = told(1.0);
-        let mut output = crate::output::Output::begin(run.clone(), Some(&path)).unwrap();
+        let mut output = output::Output::begin(run.clone(), Some(&path)).unwrap();
         for case in ["produce", "fetch"] {
             output.note(notes[0].text.clone(), Some(case)).unwrap();
         }
@@ -245,5 +236,15 @@ mod tests {
         assert_eq!((again.run, again.notes, again.tables), (run, notes, tables), "a note is told once");
         fs::write(&path, "{}").unwrap();
         assert!(read(&path).is_err());
+    }
+
+    #[test]
+    fn a_run_that_does_not_tell_its_broker_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run.json");
+        let older = output::testing::run();
+        drop(output::Output::begin(older.clone(), Some(&path)).unwrap());
+        assert!(!fs::read_to_string(&path).unwrap().contains("broker"));
+        assert_eq!(read(&path).unwrap().run, older);
     }
 }

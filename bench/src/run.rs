@@ -1,7 +1,6 @@
 //! A run: the chosen cases one after the other, on all brokers.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -11,6 +10,7 @@ use pagewire_lab::{machine, report as lab_report};
 use crate::Args;
 use crate::broker::{self, Broker, FLOOR, Lot, OURS};
 use crate::cases::{self, Case};
+use crate::commit;
 use crate::goals::Goal;
 use crate::kafka;
 use crate::load::{self, Extent, Kept, LoadCase, Ran};
@@ -37,9 +37,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(paced) = &place.paced {
         eprintln!("{paced}");
     }
-    let output = Output::begin(about(args, &place), args.json.as_deref())?;
+    let about = about(args, &place);
+    let apart = commit::apart(&about);
+    let output = Output::begin(about, args.json.as_deref())?;
     let mut results = Results { output, place: &place, broken: Vec::new() };
     let mut lot = start_all(args)?;
+    lot.notes.extend(apart);
     std::mem::take(&mut lot.notes).into_iter().try_for_each(|note| results.output.note(note, None))?;
     let mut drive = Vec::new();
     for case in load::CASES.iter().filter(|case| is_chosen(case.name)) {
@@ -90,7 +93,8 @@ fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
 fn about(args: &Args, place: &Place) -> Run {
     Run {
         began: machine::here(&tempfile::env::temp_dir()).began,
-        commit: commit().unwrap_or_else(|| "unknown".to_owned()),
+        commit: commit::own(),
+        broker: broker::our_version().ok(),
         machine: report::machine(),
         own_network: place.own_network,
         paced: place.paced.clone(),
@@ -108,14 +112,6 @@ fn versions(args: &Args) -> BTreeMap<String, String> {
     let mut versions = if args.no_kafka { BTreeMap::new() } else { report::versions() };
     versions.extend(cases::librdkafka_version().ok().map(|version| ("librdkafka".to_owned(), version)));
     versions
-}
-
-/// The checkout that this was built from, as `git` tells it; marked where it was changed since.
-fn commit() -> Option<String> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    let told = Command::new("git").args(["-C", folder, "describe", "--always", "--dirty"]).output().ok()?;
-    let text = String::from_utf8(told.stdout).ok()?;
-    told.status.success().then(|| text.trim().to_owned())
 }
 
 /// The floor, ours, Kafka, and whoever was named.
