@@ -60,6 +60,8 @@ fn run<M: Fn() -> Result<Latencies>>(
     let fast = home.path().join("fast");
     let dirs = format!("log.dirs={},{}", fast.display(), slow.dir().display());
     let node = recipe.clone().with(&[dirs]).start(home.path())?;
+    // Before the broker is ended, whatever fails: one that waits for a disk that is frozen does not end.
+    let slow = slow;
     let address = node.address;
     TOPICS.iter().try_for_each(|topic| client::create_topic(address, topic))?;
     let (well, ill) = (lying_in(&fast)?, lying_in(&slow.dir())?);
