@@ -10,9 +10,9 @@ use crate::restart;
 pub(super) const COLUMNS: &[Name] = restart::PARTITIONS;
 pub(super) const GOALS: &[Goal] = &[
     at_most("RSS MiB", To::Itself, 200.0),
-    at_most("RSS MiB then", To::Itself, 200.0),
+    at_most(restart::MEMORY_THEN, To::Itself, 200.0),
     at_most("stop s", To::Itself, 2.5),
-    at_most("serves after s", To::Itself, 2.5),
+    at_most(restart::SERVES_EACH, To::Itself, 2.5),
 ];
 
 const PARTITIONS: i32 = 10_000;
