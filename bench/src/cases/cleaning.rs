@@ -15,7 +15,7 @@ use super::tail::{self, Tail};
 const LOOK: Duration = Duration::from_millis(500);
 
 pub(super) fn run(turn: &Turn<'_>) -> Result<Vec<f64>> {
-    let broker = turn.broker;
+    let (broker, order) = (turn.broker, turn.order());
     let tail = Tail::of(broker)?;
     let mut dirty = Dirty::fill(broker, turn.mib)?;
     let before = dirty.size()?;
@@ -29,7 +29,7 @@ pub(super) fn run(turn: &Turn<'_>) -> Result<Vec<f64>> {
                 thread::sleep(LOOK);
                 least = least.min(dirty.size()?);
             }
-            if turn.order() == Order::AloneLast {
+            if order == Order::AloneLast {
                 dirty.await_cleaned()?;
             }
             Ok([mib(before - least), mib(least)])

@@ -26,7 +26,7 @@ use crate::goals::{Goal, To, at_most};
 use crate::report::Name;
 
 pub(crate) use librdkafka::version as librdkafka_version;
-pub(crate) use rounds::measured;
+pub(crate) use rounds::{Measured, measured};
 pub(crate) use turn::Turn;
 
 /// A measurement.

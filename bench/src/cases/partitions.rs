@@ -19,5 +19,5 @@ const PARTITIONS: i32 = 10_000;
 
 pub(super) fn run(turn: &Turn<'_>) -> Result<Vec<f64>> {
     let recipe = turn.broker.recipe.as_ref().context("it was not started here")?;
-    restart::partitions(recipe, PARTITIONS)
+    restart::partitions(recipe, PARTITIONS, |dir| turn.ends(dir))
 }

@@ -81,6 +81,7 @@ fn run<M: Fn() -> Result<Latencies>>(
             Ok([stalls, records as f64])
         })
     })?;
+    turn.ends(&fast);
     // Before what it has its files on goes.
     node.stop()?;
     Ok(values)

@@ -80,7 +80,7 @@ static CASES: &[Case] = &[
             )
         },
         columns: partitions::COLUMNS,
-        run: |recipe, args| partitions::run(recipe, args.partitions),
+        run: |recipe, args| partitions::run(recipe, args.partitions, |_| ()),
         ours_only: false,
     },
     Case {

@@ -1,5 +1,6 @@
 //! Many partitions: what they hold, and how long a stop and a start with them take.
 
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -18,7 +19,8 @@ const TOPICS: i32 = 10;
 /// Every so many-th partition is asked for alone before all are: a start that takes long is to have little beside it.
 const LOOK_AT_EACH: usize = 100;
 
-pub(crate) fn run(recipe: &Recipe, partitions: i32) -> Result<Vec<f64>> {
+/// Whoever wants to know is told of the directory from which it serves before it ends.
+pub(crate) fn run(recipe: &Recipe, partitions: i32, ends: impl FnOnce(&Path)) -> Result<Vec<f64>> {
     let dir = tempfile::tempdir()?;
     let node = recipe.start(dir.path())?;
     let of_topic: Vec<i32> = (0..partitions / TOPICS).collect();
@@ -40,6 +42,7 @@ pub(crate) fn run(recipe: &Recipe, partitions: i32) -> Result<Vec<f64>> {
     let serves = node.started.elapsed();
     let cpu = process::cpu(node.pid())?;
     let after = process::memory(node.pid())?;
+    ends(dir.path());
     Ok(vec![
         write.as_secs_f64(),
         memory.resident_mib,
