@@ -154,7 +154,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "tail-cleaning",
-        what: "1,000 records of 1 KiB a second alone, and while another topic is compacted",
+        what: "1,000 batches of ten 1 KiB records a second, as in tail, alone, and while another topic is compacted",
         columns: &beside::columns(["cleaned MiB", "left MiB"]),
         run: cleaning::run,
         ..BESIDE

@@ -5,6 +5,7 @@
 //!                                            |     Audience    record::DriveCell, one for each broker and case
 //!                                            v
 //!   Broker -> Topic -> Load (produce, hot, cold, end_to_end, connections) -> race (threads, clock) -> Meter -> Tally
+//!                       '-> Alone       one of them on one broker, for who measures something else beside it
 //! ```
 //!
 //! * All brokers take turns in every round, so that what disturbs the machine disturbs all; ratios are of one round,
@@ -34,6 +35,7 @@
 //! the answer; in the other two from when a record was due. MB and GB are 10^6 and 10^9 bytes of record batches, as
 //! they are on the wire. A record counts in `end-to-end` for each consumer that gets it.
 
+mod alone;
 mod broker;
 mod busy;
 pub mod client;
@@ -54,6 +56,7 @@ mod testing;
 mod topic;
 pub mod words;
 
+pub use alone::Alone;
 pub use busy::{Busy, WasBusy};
 pub use congestion::{into_network_without_pacing, pacing, without_pacing};
 pub use latency::Latencies;
