@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use pagewire_lab::drive::process;
+use pagewire_lab::drive::{Steal, process};
 
 use super::{Case, Turn};
 use crate::Args;
@@ -30,7 +30,7 @@ pub(crate) fn measured(case: &Case, brokers: &[&Broker], args: &Args) -> Measure
     let mut fitting: Vec<_> = brokers.iter().copied().filter(|broker| case.fits(broker)).collect();
     let pids: Vec<_> = brokers.iter().map(|broker| broker.pid).collect();
     let (rounds, warm_up) = (args.rounds_of(case.rounds_min), args.warm_up.min(case.warm_up_max));
-    let mut broke = Vec::new();
+    let (mut broke, mut notes) = (Vec::new(), Vec::new());
     for step in 0..warm_up + rounds {
         let round = step.checked_sub(warm_up);
         for broker in turned(&fitting, round.unwrap_or_default()) {
@@ -47,8 +47,12 @@ pub(crate) fn measured(case: &Case, brokers: &[&Broker], args: &Args) -> Measure
             }
             let round_at = round.unwrap_or_default();
             let turn = Turn { broker, mib: args.mib, round: round_at, pids: &pids, sent: &sent };
+            let steal = Steal::start();
             match (case.run)(&turn) {
-                Ok(values) if round.is_some() => samples.add(&broker.name, values),
+                Ok(values) if round.is_some() => {
+                    samples.add(&broker.name, values);
+                    notes.extend(steal.words().map(|said| format!("{} in {which}: {said}", broker.name)));
+                }
                 Ok(_) => {}
                 Err(why) => {
                     broke.push(format!("{} in {which}: {why:#}", broker.name));
@@ -58,6 +62,7 @@ pub(crate) fn measured(case: &Case, brokers: &[&Broker], args: &Args) -> Measure
         }
     }
     let mut table = samples.table(case.name, case.what);
+    table.notes.extend(notes);
     if rounds > args.rounds_of(0) {
         table.notes.push(format!("{rounds} rounds: --rounds was not given"));
     }

@@ -22,6 +22,7 @@
 //! | `cpu_s_per_gb`, `cpu_us_per_record`, `cpu_us_per_request`, `cpu_cores` | the broker process's CPU by byte, record, request, second | where its process is known |
 //! | `client_cpu_s_per_gb` and so on | the same of the drive itself | always |
 //! | `machine_cpu_s_per_gb` and so on | what all CPUs of this machine did meanwhile, the client, the kernel's own work and other programs included, the other brokers' own CPU (`others_cpu_cores`) left out, in ticks of 10 ms | where `/proc/stat` can be read |
+//! | `stolen_cpu_share` | what a hypervisor gave to others of all CPUs; absent where it was nothing | where `/proc/stat` can be read |
 //! | `synced_cpu_s_per_gb`, `synced_cpu_us_per_record` | the same until all that was written is on the disk: who leaves that to the kernel pays here too | cases that write |
 //! | `syscalls_per_record`, `syscalls_per_request` | the broker's system calls | where its process is known, with the right to read tracepoints |
 //! | `rss_mib`, `peak_rss_mib` | the broker's memory after a round, and at most in it; where that cannot be had, at most since the process began, and a note says so | where its process is known |
@@ -49,6 +50,7 @@ pub mod process;
 mod rounds;
 mod run;
 mod schedule;
+mod steal;
 mod tally;
 mod target;
 #[cfg(test)]
@@ -62,4 +64,5 @@ pub use congestion::{into_network_without_pacing, pacing, without_pacing};
 pub use latency::Latencies;
 pub use plan::{Case, Plan};
 pub use run::{Audience, run, was_stopped};
+pub use steal::Steal;
 pub use target::Target;
