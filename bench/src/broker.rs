@@ -80,9 +80,7 @@ impl Broker {
     /// By which route ours sent so far.
     pub(crate) fn routes(&self) -> Option<RouteBytes> {
         let (_, dir) = self.running.as_ref().filter(|_| self.name == OURS)?;
-        RouteBytes::ask(dir.path())
-            .inspect_err(|error| eprintln!("bytes by route are unknown: {error:#}"))
-            .ok()
+        RouteBytes::known(dir.path())
     }
 
     /// As the drive names it.

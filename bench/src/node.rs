@@ -1,7 +1,7 @@
 //! A broker as a process that is started, stopped and killed.
 
 use std::{
-    fs,
+    fs, io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::Path,
     process::{Child, Command, Stdio},
@@ -11,13 +11,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::client;
 
 /// A start or a stop may take this long.
 const PATIENCE: Duration = Duration::from_mins(5);
+/// One that was killed ends at once, unless it waits for a disk that answers nothing: not even a kill ends that.
+const LAST_PATIENCE: Duration = Duration::from_secs(30);
 const AGAIN: Duration = Duration::from_millis(2);
 
 /// Makes a directory ready for a node at this port with these settings.
@@ -161,12 +163,7 @@ impl Node {
     pub(crate) fn stop(mut self) -> Result<Duration> {
         let (asked, pid) = (Instant::now(), Pid::from_child(&self.child));
         kill_process(pid, Signal::TERM)?;
-        while self.child.try_wait()?.is_none() {
-            if asked.elapsed() > PATIENCE {
-                bail!("it did not stop within {PATIENCE:?}");
-            }
-            thread::sleep(AGAIN);
-        }
+        ensure!(ends(&mut self.child, PATIENCE)?, "it did not stop within {PATIENCE:?}");
         Ok(asked.elapsed())
     }
 
@@ -206,8 +203,22 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Ok(false) = ends(&mut self.child, LAST_PATIENCE) {
+            eprintln!("process {} is left: it was killed, and has not ended in {LAST_PATIENCE:?}", self.pid());
+        }
     }
+}
+
+/// Waits until it has ended, and no longer than this; whether it has.
+fn ends(child: &mut Child, patience: Duration) -> io::Result<bool> {
+    let begun = Instant::now();
+    while child.try_wait()?.is_none() {
+        if begun.elapsed() > patience {
+            return Ok(false);
+        }
+        thread::sleep(AGAIN);
+    }
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -227,5 +238,15 @@ mod tests {
             assert!(ended.to_string().contains("it ended"), "{ended}");
             assert_eq!(heard.lock().unwrap().len(), times);
         }
+    }
+
+    #[test]
+    fn a_process_that_does_not_end_is_not_waited_for_for_ever() {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        assert!(!ends(&mut child, Duration::ZERO).unwrap());
+        // Which ends it.
+        drop(child.stdin.take());
+        assert!(ends(&mut child, PATIENCE).unwrap());
+        assert!(ends(&mut child, Duration::ZERO).unwrap(), "who has ended is known to have");
     }
 }

@@ -37,6 +37,11 @@ impl RouteBytes {
         Ok(Self::read(text.with_context(|| format!("no metrics in {line}"))?))
     }
 
+    /// The same where it answers; why it does not is said.
+    pub(crate) fn known(dir: &Path) -> Option<Self> {
+        Self::ask(dir).inspect_err(|error| eprintln!("bytes by route are unknown: {error:#}")).ok()
+    }
+
     fn read(text: &str) -> Self {
         let of = |line: &str| {
             let (route, number) = line.strip_prefix(METRIC)?.split_once("\"} ")?;
@@ -50,6 +55,11 @@ impl RouteBytes {
         let before = |route: &str| earlier.0.get(route).copied().unwrap_or_default();
         let sent = |(route, bytes): (&String, &u64)| (route.clone(), bytes.saturating_sub(before(route)));
         Self(self.0.iter().map(sent).collect())
+    }
+
+    /// What another one sent too.
+    pub(crate) fn add(&mut self, other: &Self) {
+        other.0.iter().for_each(|(route, bytes)| *self.0.entry(route.clone()).or_default() += bytes);
     }
 
     /// In words; none where nothing was sent.
@@ -74,6 +84,13 @@ impl RouteBytes {
 }
 
 #[cfg(test)]
+impl RouteBytes {
+    pub(crate) fn of(sent: &[(&str, u64)]) -> Self {
+        Self(sent.iter().map(|(route, bytes)| ((*route).to_owned(), *bytes)).collect())
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -91,5 +108,8 @@ mod tests {
         );
         assert_eq!((since(&before).share(SENDFILE), since(&before).share("copy")), (Some(1.0), Some(0.0)));
         assert_eq!((since(&now).words(), since(&now).share(SENDFILE)), (None, None));
+        let mut both = since(&before);
+        both.add(&now);
+        assert_eq!((both.total(), both.share("copy")), (9000, Some(1.0 / 9.0)));
     }
 }

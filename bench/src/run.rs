@@ -9,7 +9,7 @@ use pagewire_lab::{machine, report as lab_report};
 
 use crate::Args;
 use crate::broker::{self, Broker, FLOOR, Lot, OURS};
-use crate::cases::{self, Case};
+use crate::cases::{self, Case, Measured};
 use crate::commit;
 use crate::goals::Goal;
 use crate::kafka;
@@ -17,7 +17,7 @@ use crate::load::{self, Extent, Kept, LoadCase, Ran};
 use crate::output::{Output, Run};
 use crate::place::Place;
 use crate::report::{self, Samples};
-use crate::routes::SENDFILE;
+use crate::routes::{RouteBytes, SENDFILE};
 use crate::table::{Column, SENDFILE_SHARE, Table};
 
 /// Runs the cases that were named, or all.
@@ -143,30 +143,50 @@ fn loaded(case: &LoadCase, lot: &Lot, args: &Args) -> (Table, Ran) {
     let brokers = with_own(&lot.brokers, own.as_ref());
     let targets: Vec<_> =
         brokers.iter().map(|broker| broker.target()).chain(lot.unseen.iter().cloned()).collect();
-    let before: Vec<_> = brokers.iter().map(|broker| broker.routes()).collect();
+    let before = routes(&brokers);
     let ran = load::run(case, &targets, extent);
     let mut table = load::table(case, &ran.cells);
-    for (broker, before) in brokers.iter().zip(before) {
-        let Some((before, after)) = before.zip(broker.routes()) else { continue };
-        let sent = after.since(&before);
-        table.notes.extend(sent.words().map(|words| format!("{}: bytes by route: {words}", broker.name)));
-        if let Some(share) = sent.share(SENDFILE) {
-            table.add(&broker.name, Column { key: SENDFILE_SHARE.into(), name: "by sendfile".into() }, share);
-        }
-    }
+    sent_since(&before, &mut table);
     let idle = load::idle_connections(&ran.cells);
     table.notes.extend(idle.map(|count| format!("{count} idle connections, to one broker at a time")));
     (table, ran)
 }
 
-/// A case that is measured here.
+/// A case that is measured here, and by which route ours sent in it, and those like ours that it started.
 fn measured(case: &Case, lot: &Lot, args: &Args) -> (Table, Result<(), Kept>) {
-    match own(case.ours, &lot.brokers) {
-        Ok(own) => cases::measured(case, &with_own(&lot.brokers, own.as_ref()), args),
+    let own = match own(case.ours, &lot.brokers) {
+        Ok(own) => own,
         Err(why) => {
             let table = Samples::new(case.columns).table(case.name, case.what);
-            (table, Err(Kept::Broke(format!("{why:#}"))))
+            return (table, Err(Kept::Broke(format!("{why:#}"))));
         }
+    };
+    let brokers = with_own(&lot.brokers, own.as_ref());
+    let before = routes(&brokers);
+    let Measured { mut table, sent, ended } = cases::measured(case, &brokers, args);
+    sent_since(&before, &mut table);
+    note_sent(OURS, &sent, &mut table);
+    (table, ended)
+}
+
+/// By which route each sent so far, of whom that is known.
+fn routes<'b>(brokers: &[&'b Broker]) -> Vec<(&'b Broker, RouteBytes)> {
+    brokers.iter().filter_map(|broker| Some((*broker, broker.routes()?))).collect()
+}
+
+/// By which route each sent since.
+fn sent_since(before: &[(&Broker, RouteBytes)], table: &mut Table) {
+    for (broker, before) in before {
+        if let Some(after) = broker.routes() {
+            note_sent(&broker.name, &after.since(before), table);
+        }
+    }
+}
+
+fn note_sent(broker: &str, sent: &RouteBytes, table: &mut Table) {
+    table.notes.extend(sent.words().map(|words| format!("{broker}: bytes by route: {words}")));
+    if let Some(share) = sent.share(SENDFILE) {
+        table.add(broker, Column { key: SENDFILE_SHARE.into(), name: "by sendfile".into() }, share);
     }
 }
 
@@ -220,6 +240,18 @@ mod tests {
         let judged = judged(few, &[at_most("cpu", To::Itself, 2.0)], &Place::default());
         assert_eq!(judged.goals[0].became, Became::Unmeasured { not_measured: "too few".to_owned() });
         assert_eq!(judged.median("pagewire", "cpu"), Some(1.0), "the figure stands all the same");
+    }
+
+    #[test]
+    fn what_was_sent_by_which_route_is_a_note_and_a_column_of_whoever_sent() {
+        let mut told = table(&["cpu"], &[("pagewire", &[1.0]), ("kafka", &[2.0])]);
+        note_sent("pagewire", &RouteBytes::default(), &mut told);
+        assert_eq!((told.columns.len(), told.notes.len()), (1, 0), "nothing was sent");
+        let sent = RouteBytes::of(&[(SENDFILE, 3), ("copy", 1)]);
+        note_sent("pagewire", &sent, &mut told);
+        assert_eq!(told.median("pagewire", SENDFILE_SHARE), Some(0.75));
+        assert_eq!(told.median("kafka", SENDFILE_SHARE), None);
+        assert!(told.notes[0].starts_with("pagewire: bytes by route: copy 25.00 %"), "{:?}", told.notes);
     }
 
     #[test]

@@ -75,17 +75,17 @@ impl Way {
     /// Measures a broker alone, and while `other` works until it is told to end.
     pub(super) fn run(
         &self,
-        measure: impl Fn() -> Result<Latencies>,
+        mut measure: impl FnMut() -> Result<Latencies>,
         other: impl FnOnce(&Until) -> Result<[f64; 2]> + Send,
     ) -> Result<Vec<f64>> {
-        let measure = || {
+        let mut measure = || {
             let busy = Busy::start(self.pid, &self.others)?;
             Ok::<_, anyhow::Error>((measure()?, busy.stop()?))
         };
         let (alone, (busy, amounts)) = match self.order {
-            Order::AloneFirst => (measure()?, beside(measure, other)?),
+            Order::AloneFirst => (measure()?, beside(&mut measure, other)?),
             Order::AloneLast => {
-                let beside = beside(measure, other)?;
+                let beside = beside(&mut measure, other)?;
                 thread::sleep(self.rest);
                 (measure()?, beside)
             }
@@ -96,7 +96,7 @@ impl Way {
 
 /// Measures while `other` works, and what that came to.
 fn beside<M>(
-    measure: impl Fn() -> Result<M>,
+    mut measure: impl FnMut() -> Result<M>,
     other: impl FnOnce(&Until) -> Result<[f64; 2]> + Send,
 ) -> Result<(M, [f64; 2])> {
     let until = Until::default();

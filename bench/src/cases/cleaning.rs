@@ -9,19 +9,19 @@ use anyhow::Result;
 use super::Turn;
 use super::beside::Order;
 use super::compact::Dirty;
-use super::tail::{self, Tail};
+use super::tail;
 
 /// How often the compacted topic is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
 pub(super) fn run(turn: &Turn<'_>) -> Result<Vec<f64>> {
-    let broker = turn.broker;
-    let tail = Tail::of(broker)?;
+    let (broker, order) = (turn.broker, turn.order());
+    let mut tail = tail::of(broker.address)?;
     let mut dirty = Dirty::fill(broker, turn.mib)?;
     let before = dirty.size()?;
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let values = turn.way(broker.pid).run(
-        || tail::run(&tail),
+        || tail.run(),
         |until| {
             dirty.release()?;
             let mut least = before;
@@ -29,7 +29,7 @@ pub(super) fn run(turn: &Turn<'_>) -> Result<Vec<f64>> {
                 thread::sleep(LOOK);
                 least = least.min(dirty.size()?);
             }
-            if turn.order() == Order::AloneLast {
+            if order == Order::AloneLast {
                 dirty.await_cleaned()?;
             }
             Ok([mib(before - least), mib(least)])

@@ -11,7 +11,7 @@ use pagewire_lab::drive::process;
 
 use super::Turn;
 use super::beside::Until;
-use super::tail::{self, Tail};
+use super::tail;
 use crate::{broker::Broker, client};
 
 const TOPIC: &str = "bench-cold";
@@ -37,7 +37,7 @@ pub(super) fn can_be_had() -> Result<()> {
 
 /// Beside one that reads at a rate, and does not come to its end: it has half as much again before it.
 pub(super) fn paced(turn: &Turn<'_>) -> Result<Vec<f64>> {
-    let bytes = RATE * u64::from(tail::SECONDS) * 3 / 2;
+    let bytes = RATE * tail::SECONDS * 3 / 2;
     run(turn, bytes, Some(RATE))
 }
 
@@ -48,14 +48,14 @@ pub(super) fn unpaced(turn: &Turn<'_>) -> Result<Vec<f64>> {
 
 fn run(turn: &Turn<'_>, bytes: u64, rate: Option<u64>) -> Result<Vec<f64>> {
     let broker = turn.broker;
-    let tail = Tail::of(broker)?;
+    let mut tail = tail::of(broker.address)?;
     fill(broker, bytes)?;
     // All of the page cache, where that may be: a segment that the broker has closed is no descriptor of it.
     process::drop_everything()
         .or_else(|_| process::drop_files(broker.pid).map(|_| ()))
         .map_err(|why| anyhow!(why))?;
     let values =
-        turn.way(broker.pid).run(|| tail::run(&tail), |until| Lagging { broker, rate }.read(until))?;
+        turn.way(broker.pid).run(|| tail.run(), |until| Lagging { broker, rate }.read(until))?;
     topic::delete(&client::dial(), broker.address, TOPIC)?;
     Ok(values)
 }

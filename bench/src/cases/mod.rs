@@ -26,7 +26,7 @@ use crate::goals::{Goal, To, at_most};
 use crate::report::Name;
 
 pub(crate) use librdkafka::version as librdkafka_version;
-pub(crate) use rounds::measured;
+pub(crate) use rounds::{Measured, measured};
 pub(crate) use turn::Turn;
 
 /// A measurement.
@@ -154,7 +154,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "tail-cleaning",
-        what: "1,000 records of 1 KiB a second alone, and while another topic is compacted",
+        what: "1,000 batches of ten 1 KiB records a second, as in tail, alone, and while another topic is compacted",
         columns: &beside::columns(["cleaned MiB", "left MiB"]),
         run: cleaning::run,
         ..BESIDE
@@ -205,7 +205,8 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "partitions",
-        what: "10,000 partitions in ten topics, each written once, stopped in order, started",
+        what: "10,000 partitions in ten topics, each written once, stopped in order, started; each is served when a record of every \
+               one was read, those of a topic by one request",
         columns: partitions::COLUMNS,
         run: partitions::run,
         goals: partitions::GOALS,

@@ -14,18 +14,9 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn count(self) -> u32 {
-        self.per_second * self.seconds
-    }
-
     /// When each is due.
     pub(super) fn dues(self, start: Instant) -> impl Iterator<Item = Instant> {
-        (0..self.count()).map(move |number| start + Duration::from_secs(1) * number / self.per_second)
-    }
-
-    /// When all were.
-    pub(super) fn end(self, start: Instant) -> Instant {
-        start + Duration::from_secs(self.seconds.into())
+        (0..self.per_second * self.seconds).map(move |number| start + Duration::from_secs(1) * number / self.per_second)
     }
 }
 
@@ -44,12 +35,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_are_due_one_after_the_other_before_the_end() {
+    fn all_are_due_one_after_the_other_for_so_long() {
         let (pace, start) = (Pace { per_second: 4, seconds: 2 }, Instant::now());
         let dues: Vec<_> = pace.dues(start).collect();
         assert_eq!(dues.len(), 8);
         assert_eq!(dues[0], start);
         assert!(dues.windows(2).all(|two| two[1] - two[0] == Duration::from_millis(250)));
-        assert_eq!(dues[7] + Duration::from_millis(250), pace.end(start));
+        assert_eq!(dues[7] + Duration::from_millis(250), start + Duration::from_secs(2));
     }
 }

@@ -1,24 +1,36 @@
 //! The rounds of a case that is measured here: all brokers in turn.
 
-use pagewire_lab::drive::process;
+use std::cell::RefCell;
+
+use pagewire_lab::drive::{Steal, process};
 
 use super::{Case, Turn};
 use crate::Args;
 use crate::broker::{Broker, OURS};
 use crate::load::Kept;
 use crate::report::Samples;
+use crate::routes::RouteBytes;
 use crate::table::Table;
 
+/// What came of a case.
+pub(crate) struct Measured {
+    pub(crate) table: Table,
+    /// By which route those like ours sent that the case started.
+    pub(crate) sent: RouteBytes,
+    pub(crate) ended: Result<(), Kept>,
+}
+
 /// A case that is measured here. A broker that fails in it is not asked again, and the others are.
-pub(crate) fn measured(case: &Case, brokers: &[&Broker], args: &Args) -> (Table, Result<(), Kept>) {
-    let mut samples = Samples::new(case.columns);
+pub(crate) fn measured(case: &Case, brokers: &[&Broker], args: &Args) -> Measured {
+    let (mut samples, sent) = (Samples::new(case.columns), RefCell::default());
     if let Err(why) = (case.can_be_had)() {
-        return (samples.table(case.name, case.what), Err(Kept::Skipped(format!("{why:#}"))));
+        let table = samples.table(case.name, case.what);
+        return Measured { table, sent: sent.into_inner(), ended: Err(Kept::Skipped(format!("{why:#}"))) };
     }
     let mut fitting: Vec<_> = brokers.iter().copied().filter(|broker| case.fits(broker)).collect();
     let pids: Vec<_> = brokers.iter().map(|broker| broker.pid).collect();
     let (rounds, warm_up) = (args.rounds_of(case.rounds_min), args.warm_up.min(case.warm_up_max));
-    let mut broke = Vec::new();
+    let (mut broke, mut notes) = (Vec::new(), Vec::new());
     for step in 0..warm_up + rounds {
         let round = step.checked_sub(warm_up);
         for broker in turned(&fitting, round.unwrap_or_default()) {
@@ -33,9 +45,14 @@ pub(crate) fn measured(case: &Case, brokers: &[&Broker], args: &Args) -> (Table,
             if case.writes {
                 process::settle(broker.pid);
             }
-            let turn = Turn { broker, mib: args.mib, round: round.unwrap_or_default(), pids: &pids };
+            let round_at = round.unwrap_or_default();
+            let turn = Turn { broker, mib: args.mib, round: round_at, pids: &pids, sent: &sent };
+            let steal = Steal::start();
             match (case.run)(&turn) {
-                Ok(values) if round.is_some() => samples.add(&broker.name, values),
+                Ok(values) if round.is_some() => {
+                    samples.add(&broker.name, values);
+                    notes.extend(steal.words().map(|said| format!("{} in {which}: {said}", broker.name)));
+                }
                 Ok(_) => {}
                 Err(why) => {
                     broke.push(format!("{} in {which}: {why:#}", broker.name));
@@ -45,6 +62,7 @@ pub(crate) fn measured(case: &Case, brokers: &[&Broker], args: &Args) -> (Table,
         }
     }
     let mut table = samples.table(case.name, case.what);
+    table.notes.extend(notes);
     if rounds > args.rounds_of(0) {
         table.notes.push(format!("{rounds} rounds: --rounds was not given"));
     }
@@ -53,7 +71,7 @@ pub(crate) fn measured(case: &Case, brokers: &[&Broker], args: &Args) -> (Table,
         table.notes.push(format!("{fewer} of {rounds} rounds of all but {OURS}: each takes minutes"));
     }
     let ended = if broke.is_empty() { Ok(()) } else { Err(Kept::Broke(broke.join("; "))) };
-    (table, ended)
+    Measured { table, sent: sent.into_inner(), ended }
 }
 
 /// All of them, each round beginning with another one, so that none always comes after the same one.

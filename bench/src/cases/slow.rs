@@ -14,7 +14,7 @@ use super::Turn;
 use super::beside::Until;
 use super::fetches::Fetches;
 use super::stalling::Slow;
-use super::tail::{self, Tail};
+use super::tail;
 use super::warm::warm;
 use crate::client;
 
@@ -32,7 +32,10 @@ const TOPICS: [&str; 2] = ["bench-disk-a", "bench-disk-b"];
 
 /// A tail on the disk that does not stall.
 pub(super) fn tail(turn: &Turn<'_>) -> Result<Vec<f64>> {
-    run(turn, |Topics { address, well, .. }| Ok(move || tail::run(&Tail { address, topic: well })))
+    run(turn, |Topics { address, well, .. }| {
+        let mut tail = tail::in_topic(address, well)?;
+        Ok(move || tail.run())
+    })
 }
 
 /// Fetches from the disk that stalls, of what is in the page cache.
@@ -51,7 +54,7 @@ struct Topics {
     ill: &'static str,
 }
 
-fn run<M: Fn() -> Result<Latencies>>(
+fn run<M: FnMut() -> Result<Latencies>>(
     turn: &Turn<'_>,
     prepare: impl FnOnce(Topics) -> Result<M>,
 ) -> Result<Vec<f64>> {
@@ -60,10 +63,12 @@ fn run<M: Fn() -> Result<Latencies>>(
     let fast = home.path().join("fast");
     let dirs = format!("log.dirs={},{}", fast.display(), slow.dir().display());
     let node = recipe.clone().with(&[dirs]).start(home.path())?;
+    // Before the broker is ended, whatever fails: one that waits for a disk that is frozen does not end.
+    let slow = slow;
     let address = node.address;
     TOPICS.iter().try_for_each(|topic| client::create_topic(address, topic))?;
     let (well, ill) = (lying_in(&fast)?, lying_in(&slow.dir())?);
-    let measure = prepare(Topics { address, well, ill })?;
+    let mut measure = prepare(Topics { address, well, ill })?;
     // A virtual machine that has just begun would compile its code meanwhile.
     warm(&turn.broker.name, node.pid(), || measure().map(|_| ()))?;
     let values = turn.way(node.pid()).run(measure, |until| {
@@ -79,6 +84,7 @@ fn run<M: Fn() -> Result<Latencies>>(
             Ok([stalls, records as f64])
         })
     })?;
+    turn.ends(&fast);
     // Before what it has its files on goes.
     node.stop()?;
     Ok(values)

@@ -7,9 +7,10 @@
 //!
 //! One that stays frozen would hold everybody who syncs, and the kernel closes the pipe of whoever ends, by Ctrl-C, by SIGTERM
 //! and by SIGKILL: so the guard works for all of them, and is also what a `Slow` that is dropped leaves it to. The commands that
-//! mount and freeze hold the pipe too: what they were at is over before the guard begins.
+//! mount and freeze hold the pipe too: what they were at is over before the guard begins. Whoever thaws runs before anything is
+//! frozen, and so does the guard's: where no process can be made any more, none has to be.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -26,20 +27,25 @@ const BETWEEN: Duration = Duration::from_millis(300);
 const MOUNTED: &str = "mounted";
 const IMAGE_BYTES: u64 = 1 << 30;
 
+/// Thaws a mount point at the end of its pipe, as the process that it is. What it is fed is nothing.
+const THAW: &str = r#"read -r _; exec fsfreeze --unfreeze "$1""#;
+/// How often a thaw is tried, and what is between two tries: others may free the memory that it takes.
+const THAWS: usize = 10;
+const AGAIN: Duration = Duration::from_millis(500);
+
 /// What the guard does with a mount point and the folder that it is in. One that is not frozen cannot be thawed, and one that was
 /// never mounted cannot be unmounted: both may be so. A broker that still runs on it goes on without a name for it.
 const GUARD: &str = r#"
-    cat
-    fsfreeze --unfreeze "$1"
+    exec 3<&0
+    (read -r _ <&3; exec fsfreeze --unfreeze "$1") &
+    wait
     umount "$1" || umount --lazy "$1"
     rm -rf --one-file-system "$2"
 "#;
 
 /// Whether an ext4 may be mounted and frozen.
 pub(super) fn can_be_had() -> Result<()> {
-    let slow = Slow::mount()?;
-    slow.freeze()?;
-    slow.thaw()
+    Slow::mount()?.freeze_for(Duration::ZERO)
 }
 
 /// A file system in a file, mounted for as long as this lives.
@@ -82,22 +88,57 @@ impl Slow {
         self.done(Command::new("fsfreeze").arg("--unfreeze").arg(self.mounted()))
     }
 
+    /// Freezes it for so long.
+    fn freeze_for(&self, length: Duration) -> Result<()> {
+        let thaw = self.who_thaws()?;
+        if let Err(why) = self.freeze() {
+            // Nothing is frozen: it has nothing to say.
+            let _ = thaw.wait_with_output();
+            return Err(why);
+        }
+        thread::sleep(length);
+        // Waiting ends its pipe.
+        let thawed = thaw.wait_with_output().is_ok_and(|told| told.status.success());
+        if thawed { Ok(()) } else { self.thaw_at_last() }
+    }
+
+    /// Somebody who thaws it as soon as nobody has the other end of its pipe.
+    fn who_thaws(&self) -> Result<Child> {
+        let mut thaw = Command::new("sh");
+        thaw.args(["-c", THAW, "thaw"]).arg(self.mounted());
+        thaw.stdin(Stdio::piped()).stdout(self.pipe()?).stderr(Stdio::null());
+        thaw.spawn().context("sh cannot be run")
+    }
+
+    /// Thaws it where whoever was to do that could not.
+    fn thaw_at_last(&self) -> Result<()> {
+        for _ in 1..THAWS {
+            if self.thaw().is_ok() {
+                return Ok(());
+            }
+            thread::sleep(AGAIN);
+        }
+        self.thaw()
+    }
+
     /// Runs a command to its end, before which the guard does nothing.
     fn done(&self, command: &mut Command) -> Result<()> {
         let name = command.get_program().display().to_string();
-        let pipe = self.guard.stdin.as_ref().context("the guard is gone")?.as_fd().try_clone_to_owned()?;
-        let told = command.stdin(pipe).output().with_context(|| format!("{name} cannot be run"))?;
+        let told = command.stdin(self.pipe()?).output().with_context(|| format!("{name} cannot be run"))?;
         ensure!(told.status.success(), "{name}: {}", String::from_utf8_lossy(&told.stderr).trim());
         Ok(())
+    }
+
+    /// The guard's: it does nothing as long as somebody has it.
+    fn pipe(&self) -> Result<OwnedFd> {
+        Ok(self.guard.stdin.as_ref().context("the guard is gone")?.as_fd().try_clone_to_owned()?)
     }
 
     /// Stalls it now and then; how often.
     pub(super) fn stall(&self, until: &Until) -> Result<f64> {
         let mut stalls = 0.0;
         while !until.is_over() {
-            self.freeze()?;
-            thread::sleep(STALL);
-            self.thaw()?;
+            self.freeze_for(STALL)?;
             stalls += 1.0;
             thread::sleep(BETWEEN);
         }
@@ -124,15 +165,26 @@ fn guard(mounted: &Path, dir: &Path) -> Result<Child> {
 mod tests {
     use super::*;
 
+    /// None where an ext4 cannot be mounted.
+    fn slow() -> Option<Slow> {
+        Slow::mount().inspect_err(|why| eprintln!("no ext4 can be mounted here: {why:#}")).ok()
+    }
+
+    #[test]
+    fn one_that_was_frozen_for_a_while_is_thawed_by_somebody_who_ran_before() {
+        let Some(slow) = slow() else { return };
+        let mut thaw = slow.who_thaws().unwrap();
+        slow.freeze().unwrap();
+        slow.freeze().expect_err("it is frozen already");
+        assert!(thaw.wait().unwrap().success());
+        // Who stays frozen can be frozen no second time.
+        (0..2).for_each(|_| slow.freeze_for(Duration::ZERO).unwrap());
+        slow.thaw().expect_err("nothing is frozen any more");
+    }
+
     #[test]
     fn one_that_is_frozen_is_thawed_and_gone_when_whoever_froze_it_ends() {
-        let mut slow = match Slow::mount() {
-            Ok(slow) => slow,
-            Err(why) => {
-                eprintln!("no ext4 can be mounted here: {why:#}");
-                return;
-            }
-        };
+        let Some(mut slow) = slow() else { return };
         slow.freeze().unwrap();
         assert!(device_of(&slow.image()).is_some());
         // All that the kernel does with the pipe of a process that was killed.

@@ -1,10 +1,14 @@
 //! A case's turn on a broker.
 
+use std::cell::RefCell;
+use std::path::Path;
+
 use anyhow::Result;
 use pagewire_lab::drive::Busy;
 
 use super::beside::{Order, Way};
-use crate::broker::Broker;
+use crate::broker::{Broker, OURS};
+use crate::routes::RouteBytes;
 
 /// What a case is run with.
 pub(crate) struct Turn<'t> {
@@ -15,6 +19,8 @@ pub(crate) struct Turn<'t> {
     pub(crate) round: usize,
     /// The processes of all brokers of the run.
     pub(crate) pids: &'t [u32],
+    /// By which route those like ours sent that the case started.
+    pub(crate) sent: &'t RefCell<RouteBytes>,
 }
 
 impl Turn<'_> {
@@ -31,6 +37,13 @@ impl Turn<'_> {
     /// Of being alone and not: each round begins with the other one, so that neither always comes second.
     pub(super) fn order(&self) -> Order {
         if self.round.is_multiple_of(2) { Order::AloneFirst } else { Order::AloneLast }
+    }
+
+    /// The one that the case started, and that serves from this directory, is about to end: by which route did it send?
+    pub(super) fn ends(&self, dir: &Path) {
+        if self.broker.name == OURS {
+            RouteBytes::known(dir).iter().for_each(|sent| self.sent.borrow_mut().add(sent));
+        }
     }
 
     fn others(&self, pid: u32) -> Vec<u32> {

@@ -11,7 +11,7 @@ const PASSES_MAX: usize = 6;
 const STEADY: f64 = 0.9;
 
 /// Runs a load until it takes no less CPU than before, and says how often that was.
-pub(super) fn warm(name: &str, pid: u32, load: impl Fn() -> Result<()>) -> Result<()> {
+pub(super) fn warm(name: &str, pid: u32, mut load: impl FnMut() -> Result<()>) -> Result<()> {
     let (passes, is_steady) = until_steady(|| {
         let before = process::cpu(pid)?;
         load()?;

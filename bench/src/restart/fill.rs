@@ -6,8 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail};
-use pagewire_lab::drive::client::{Acks, Connection, ProduceFrame, batch, topic};
+use anyhow::{Result, ensure};
+use pagewire_lab::drive::client::{Acks, Connection, FetchMany, Fetched, ProduceFrame, batch, topic};
 use pagewire_record::Codec;
 
 use crate::client::{self, PRODUCE_VERSION, VALUE_LEN};
@@ -17,6 +17,8 @@ const WINDOW: usize = 5;
 /// Until everything can be read.
 const PATIENCE: Duration = Duration::from_mins(5);
 const AGAIN: Duration = Duration::from_millis(2);
+/// Of each partition where several are read at once: more than one record, and all of them fit into an answer.
+const PARTITION_BYTES: i32 = 16 << 10;
 
 /// Makes a topic, waiting until each partition can be written.
 pub(super) fn create(address: SocketAddr, name: &str, partitions: i32) -> Result<()> {
@@ -49,33 +51,78 @@ pub(super) fn write(address: SocketAddr, name: &str, partitions: &[i32], records
 
 /// Waits until the last record of each of these is answered: (topic, partition, end).
 pub(super) fn wait_readable(address: SocketAddr, ends: &[(String, i32, i64)]) -> Result<()> {
-    let started = Instant::now();
-    let mut connection = None;
-    for (topic, partition, end) in ends {
-        while !is_readable(&mut connection, address, topic, *partition, *end) {
-            if started.elapsed() > PATIENCE {
-                bail!("{topic}-{partition} cannot be read up to {end} after {PATIENCE:?}");
-            }
-            thread::sleep(AGAIN);
-        }
-    }
-    Ok(())
+    let mut asker = Asker::of(address);
+    ends.iter().try_for_each(|(topic, partition, end)| {
+        asker.until(&format!("{topic}-{partition} up to {end}"), |connection| {
+            let got = client::fetch_from(connection, topic, *partition, end - 1)?;
+            Ok(got.high_watermark == *end && got.bytes > 0)
+        })
+    })
 }
 
-fn is_readable(
-    to: &mut Option<Connection>,
+/// Waits until one answer holds a record of each of a topic's partitions.
+pub(super) fn wait_each_readable(address: SocketAddr, topic: &str, partitions: &[i32]) -> Result<()> {
+    let at: Vec<_> = partitions.iter().map(|partition| (*partition, 0)).collect();
+    let wanted =
+        FetchMany { topic, at: &at, partition_max_bytes: PARTITION_BYTES, wait_ms: 0, committed: false };
+    Asker::of(address)
+        .until(&format!("each partition of {topic}"), |connection| Ok(each_came(&connection.fetch_many(&wanted)?)))
+}
+
+fn each_came(got: &[Fetched]) -> bool {
+    got.iter().all(|partition| partition.records > 0)
+}
+
+/// Asks a broker that may not serve yet.
+struct Asker {
     address: SocketAddr,
-    topic: &str,
-    partition: i32,
-    end: i64,
-) -> bool {
-    if to.is_none() {
-        *to = client::open(address).ok();
+    connection: Option<Connection>,
+    begun: Instant,
+}
+
+impl Asker {
+    fn of(address: SocketAddr) -> Self {
+        Self { address, connection: None, begun: Instant::now() }
     }
-    let Some(connection) = to else { return false };
-    let fetched = client::fetch_from(connection, topic, partition, end - 1);
-    if fetched.is_err() {
-        *to = None;
+
+    /// Again and again, until `what` can be read.
+    fn until(&mut self, what: &str, is_read: impl Fn(&mut Connection) -> Result<bool>) -> Result<()> {
+        while !self.ask(&is_read) {
+            ensure!(self.begun.elapsed() < PATIENCE, "{what} cannot be read after {PATIENCE:?}");
+            thread::sleep(AGAIN);
+        }
+        Ok(())
     }
-    fetched.is_ok_and(|fetched| fetched.high_watermark == end && fetched.bytes > 0)
+
+    /// Once, by another connection where the one before failed.
+    fn ask(&mut self, is_read: impl Fn(&mut Connection) -> Result<bool>) -> bool {
+        if self.connection.is_none() {
+            self.connection = client::dial().open(self.address).ok();
+        }
+        let Some(connection) = &mut self.connection else { return false };
+        let answered = is_read(connection);
+        if answered.is_err() {
+            self.connection = None;
+        }
+        answered.unwrap_or(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_partition_without_a_record_is_enough_to_ask_again() {
+        let of = |records| Fetched {
+            bytes: records,
+            records,
+            next: 1,
+            high_watermark: 1,
+            last_stable: 1,
+            aborted: 0,
+        };
+        assert!(each_came(&[of(1), of(1)]));
+        assert!(!each_came(&[of(1), of(0), of(1)]));
+    }
 }

@@ -22,7 +22,7 @@ use crate::{
     report::{self, Name, Samples},
 };
 
-pub(crate) use partitions::{COLUMNS as PARTITIONS, run as partitions};
+pub(crate) use partitions::{COLUMNS as PARTITIONS, MEMORY_THEN, SERVES_EACH, run as partitions};
 
 /// The first word of the command line that leads here.
 pub(crate) const COMMAND: &str = "restart";
@@ -73,10 +73,14 @@ static CASES: &[Case] = &[
     Case {
         name: "partitions",
         what: |args| {
-            format!("{} partitions in ten topics, each written once, stopped, started", args.partitions)
+            format!(
+                "{} partitions in ten topics, each written once, stopped, started; each is served when a record of every one was \
+                 read, those of a topic by one request",
+                args.partitions
+            )
         },
         columns: partitions::COLUMNS,
-        run: |recipe, args| partitions::run(recipe, args.partitions),
+        run: |recipe, args| partitions::run(recipe, args.partitions, |_| ()),
         ours_only: false,
     },
     Case {

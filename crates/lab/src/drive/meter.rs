@@ -9,6 +9,7 @@ use anyhow::Result;
 use super::broker::Broker;
 use super::load::race::Lap;
 use super::process;
+use super::steal::Steal;
 use crate::measure::gauge::{CpuBusy, OthersSyscalls};
 
 /// Figures of one round by name; names end in their unit.
@@ -23,6 +24,7 @@ pub(super) struct Meter {
     calls: Option<OthersSyscalls>,
     client: Duration,
     machine: MachineCpu,
+    steal: Steal,
 }
 
 impl Meter {
@@ -37,6 +39,7 @@ impl Meter {
             broker: broker.pid().map(of).transpose()?,
             client: process::own_cpu(),
             machine: MachineCpu::start(others),
+            steal: Steal::start(),
         })
     }
 
@@ -48,6 +51,9 @@ impl Meter {
         if let Some((cpu, others)) = self.machine.since() {
             cost(&mut figures, lap, cpu, &MACHINE);
             insert(&mut figures, "others_cpu_cores", others.as_secs_f64() / lap.seconds);
+        }
+        if let Some(share) = self.steal.share().filter(|share| *share > 0.0) {
+            insert(&mut figures, "stolen_cpu_share", share);
         }
         if let Some(calls) = self.calls.and_then(|mut calls| calls.read().ok()) {
             insert(&mut figures, "syscalls_per_record", calls as f64 / lap.records as f64);

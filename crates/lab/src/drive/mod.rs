@@ -5,6 +5,7 @@
 //!                                            |     Audience    record::DriveCell, one for each broker and case
 //!                                            v
 //!   Broker -> Topic -> Load (produce, hot, cold, end_to_end, connections) -> race (threads, clock) -> Meter -> Tally
+//!                       '-> Alone       one of them on one broker, for who measures something else beside it
 //! ```
 //!
 //! * All brokers take turns in every round, so that what disturbs the machine disturbs all; ratios are of one round,
@@ -21,6 +22,7 @@
 //! | `cpu_s_per_gb`, `cpu_us_per_record`, `cpu_us_per_request`, `cpu_cores` | the broker process's CPU by byte, record, request, second | where its process is known |
 //! | `client_cpu_s_per_gb` and so on | the same of the drive itself | always |
 //! | `machine_cpu_s_per_gb` and so on | what all CPUs of this machine did meanwhile, the client, the kernel's own work and other programs included, the other brokers' own CPU (`others_cpu_cores`) left out, in ticks of 10 ms | where `/proc/stat` can be read |
+//! | `stolen_cpu_share` | what a hypervisor gave to others of all CPUs; absent where it was nothing | where `/proc/stat` can be read |
 //! | `synced_cpu_s_per_gb`, `synced_cpu_us_per_record` | the same until all that was written is on the disk: who leaves that to the kernel pays here too | cases that write |
 //! | `syscalls_per_record`, `syscalls_per_request` | the broker's system calls | where its process is known, with the right to read tracepoints |
 //! | `rss_mib`, `peak_rss_mib` | the broker's memory after a round, and at most in it; where that cannot be had, at most since the process began, and a note says so | where its process is known |
@@ -34,6 +36,7 @@
 //! the answer; in the other two from when a record was due. MB and GB are 10^6 and 10^9 bytes of record batches, as
 //! they are on the wire. A record counts in `end-to-end` for each consumer that gets it.
 
+mod alone;
 mod broker;
 mod busy;
 pub mod client;
@@ -47,6 +50,7 @@ pub mod process;
 mod rounds;
 mod run;
 mod schedule;
+mod steal;
 mod tally;
 mod target;
 #[cfg(test)]
@@ -54,9 +58,11 @@ mod testing;
 mod topic;
 pub mod words;
 
+pub use alone::Alone;
 pub use busy::{Busy, WasBusy};
 pub use congestion::{into_network_without_pacing, pacing, without_pacing};
 pub use latency::Latencies;
 pub use plan::{Case, Plan};
 pub use run::{Audience, run, was_stopped};
+pub use steal::Steal;
 pub use target::Target;

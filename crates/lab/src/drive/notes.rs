@@ -6,6 +6,7 @@ use crate::spread::Spread;
 
 use super::latency::TOLD;
 use super::plan::Case;
+use super::steal;
 
 /// A log of which less than this share came from the disk was not cold.
 const COLD: f64 = 0.9;
@@ -46,6 +47,7 @@ pub(super) fn notes(about: &About<'_>) -> Vec<String> {
         peak(about),
         residency(about),
         others(about),
+        stolen(about),
         missing(about),
         late(about),
         few(about),
@@ -98,6 +100,12 @@ fn others(about: &About<'_>) -> Option<String> {
             most * 100.0
         )
     })
+}
+
+/// Rounds in which the machine was another's too.
+fn stolen(about: &About<'_>) -> Option<String> {
+    let most = about.figures.get("stolen_cpu_share")?.max;
+    Some(format!("in a round {}", steal::words(most)?))
 }
 
 /// The client itself was late: what it could not send is charged to the broker.
@@ -216,6 +224,13 @@ mod tests {
             of(Case::Produce, &others(0.05))[0].starts_with("the other brokers used up to 5.0 % of a core")
         );
         assert_eq!(of(Case::Produce, &others(0.0)), [""; 0]);
+    }
+
+    #[test]
+    fn a_round_of_which_much_was_stolen_is_told() {
+        let stolen = |worst| [("stolen_cpu_share", [0.001, 0.002, worst])];
+        assert_eq!(of(Case::Produce, &stolen(0.01)), [""; 0]);
+        assert!(of(Case::Produce, &stolen(0.032))[0].starts_with("in a round 3.2 % of this machine's CPU was stolen"));
     }
 
     #[test]

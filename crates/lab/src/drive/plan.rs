@@ -104,6 +104,40 @@ pub struct Plan {
     pub congestion_control: Option<String>,
 }
 
+/// A round of five seconds of nothing on nobody: one partition, one connection, records of 1 KiB in batches of 64 KiB, acks=1.
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            targets: Vec::new(),
+            cases: Vec::new(),
+            rounds: 1,
+            warm_up: 0,
+            length: Duration::from_secs(5),
+            round_bytes: 1 << 30,
+            record_bytes: 1 << 10,
+            batch_bytes: 64 << 10,
+            acks: Acks::Leader,
+            codec: Codec::None,
+            connections: 1,
+            in_flight: 5,
+            partitions: 1,
+            replication_factor: 1,
+            fetch_bytes: 1 << 20,
+            committed: false,
+            together: false,
+            hot_bytes: 256 << 20,
+            cold_bytes: 1 << 30,
+            drop_caches: false,
+            rate: 1000.0,
+            burst: 1,
+            consumers: 1,
+            busy: 200,
+            idle: 0,
+            congestion_control: None,
+        }
+    }
+}
+
 impl Plan {
     /// Connections of a case whose lanes each write or read one partition.
     pub(super) fn lanes(&self) -> usize {

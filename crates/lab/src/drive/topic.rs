@@ -32,6 +32,7 @@ pub(super) struct Topic {
     pub(super) name: String,
     leaders: Vec<SocketAddr>,
     broker: Broker,
+    /// Nothing is left to be removed.
     removed: bool,
 }
 
@@ -50,6 +51,12 @@ impl Topic {
             plan.replication_factor,
         )?;
         Ok(made)
+    }
+
+    /// One that is there, of as many partitions. Whoever made it removes it.
+    pub(super) fn lent(broker: &Broker, plan: &Plan, name: &str) -> Result<Self> {
+        let leaders = topic::leaders(&broker.dial, broker.address, name, plan.partitions)?;
+        Ok(Self { name: name.to_owned(), leaders, broker: broker.clone(), removed: true })
     }
 
     /// The partition of a lane, and the address of its leader.

@@ -62,7 +62,11 @@ pub(super) trait Load {
 
 /// Makes the topic and the connections of a case.
 pub(super) fn prepare(case: Case, plan: &Plan, broker: &Broker) -> Result<Box<dyn Load>> {
-    let topic = Topic::make(broker, plan, case)?;
+    on(Topic::make(broker, plan, case)?, case, plan, broker)
+}
+
+/// The same on this topic, which nobody has written to.
+pub(super) fn on(topic: Topic, case: Case, plan: &Plan, broker: &Broker) -> Result<Box<dyn Load>> {
     Ok(match case {
         Case::Produce => Box::new(produce::Produce::prepare(topic, plan, broker)?),
         Case::FetchHot => Box::new(hot::FetchHot::prepare(topic, plan, broker)?),

@@ -39,10 +39,23 @@ impl CpuBusy {
     /// Nanoseconds since some time before this process; only differences mean anything.
     pub(crate) fn read_ns(self) -> Option<u64> {
         let now_ns = monotonic_ns();
-        let away = away(&read::head(STAT, STAT_BYTES).ok()?, self.cpu)?;
-        let tick_ns = 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1);
-        Some((now_ns * away.cpus).saturating_sub(away.ticks.saturating_mul(tick_ns)))
+        let away = self.away()?;
+        Some((now_ns * away.cpus).saturating_sub(away.ticks.saturating_mul(tick_ns())))
     }
+
+    /// The same of what a hypervisor gave to others while somebody wanted it, of one CPU on average.
+    pub(crate) fn stolen_ns(self) -> Option<u64> {
+        let away = self.away()?;
+        Some(away.stolen.saturating_mul(tick_ns()) / away.cpus)
+    }
+
+    fn away(self) -> Option<Away> {
+        away(&read::head(STAT, STAT_BYTES).ok()?, self.cpu)
+    }
+}
+
+fn tick_ns() -> u64 {
+    1_000_000_000 / rustix::param::clock_ticks_per_second().max(1)
 }
 
 /// The time in which CPUs did nothing.
@@ -51,12 +64,14 @@ struct Away {
     cpus: u64,
     /// Of all of them together.
     ticks: u64,
+    /// Of those, what a hypervisor took.
+    stolen: u64,
 }
 
 /// Of one CPU, or of all: the ticks of `idle iowait steal`.
 fn away(stat: &str, cpu: Option<usize>) -> Option<Away> {
     let wanted = |number: usize| cpu.is_none_or(|cpu| cpu == number);
-    let mut away = Away { cpus: 0, ticks: 0 };
+    let mut away = Away { cpus: 0, ticks: 0, stolen: 0 };
     for line in stat.lines() {
         let mut words = line.split_ascii_whitespace();
         let number = words.next().and_then(|name| name.strip_prefix("cpu")?.parse().ok());
@@ -69,6 +84,7 @@ fn away(stat: &str, cpu: Option<usize>) -> Option<Away> {
         };
         away.cpus += 1;
         away.ticks += idle + iowait + steal;
+        away.stolen += steal;
     }
     (away.cpus > 0).then_some(away)
 }
@@ -80,9 +96,9 @@ mod tests {
     #[test]
     fn away_is_idle_waiting_for_a_disk_and_stolen() {
         let stat = "cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 5 5 5 5 5 5 5 5 5 5\ncpu10 1 2 4 1000 2000 8 16 4000 0 0\nintr 5\n";
-        assert_eq!(away(stat, Some(10)), Some(Away { cpus: 1, ticks: 7000 }));
-        assert_eq!(away(stat, Some(0)), Some(Away { cpus: 1, ticks: 15 }));
-        assert_eq!(away(stat, None), Some(Away { cpus: 2, ticks: 7015 }), "of all");
+        assert_eq!(away(stat, Some(10)), Some(Away { cpus: 1, ticks: 7000, stolen: 4000 }));
+        assert_eq!(away(stat, Some(0)), Some(Away { cpus: 1, ticks: 15, stolen: 5 }));
+        assert_eq!(away(stat, None), Some(Away { cpus: 2, ticks: 7015, stolen: 4005 }), "of all");
         assert_eq!(away(stat, Some(1)), None);
         assert_eq!(away("cpu0 1 2 3\n", Some(0)), None);
     }
