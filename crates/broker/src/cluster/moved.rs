@@ -22,6 +22,7 @@ use tracing::{debug, error};
 
 use super::change::to_its_end;
 use super::image::NO_LEADER;
+use super::settled::Waiting;
 use super::{Change, Cluster, PartitionEntry, Refused, TopicEntry};
 use crate::{clock::now_ms, partition::Partition};
 
@@ -53,14 +54,8 @@ pub(crate) enum Switch {
 impl Change {
     /// Makes the switch of a log whose copy lacks little. Neither disk keeps changes of other topics waiting.
     pub(crate) async fn switch(&self, moving: Moving) -> Result<Switch, Refused> {
-        let (topic_id, index) = (moving.future().topic_id, moving.future().partition);
-        let switched = self.halt_and_switch(moving).await;
-        self.cluster().wake_waiting(topic_id, index);
-        switched
-    }
-
-    async fn halt_and_switch(&self, moving: Moving) -> Result<Switch, Refused> {
         let cluster = self.cluster();
+        let _waiting = self.waiting(&moving);
         let future = moving.future().clone();
         let Ok(_claim) = self.claim([future.topic.as_str()]).await else {
             return Ok(Switch::Later(Box::new(moving)));
@@ -102,11 +97,15 @@ impl Change {
         }
     }
 
+    /// Who waits for it, told to look again when this is dropped.
+    fn waiting(&self, moving: &Moving) -> Waiting {
+        Waiting::of(&self.broker, moving.future().topic_id, moving.future().partition)
+    }
+
     /// Nothing is appended to the log, and its copy is complete; or the log goes on where it is, and this is what came of it.
     async fn last_round(&self, moving: Moving) -> Result<Result<Moving, Switch>, Refused> {
         let round = moving.last_round();
-        let (broker, topic_id, index) =
-            (Arc::clone(&self.broker), moving.future().topic_id, moving.future().partition);
+        let waiting = self.waiting(&moving);
         let on_thread = round.clone();
         let mut halting: Late = Box::pin(to_its_end(move || {
             let mut moving = moving;
@@ -118,7 +117,7 @@ impl Change {
         let watched = tokio::spawn(async move {
             sleep(LAST_ROUND_MAX).await;
             round.call_off();
-            broker.cluster().wake_waiting(topic_id, index);
+            drop(waiting);
         });
         let halted = self.aside(timeout(LAST_ROUND_MAX, &mut halting)).await;
         let Ok(halted) = halted else { return Ok(Err(Switch::Late(halting))) };

@@ -6,6 +6,7 @@ use pagewire_wire::ErrorCode;
 use uuid::Uuid;
 
 use super::Cluster;
+use crate::broker::Broker;
 use crate::partition::{Partition, Waker};
 
 impl Cluster {
@@ -30,10 +31,25 @@ impl Cluster {
         }
     }
 
-    /// Tells those who wait for this to look again: a last round is over.
-    pub(super) fn wake_waiting(&self, topic_id: Uuid, index: i32) {
-        let image = self.image();
-        if let Some(partition) = image.topic_by_id(topic_id).and_then(|topic| topic.hosted(index)) {
+}
+
+/// Those who wait for a last round of this partition. Dropped, it tells them to look again, however the round has ended.
+pub(super) struct Waiting {
+    broker: Arc<Broker>,
+    topic_id: Uuid,
+    index: i32,
+}
+
+impl Waiting {
+    pub(super) fn of(broker: &Arc<Broker>, topic_id: Uuid, index: i32) -> Self {
+        Self { broker: Arc::clone(broker), topic_id, index }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let image = self.broker.cluster().image();
+        if let Some(partition) = image.topic_by_id(self.topic_id).and_then(|topic| topic.hosted(self.index)) {
             partition.wake_all();
         }
     }

@@ -1,6 +1,8 @@
 //! Retention, flushes and their company.
 
-use pagewire_disk::{Call, Errno, FailingDisk, Fault, When};
+use std::os::unix::fs::MetadataExt as _;
+
+use pagewire_disk::{Call, Errno, FailingDisk, Fault, OsDisk, When};
 
 use super::*;
 
@@ -21,6 +23,32 @@ fn retention_goes_over_all_logs() {
     assert!(dir.unlink_due(1052).expect("unlink") >= round.segments);
     let left = world.disk.read_dir(&path("a-0")).expect("list");
     assert!(!left.iter().any(|entry| entry.name.ends_with(".deleted")), "{left:?}");
+}
+
+#[test]
+fn retention_has_idle_logs_give_back_what_they_reserved() {
+    let place = tempfile::tempdir().expect("temporary directory");
+    let mut world = World::on(Arc::new(OsDisk::new())).knows("a", A);
+    world.config.segment_bytes = 64 << 20;
+    let settings = |topic: &str, _: i32| world.settings(topic);
+    let (dir, _) = LogDir::open(Arc::clone(&world.disk), place.path(), &options(), &settings, &|_| {}).expect("opens");
+    let log = world.create(&dir, "a", 0);
+    let mut large = BatchBuilder::new(Codec::None);
+    large.append(1, None, Some(&[7; 512 << 10]), &[]).expect("record");
+    let large = large.build().expect("batch");
+    for _ in 0..8 {
+        let context = AppendContext { leader_epoch: 0, origin: Origin::Client, now_ms: 1 };
+        log.append(large.clone(), context).expect("append");
+    }
+    log.pace().expect("pace");
+    log.sync().expect("sync");
+    let file = place.path().join("a-0/00000000000000000000.log");
+    let blocks = || std::fs::metadata(&file).expect("file").blocks();
+    let reserved = blocks();
+    dir.retain(1);
+    assert_eq!(blocks(), reserved, "it was written to a moment ago");
+    dir.retain(1);
+    assert!(blocks() < reserved);
 }
 
 #[test]
