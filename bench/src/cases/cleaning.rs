@@ -21,7 +21,7 @@ pub(super) fn run(turn: &Turn<'_>) -> Result<Vec<f64>> {
     let before = dirty.size()?;
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let values = turn.way(broker.pid).run(
-        || tail.run(),
+        || turn.tail(&mut tail),
         |until| {
             dirty.release()?;
             let mut least = before;

@@ -55,7 +55,7 @@ fn run(turn: &Turn<'_>, bytes: u64, rate: Option<u64>) -> Result<Vec<f64>> {
         .or_else(|_| process::drop_files(broker.pid).map(|_| ()))
         .map_err(|why| anyhow!(why))?;
     let values =
-        turn.way(broker.pid).run(|| tail.run(), |until| Lagging { broker, rate }.read(until))?;
+        turn.way(broker.pid).run(|| turn.tail(&mut tail), |until| Lagging { broker, rate }.read(until))?;
     topic::delete(&client::dial(), broker.address, TOPIC)?;
     Ok(values)
 }

@@ -46,12 +46,13 @@ pub(crate) fn measured(case: &Case, brokers: &[&Broker], args: &Args) -> Measure
                 process::settle(broker.pid);
             }
             let round_at = round.unwrap_or_default();
-            let turn = Turn { broker, mib: args.mib, round: round_at, pids: &pids, sent: &sent };
-            let steal = Steal::start();
+            let (said, steal) = (RefCell::default(), Steal::start());
+            let turn = Turn { broker, mib: args.mib, round: round_at, pids: &pids, sent: &sent, notes: &said };
             match (case.run)(&turn) {
                 Ok(values) if round.is_some() => {
                     samples.add(&broker.name, values);
-                    notes.extend(steal.words().map(|said| format!("{} in {which}: {said}", broker.name)));
+                    let said = said.into_inner().into_iter().chain(steal.words());
+                    notes.extend(said.map(|note| format!("{} in {which}: {note}", broker.name)));
                 }
                 Ok(_) => {}
                 Err(why) => {

@@ -34,7 +34,7 @@ const TOPICS: [&str; 2] = ["bench-disk-a", "bench-disk-b"];
 pub(super) fn tail(turn: &Turn<'_>) -> Result<Vec<f64>> {
     run(turn, |Topics { address, well, .. }| {
         let mut tail = tail::in_topic(address, well)?;
-        Ok(move || tail.run())
+        Ok(move || turn.tail(&mut tail))
     })
 }
 
@@ -71,6 +71,7 @@ fn run<M: FnMut() -> Result<Latencies>>(
     let mut measure = prepare(Topics { address, well, ill })?;
     // A virtual machine that has just begun would compile its code meanwhile.
     warm(&turn.broker.name, node.pid(), || measure().map(|_| ()))?;
+    turn.is_warm();
     let values = turn.way(node.pid()).run(measure, |until| {
         thread::scope(|scope| {
             let writers: Vec<_> = (0..producers())

@@ -63,7 +63,7 @@ mod tests {
         let own = Alone::prepare(Case::EndToEnd, &plan, &target(address)).unwrap();
         let lent = Alone::prepare_on(TOPIC, Case::EndToEnd, &plan, &target(address)).unwrap();
         for mut tail in [own, lent] {
-            let counts = [(); 2].map(|()| tail.run().unwrap().count());
+            let counts = [(); 2].map(|()| tail.run().unwrap().0.count());
             assert_eq!(counts, [500, 500]);
         }
     }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use anyhow::Result;
-use pagewire_lab::drive::Busy;
+use pagewire_lab::drive::{Alone, Busy, Latencies};
 
 use super::beside::{Order, Way};
 use crate::broker::{Broker, OURS};
@@ -21,12 +21,26 @@ pub(crate) struct Turn<'t> {
     pub(crate) pids: &'t [u32],
     /// By which route those like ours sent that the case started.
     pub(crate) sent: &'t RefCell<RouteBytes>,
+    /// What must be known to read its figures.
+    pub(crate) notes: &'t RefCell<Vec<String>>,
 }
 
 impl Turn<'_> {
     /// Begins to watch what work costs a process. The CPU of the run's other brokers is not the machine's for it.
     pub(super) fn watch(&self, pid: u32) -> Result<Busy> {
         Busy::start(pid, &self.others(pid))
+    }
+
+    /// A round of the tail, and what must be known to read it.
+    pub(super) fn tail(&self, tail: &mut Alone) -> Result<Latencies> {
+        let (latencies, notes) = tail.run()?;
+        self.notes.borrow_mut().extend(notes);
+        Ok(latencies)
+    }
+
+    /// What was done so far was to warm up, and nobody reads its figures.
+    pub(super) fn is_warm(&self) {
+        self.notes.take();
     }
 
     /// How this process is measured alone and beside something.

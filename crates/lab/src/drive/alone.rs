@@ -1,17 +1,23 @@
 //! One load on one broker, round by round, for whoever does something else beside it and looks at latencies alone.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Result, bail};
+
+use crate::spread::Spread;
 
 use super::broker::Broker;
 use super::client::{Dial, Stop};
 use super::latency::Latencies;
-use super::load::{self, Load, Ready, race};
+use super::load::{self, Figure, Load, Ready, race};
+use super::notes::{About, notes};
 use super::plan::{Case, Plan};
 use super::target::Target;
 use super::topic::Topic;
 
 /// A load that is ready to run.
 pub struct Alone {
+    case: Case,
     load: Box<dyn Load>,
     stop: Stop,
 }
@@ -23,7 +29,7 @@ impl Alone {
     /// A broker that cannot be reached, or does not make the topic.
     pub fn prepare(case: Case, plan: &Plan, target: &Target) -> Result<Self> {
         let (broker, stop) = meet(plan, target)?;
-        Ok(Self { load: load::prepare(case, plan, &broker)?, stop })
+        Ok(Self { case, load: load::prepare(case, plan, &broker)?, stop })
     }
 
     /// On this topic, which is there and which nobody has written to.
@@ -33,19 +39,38 @@ impl Alone {
     pub fn prepare_on(topic: &str, case: Case, plan: &Plan, target: &Target) -> Result<Self> {
         let (broker, stop) = meet(plan, target)?;
         let topic = Topic::lent(&broker, plan, topic)?;
-        Ok(Self { load: load::on(topic, case, plan, &broker)?, stop })
+        Ok(Self { case, load: load::on(topic, case, plan, &broker)?, stop })
     }
 
-    /// Runs a round to its end.
+    /// Runs a round to its end: its latencies, and what must be known to read them.
     ///
     /// # Errors
     /// The first failure of the broker, which ends the round.
-    pub fn run(&mut self) -> Result<Latencies> {
+    pub fn run(&mut self) -> Result<(Latencies, Vec<String>)> {
         if let Ready::No(why) = self.load.before()? {
             bail!(why);
         }
-        Ok(race::run(self.load.limits(), &self.stop, self.load.runners())?.latencies)
+        let latencies = race::run(self.load.limits(), &self.stop, self.load.runners())?.latencies;
+        let notes = said(self.case, &self.load.figures(), latencies.count());
+        Ok((latencies, notes))
     }
+}
+
+/// Of one round with these figures and so many latencies.
+fn said(case: Case, figures: &[Figure], fewest_latencies: u64) -> Vec<String> {
+    let once = |value: f64| Spread { min: value, median: value, max: value };
+    let figures: BTreeMap<_, _> =
+        figures.iter().map(|(name, value)| ((*name).to_owned(), once(*value))).collect();
+    notes(&About {
+        case,
+        short: None,
+        cpu_unknown: None,
+        peak_since_start: false,
+        figures: &figures,
+        fewest_latencies,
+        once: Vec::new(),
+        over_zero: Vec::new(),
+    })
 }
 
 fn meet(plan: &Plan, target: &Target) -> Result<(Broker, Stop)> {
@@ -53,4 +78,20 @@ fn meet(plan: &Plan, target: &Target) -> Result<(Broker, Stop)> {
     let dial =
         Dial { congestion_control: plan.congestion_control.clone(), stop: stop.clone(), ..Dial::default() };
     Ok((Broker::meet(target, &dial)?, stop))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_was_late_and_records_that_never_came_are_told_of_a_round() {
+        let of = |behind, missing| {
+            said(Case::EndToEnd, &[("behind_ms", behind), ("missing_records", missing)], 1_000_000)
+        };
+        assert_eq!(of(0.5, 0.0), [""; 0]);
+        let told = of(2.5, 3.0);
+        assert!(told.iter().any(|note| note.starts_with("the client was up to 2.5 ms late")), "{told:?}");
+        assert!(told.iter().any(|note| note.starts_with("up to 3 records")), "{told:?}");
+    }
 }
