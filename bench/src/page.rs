@@ -20,6 +20,9 @@ use crate::table::{Table, short};
 /// The first word of the command line that leads here.
 pub(crate) const COMMAND: &str = "page";
 
+/// Options that name a place on the machine of a run.
+const PLACES: [&str; 3] = ["--json", "--report", "--dir"];
+
 /// Print a page in Markdown of one or more runs of one commit: `cargo xtask bench page RUN.json RUN.json --plots docs/drawings/performance >
 /// docs/performance.md`.
 #[derive(Parser)]
@@ -108,7 +111,7 @@ fn page(runs: &[Told], plots: Option<&str>) -> Result<String> {
 /// What a run was, and where.
 fn about(run: &Run) -> String {
     let Run { began, machine, rounds, warm_up, seconds, mib, .. } = run;
-    let (commit, machine, words) = (commit::of(run), report::on(machine), run.arguments.join(" "));
+    let (commit, machine, words) = (commit::of(run), report::on(machine), asked(&run.arguments));
     let versions: Vec<_> = run.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     let network = match &run.paced {
         Some(paced) => paced,
@@ -120,6 +123,21 @@ fn about(run: &Run) -> String {
          up. {machine}. {network}. Beside ours: {}.",
         if versions.is_empty() { "nothing".to_owned() } else { versions.join(", ") }
     )
+}
+
+/// What was asked for, without where it was to be put.
+fn asked(arguments: &[String]) -> String {
+    let mut words = arguments.iter();
+    let mut asked = Vec::new();
+    while let Some(word) = words.next() {
+        let (name, value) = word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
+        if !PLACES.contains(&name) {
+            asked.push(word.as_str());
+        } else if value.is_none() {
+            words.next();
+        }
+    }
+    asked.join(" ")
 }
 
 /// Every goal there is, and those of older runs, and what each run came to.
@@ -236,6 +254,12 @@ mod tests {
         assert_eq!((again.run, again.notes, again.tables), (run, notes, tables), "a note is told once");
         fs::write(&path, "{}").unwrap();
         assert!(read(&path).is_err());
+    }
+
+    #[test]
+    fn a_page_tells_what_was_asked_for_and_no_place_of_the_machine() {
+        let words = ["produce", "--json", "/some/run.json", "--seconds", "3", "--report=/some", "--dir", "/other"];
+        assert_eq!(asked(&words.map(str::to_owned)), "produce --seconds 3");
     }
 
     #[test]
