@@ -26,7 +26,7 @@ pub(super) static OWN: &[S] = &[
     S::new("pagewire.open.files.max", Int, Some("0"), Min(0))
         .doc("Most segment files that are kept open. Files with records that are not on stable storage stay open beyond it, and are synced every second so that they can be closed. 0: a quarter of the files that the process may have open."),
     S::new("pagewire.worker.threads", Int, Some("0"), Between(0, 1024))
-        .doc("Threads that serve connections; 0 is one per processor. There is one more, which goes on serving when a disk keeps the others waiting."),
+        .doc("Threads that serve connections, two at least; 0 is one per processor. When a disk keeps others waiting, one goes on serving."),
     S::new("pagewire.new.cluster.allowed", Boolean, Some("true"), Any)
         .doc("Whether a start may make a new cluster where no log directory holds one. With `false` it is refused: once the cluster is made, this tells a disk that is not mounted from a directory that is new."),
     S::new("pagewire.log.pace.bytes", Int, Some("4194304"), Min(65_536))

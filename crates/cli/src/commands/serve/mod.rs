@@ -18,8 +18,9 @@ use crate::output::Out;
 
 /// Threads for what blocks besides the broker's own I/O pools and what waits aside: looking up names, little else.
 const BLOCKING_THREADS_MAX: usize = 4;
-/// Workers besides those that are at work: appends run in place on all but one, which goes on when a disk does not answer.
-const SPARE_WORKERS: usize = 1;
+/// Appends run in place on all workers but one, which goes on when a disk does not answer. One more than there are processors would be
+/// woken for nothing again and again.
+const WORKERS_MIN: usize = 2;
 
 /// Serves until a signal comes.
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
@@ -37,7 +38,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         threads => threads,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers + SPARE_WORKERS)
+        .worker_threads(workers.max(WORKERS_MIN))
         .max_blocking_threads(
             BLOCKING_THREADS_MAX + pagewire_broker::threads_aside_max(config.log_dirs.len()),
         )
