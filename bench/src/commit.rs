@@ -126,7 +126,11 @@ mod tests {
         assert_eq!(apart(&run(BUILT, Some(BUILT))), None);
         assert_eq!(apart(&run("0123456789ab-dirty", Some(BUILT))), None);
         assert_eq!(apart(&run(BUILT, None)), None);
-        assert!(apart(&run(BUILT, Some("ba9876543210"))).unwrap().ends_with("pagewire 0.1.0 (commit ba9876543210)"));
+        assert!(
+            apart(&run(BUILT, Some("ba9876543210")))
+                .unwrap()
+                .ends_with("pagewire 0.1.0 (commit ba9876543210)")
+        );
         let older = Run { broker: Some("pagewire 0.1.0".to_owned()), ..run(BUILT, None) };
         assert!(apart(&older).is_some());
     }

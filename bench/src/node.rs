@@ -204,7 +204,10 @@ impl Drop for Node {
     fn drop(&mut self) {
         let _ = self.child.kill();
         if let Ok(false) = ends(&mut self.child, LAST_PATIENCE) {
-            eprintln!("process {} is left: it was killed, and has not ended in {LAST_PATIENCE:?}", self.pid());
+            eprintln!(
+                "process {} is left: it was killed, and has not ended in {LAST_PATIENCE:?}",
+                self.pid()
+            );
         }
     }
 }

@@ -48,7 +48,7 @@ pub(crate) struct Run {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Line {
     /// The first one.
-    Run(Run),
+    Run(Box<Run>),
     /// Of the whole run, before the table of the case that it was first seen in.
     Note(Note),
     Table(Table),
@@ -87,7 +87,7 @@ impl Output {
             Ok::<_, anyhow::Error>((path.to_path_buf(), file))
         };
         let mut output = Self { json: json.map(open).transpose()?, noted: BTreeSet::new() };
-        output.line(&Line::Run(run))?;
+        output.line(&Line::Run(Box::new(run)))?;
         Ok(output)
     }
 

@@ -46,7 +46,8 @@ struct Told {
 pub(crate) fn run(words: impl Iterator<Item = String>) -> Result<()> {
     let args = Args::parse_from(std::iter::once(COMMAND.to_owned()).chain(words));
     let runs = args.runs.iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?;
-    let named: Vec<_> = args.runs.iter().map(PathBuf::as_path).zip(runs.iter().map(|told| &told.run)).collect();
+    let named: Vec<_> =
+        args.runs.iter().map(PathBuf::as_path).zip(runs.iter().map(|told| &told.run)).collect();
     commit::ensure_one(&named)?;
     let tables: Vec<_> = runs.iter().map(|told| told.tables.as_slice()).collect();
     let plots = args.plots.as_deref().map(|dir| plots::draw(dir, &tables)).transpose()?;
@@ -60,7 +61,7 @@ fn read(path: &Path) -> Result<Told> {
     let lines: Vec<Line> = lines.collect::<Result<_, _>>().with_context(|| path.display().to_string())?;
     let mut lines = lines.into_iter();
     let Some(Line::Run(run)) = lines.next() else { bail!("{} does not begin with a run", path.display()) };
-    let mut told = Told { run, notes: Vec::new(), tables: Vec::new() };
+    let mut told = Told { run: *run, notes: Vec::new(), tables: Vec::new() };
     for line in lines {
         match line {
             Line::Note(note) => told.notes.push(note),
@@ -130,7 +131,8 @@ fn asked(arguments: &[String]) -> String {
     let mut words = arguments.iter();
     let mut asked = Vec::new();
     while let Some(word) = words.next() {
-        let (name, value) = word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
+        let (name, value) =
+            word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
         if !PLACES.contains(&name) {
             asked.push(word.as_str());
         } else if value.is_none() {
@@ -258,7 +260,8 @@ mod tests {
 
     #[test]
     fn a_page_tells_what_was_asked_for_and_no_place_of_the_machine() {
-        let words = ["produce", "--json", "/some/run.json", "--seconds", "3", "--report=/some", "--dir", "/other"];
+        let words =
+            ["produce", "--json", "/some/run.json", "--seconds", "3", "--report=/some", "--dir", "/other"];
         assert_eq!(asked(&words.map(str::to_owned)), "produce --seconds 3");
     }
 

@@ -16,7 +16,8 @@ pub(super) struct Pace {
 impl Pace {
     /// When each is due.
     pub(super) fn dues(self, start: Instant) -> impl Iterator<Item = Instant> {
-        (0..self.per_second * self.seconds).map(move |number| start + Duration::from_secs(1) * number / self.per_second)
+        (0..self.per_second * self.seconds)
+            .map(move |number| start + Duration::from_secs(1) * number / self.per_second)
     }
 }
 

@@ -55,8 +55,10 @@ impl Turn<'_> {
 
     /// The one that the case started, and that serves from this directory, is about to end: by which route did it send?
     pub(super) fn ends(&self, dir: &Path) {
-        if self.broker.name == OURS {
-            RouteBytes::known(dir).iter().for_each(|sent| self.sent.borrow_mut().add(sent));
+        if self.broker.name == OURS
+            && let Some(sent) = RouteBytes::known(dir)
+        {
+            self.sent.borrow_mut().add(&sent);
         }
     }
 

@@ -184,7 +184,9 @@ mod tests {
             let args = Args::try_parse_from([&[COMMAND], words].concat()).unwrap();
             serves(&args, &find(&args.case).unwrap()).map_err(|error| error.to_string())
         };
-        for words in [["produce", "--broker", "floor"], ["start", "--broker", "pagewire"], ["start", "--set", "a=b"]] {
+        for words in
+            [["produce", "--broker", "floor"], ["start", "--broker", "pagewire"], ["start", "--set", "a=b"]]
+        {
             assert_eq!(may(&words), Ok(()), "{words:?}");
         }
         let no_load = may(&["start", "--broker", "floor"]).unwrap_err();

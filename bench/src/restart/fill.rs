@@ -65,8 +65,9 @@ pub(super) fn wait_each_readable(address: SocketAddr, topic: &str, partitions: &
     let at: Vec<_> = partitions.iter().map(|partition| (*partition, 0)).collect();
     let wanted =
         FetchMany { topic, at: &at, partition_max_bytes: PARTITION_BYTES, wait_ms: 0, committed: false };
-    Asker::of(address)
-        .until(&format!("each partition of {topic}"), |connection| Ok(each_came(&connection.fetch_many(&wanted)?)))
+    Asker::of(address).until(&format!("each partition of {topic}"), |connection| {
+        Ok(each_came(&connection.fetch_many(&wanted)?))
+    })
 }
 
 fn each_came(got: &[Fetched]) -> bool {

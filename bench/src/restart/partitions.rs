@@ -36,8 +36,8 @@ pub(crate) fn run(recipe: &Recipe, partitions: i32, ends: impl FnOnce(&Path)) ->
 
     let node = recipe.start(dir.path())?;
     let looked = of_topic.iter().rev().step_by(LOOK_AT_EACH);
-    let ends: Vec<_> = looked.flat_map(|part| names.iter().map(|name| (name.clone(), *part, 1))).collect();
-    fill::wait_readable(node.address, &ends)?;
+    let some: Vec<_> = looked.flat_map(|part| names.iter().map(|name| (name.clone(), *part, 1))).collect();
+    fill::wait_readable(node.address, &some)?;
     names.iter().try_for_each(|name| fill::wait_each_readable(node.address, name, &of_topic))?;
     let serves = node.started.elapsed();
     let cpu = process::cpu(node.pid())?;

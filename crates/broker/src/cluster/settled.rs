@@ -30,7 +30,6 @@ impl Cluster {
             waker.woken().await;
         }
     }
-
 }
 
 /// Those who wait for a last round of this partition. Dropped, it tells them to look again, however the round has ended.

@@ -230,7 +230,10 @@ mod tests {
     fn a_round_of_which_much_was_stolen_is_told() {
         let stolen = |worst| [("stolen_cpu_share", [0.001, 0.002, worst])];
         assert_eq!(of(Case::Produce, &stolen(0.01)), [""; 0]);
-        assert!(of(Case::Produce, &stolen(0.032))[0].starts_with("in a round 3.2 % of this machine's CPU was stolen"));
+        assert!(
+            of(Case::Produce, &stolen(0.032))[0]
+                .starts_with("in a round 3.2 % of this machine's CPU was stolen")
+        );
     }
 
     #[test]

@@ -36,5 +36,6 @@ impl Steal {
 
 /// Of such a share, where it is much.
 pub(super) fn words(share: f64) -> Option<String> {
-    (share > MUCH).then(|| format!("{:.1} % of this machine's CPU was stolen by its hypervisor", share * 100.0))
+    (share > MUCH)
+        .then(|| format!("{:.1} % of this machine's CPU was stolen by its hypervisor", share * 100.0))
 }

@@ -33,12 +33,8 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let descriptors = pagewire_broker::raise_descriptor_limit();
     let descriptors = descriptors.map_or_else(|| "any number of".to_owned(), |limit| limit.to_string());
     info!("{descriptors} files and sockets may be open");
-    let workers = match config.worker_threads {
-        0 => std::thread::available_parallelism().map_or(1, NonZero::get),
-        threads => threads,
-    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers.max(WORKERS_MIN))
+        .worker_threads(workers(config.worker_threads))
         .max_blocking_threads(
             BLOCKING_THREADS_MAX + pagewire_broker::threads_aside_max(config.log_dirs.len()),
         )
@@ -49,6 +45,13 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let result = runtime.block_on(serve(config, loggers));
     runtime.shutdown_background();
     result
+}
+
+/// Threads that serve connections where so many are asked for: 0 is one for each processor.
+fn workers(asked: usize) -> usize {
+    let wanted =
+        if asked == 0 { std::thread::available_parallelism().map_or(1, NonZero::get) } else { asked };
+    wanted.max(WORKERS_MIN)
 }
 
 /// A directory that an import has not given its name yet is not to be made as a new one.
@@ -97,5 +100,16 @@ fn announce(node: &Node) {
     let line = format!("ready on {}", addresses.join(", "));
     if out.line(line).and_then(|()| out.flush()).is_err() {
         warn!("nobody reads standard output");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_worker_is_left_whatever_hangs_and_none_is_to_spare() {
+        assert_eq!([1, 2, 7].map(workers), [2, 2, 7]);
+        assert_eq!(workers(0), std::thread::available_parallelism().unwrap().get().max(2));
     }
 }

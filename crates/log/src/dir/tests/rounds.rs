@@ -31,10 +31,11 @@ fn retention_has_idle_logs_give_back_what_they_reserved() {
     let mut world = World::on(Arc::new(OsDisk::new())).knows("a", A);
     world.config.segment_bytes = 64 << 20;
     let settings = |topic: &str, _: i32| world.settings(topic);
-    let (dir, _) = LogDir::open(Arc::clone(&world.disk), place.path(), &options(), &settings, &|_| {}).expect("opens");
+    let (dir, _) =
+        LogDir::open(Arc::clone(&world.disk), place.path(), &options(), &settings, &|_| {}).expect("opens");
     let log = world.create(&dir, "a", 0);
     let mut large = BatchBuilder::new(Codec::None);
-    large.append(1, None, Some(&[7; 512 << 10]), &[]).expect("record");
+    large.append(1, None, Some(&vec![7; 512 << 10]), &[]).expect("record");
     let large = large.build().expect("batch");
     for _ in 0..8 {
         let context = AppendContext { leader_epoch: 0, origin: Origin::Client, now_ms: 1 };
