@@ -29,8 +29,13 @@ impl Broker {
 
     /// A new connection.
     pub(crate) async fn client(&self) -> Client {
-        let address: SocketAddr = self.node.addresses()[0];
-        Client { stream: TcpStream::connect(address).await.expect("a connection"), correlation_id: 0 }
+        let stream = TcpStream::connect(self.address()).await.expect("a connection");
+        Client { stream, correlation_id: 0 }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.node.addresses()[0]
     }
 
     /// Stops cleanly.

@@ -206,6 +206,12 @@ pub fn wait(child: &mut Child) -> Option<i32> {
     panic!("the process has not ended");
 }
 
+/// A fact is not tried here, for this reason. Told where nobody hides it, as the output of tests that pass is hidden.
+pub fn skipped(why: &str) {
+    let test = std::thread::current();
+    let _ = writeln!(std::io::stderr(), "{}: skipped: {why}", test.name().unwrap_or_default());
+}
+
 /// Tries until it is so.
 pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + LIMIT;

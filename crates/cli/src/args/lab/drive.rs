@@ -10,6 +10,7 @@ use pagewire_lab::size;
 use pagewire_record::Codec;
 
 use crate::args::OutputAs;
+use crate::args::consume::Isolation;
 use crate::args::produce::Acks as SaidAcks;
 
 /// Options of `lab drive`.
@@ -106,6 +107,12 @@ pub(crate) struct DriveArgs {
     /// What fetch-hot reads over and over [default: 128MiB, quick: 64MiB]
     #[arg(long, value_name = "SIZE", value_parser = size::parse, help_heading = LOAD)]
     pub(crate) hot_bytes: Option<u64>,
+    /// Which records fetch-hot reads; committed: of transactions of four batches, every fourth of them aborted
+    #[arg(long, value_enum, default_value = "uncommitted", value_name = "LEVEL", help_heading = LOAD)]
+    pub(crate) isolation: Isolation,
+    /// One connection of fetch-hot reads all partitions in each request, --fetch-bytes of each at most
+    #[arg(long, help_heading = LOAD)]
+    pub(crate) together: bool,
     /// What fetch-cold reads once a round [default: 256MiB, quick: 64MiB]
     #[arg(long, value_name = "SIZE", value_parser = size::parse, help_heading = LOAD)]
     pub(crate) cold_bytes: Option<u64>,
@@ -181,8 +188,8 @@ impl DriveArgs {
             drop_caches: self.drop_caches,
             rate: self.rate,
             burst: self.burst,
-            committed: false,
-            together: false,
+            committed: self.isolation == Isolation::Committed,
+            together: self.together,
             consumers: self.consumers as usize,
             busy: count(self.busy, 200, 50),
             idle: count(self.idle, 500, 100),
@@ -262,6 +269,13 @@ mod tests {
         assert_eq!(plan.cases, [Case::Produce, Case::EndToEnd]);
         assert_eq!(plan.targets.iter().map(|target| target.pid).collect::<Vec<_>>(), [None, Some(77)]);
         assert_eq!((plan.record_bytes, plan.batch_bytes, plan.codec), (200, 64 << 10, Codec::Lz4));
+        assert!(!plan.committed && !plan.together);
+    }
+
+    #[test]
+    fn how_hot_records_are_read_is_said() {
+        let plan = plan(&["fetch-hot", "--isolation", "committed", "--together", "--partitions", "100"]);
+        assert!(plan.committed && plan.together && plan.partitions == 100);
     }
 
     #[test]

@@ -29,7 +29,9 @@ pub(super) struct FetchCold {
 impl FetchCold {
     pub(super) fn prepare(topic: Topic, plan: &Plan, broker: &Broker) -> Result<Self> {
         let ends = fill(&topic, plan, broker, plan.cold_bytes)?;
-        let readers = readers(&topic, plan, broker, &ends, plan.partitions_count())?;
+        // What was written is of no transaction.
+        let all = Plan { committed: false, ..plan.clone() };
+        let readers = readers(&topic, &all, broker, &ends, plan.partitions_count())?;
         Ok(Self { topic, process: broker.process.clone(), drop_caches: plan.drop_caches, readers })
     }
 }
