@@ -52,14 +52,15 @@ fn a_hot_fetch_of_one_batch_of_16_kib() {
 #[test]
 fn a_hot_fetch_of_committed_records() {
     let sizes = ["--hot-bytes=16MiB", "--fetch-bytes=1MiB"];
-    takes_at_most(0.5, A_REQUEST, &[&["fetch-hot", "--isolation=committed"], &sizes[..], ONE].concat());
+    takes_at_most(12.5, A_REQUEST, &[&["fetch-hot", "--isolation=committed"], &sizes[..], ONE].concat());
 }
 
+/// Five for each of them.
 #[test]
 fn a_hot_fetch_of_100_partitions() {
     let sizes = ["--hot-bytes=16MiB", "--fetch-bytes=16KiB", "--batch-bytes=16KiB"];
     let load = [&["fetch-hot", "--together", "--partitions=100"], &sizes[..]].concat();
-    takes_at_most(0.5, A_REQUEST, &load);
+    takes_at_most(520.0, A_REQUEST, &load);
 }
 
 /// Several frames are received at once, and answered at once.
@@ -72,7 +73,7 @@ fn a_batch_of_five_that_are_in_flight() {
 #[test]
 fn a_small_batch_of_five_that_are_in_flight() {
     let load = ["produce", "--round-bytes=8MiB", "--record-bytes=900", "--batch-bytes=1000", "--acks=1"];
-    takes_at_most(0.5, A_REQUEST, &[&load[..], ONE].concat());
+    takes_at_most(2.5, A_REQUEST, &[&load[..], ONE].concat());
 }
 
 /// A sync for each circle of them, and what wakes its thread.
@@ -85,5 +86,5 @@ fn a_batch_of_five_that_wait_for_the_disk() {
 /// A thousand batches of ten records a second, to a consumer that waits for each.
 #[test]
 fn a_record_at_the_tail() {
-    takes_at_most(0.5, A_RECORD, &["end-to-end", "--rate=10000", "--burst=10", "--partitions=1"]);
+    takes_at_most(1.5, A_RECORD, &["end-to-end", "--rate=10000", "--burst=10", "--partitions=1"]);
 }
