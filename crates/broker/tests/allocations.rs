@@ -2,6 +2,8 @@
 //! in its file, because it counts what the whole process allocates. That is the broker's, on all its threads: the client sends
 //! what it has made before, and reads into memory that it has.
 
+#![allow(clippy::cast_precision_loss, reason = "counts are small")]
+
 mod support;
 
 use std::alloc::System;
