@@ -46,7 +46,7 @@ fn a_hot_fetch_of_a_mebibyte() {
 #[test]
 fn a_hot_fetch_of_one_batch_of_16_kib() {
     let sizes = ["--hot-bytes=4MiB", "--fetch-bytes=16KiB", "--batch-bytes=16KiB"];
-    takes_at_most(8.5, A_REQUEST, &[&["fetch-hot"], &sizes[..], ONE].concat());
+    takes_at_most(8.9, A_REQUEST, &[&["fetch-hot"], &sizes[..], ONE].concat());
 }
 
 #[test]
