@@ -206,11 +206,65 @@ impl Audience for Told {
     fn skipped(&mut self, _case: Case, why: &str) {
         self.skipped = Some(why.to_owned());
     }
+
+    /// Its table says so: the drive ends with that.
+    fn failed(&mut self, why: &str) {
+        eprintln!("{}: {why}; the others go on", self.name);
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+    use std::path::Path;
+
     use super::*;
+    use crate::broker::FLOOR;
+    use crate::{client, floor};
+
+    /// Over at once.
+    const EXTENT: Extent =
+        Extent { rounds: 2, warm_up: 1, length: Duration::from_secs(60), round_bytes: 128 << 10 };
+
+    fn target(name: &str, port: u16) -> Target {
+        Target { name: name.to_owned(), host: "127.0.0.1".to_owned(), port, pid: None }
+    }
+
+    /// Where nothing listens.
+    fn nobody(name: &str) -> Target {
+        target(name, 1)
+    }
+
+    /// A floor in this process, which serves as long as that lives, with its files in this directory.
+    fn a_floor(dir: &Path) -> Target {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let floor = target(FLOOR, free.port());
+        let words = [floor.port.to_string(), dir.display().to_string()];
+        let serving = std::thread::spawn(move || floor::run(words.into_iter()));
+        while client::dial().resolve(&floor.host, floor.port).is_err() {
+            assert!(!serving.is_finished(), "it does not serve");
+            std::thread::yield_now();
+        }
+        floor
+    }
+
+    /// What came of a case.
+    fn ran(name: &str, targets: &[Target]) -> Ran {
+        let case = CASES.iter().find(|case| case.name == name).unwrap();
+        run(case, targets, EXTENT)
+    }
+
+    #[test]
+    fn a_broker_that_is_gone_keeps_nobody_else_from_being_measured() {
+        let dir = tempfile::tempdir().unwrap();
+        let ran = ran("produce", &[nobody("gone"), a_floor(dir.path())]);
+        let [cell] = &ran.cells[..] else { panic!("{:?}", ran.cells) };
+        assert_eq!((cell.broker.as_str(), cell.rounds), (FLOOR, 2));
+        assert!(cell.ratio_to_first.is_empty(), "the first is not there");
+        let Err(Kept::Broke(why)) = ran.ended else { panic!("nobody broke") };
+        assert!(why.starts_with("broker gone: ") && why.contains("nothing listens there"), "{why}");
+        assert!(ran.notes.iter().all(|note| !note.contains("gone")), "its table says so: {:?}", ran.notes);
+    }
 
     #[test]
     fn what_a_note_says_keeps_no_case_from_being_measured() {

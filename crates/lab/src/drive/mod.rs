@@ -8,7 +8,8 @@
 //! ```
 //!
 //! * All brokers take turns in every round, so that what disturbs the machine disturbs all; ratios are of one round,
-//!   and a round that one of them could not run counts for none.
+//!   and a round that one of them cannot be measured in counts for none.
+//! * A broker that fails is left out of the rest of its case, and tried again in the next: it takes nobody down.
 //! * CPU is the broker process's own, from its clock; the client's stands beside it, to see when that is the
 //!   bottleneck.
 //! * `end-to-end` and `connections` follow a schedule fixed in advance: no coordinated omission.
