@@ -153,6 +153,11 @@ fn small(plan: &mut Plan) {
     (plan.record_bytes, plan.batch_bytes) = (900, 1000);
 }
 
+/// A produce to many partitions, each by a connection of its own.
+fn partitions(plan: &mut Plan) {
+    (plan.partitions, plan.in_flight) = (100, 1);
+}
+
 pub(crate) static CASES: &[LoadCase] = &[
     LoadCase {
         name: "produce",
@@ -207,7 +212,17 @@ pub(crate) static CASES: &[LoadCase] = &[
     LoadCase {
         name: "produce-partitions",
         what: "as produce to 100 partitions over 100 connections, one in flight on each: a closed loop",
-        set: |plan| (plan.partitions, plan.in_flight) = (100, 1),
+        set: partitions,
+        ..PLAIN
+    },
+    LoadCase {
+        name: "produce-partitions-all",
+        what: "as produce-partitions with acks=all: on the disk by fdatasync here, each partition by syncs of its own, in the page \
+               cache elsewhere",
+        set: |plan| {
+            partitions(plan);
+            plan.acks = Acks::All;
+        },
         ..PLAIN
     },
     LoadCase {
