@@ -63,7 +63,8 @@ fn settle_in(dir: &Path) -> Result<()> {
     tempfile::env::override_temp_dir(&dir).map_err(is_taken)
 }
 
-fn in_memory() -> Option<String> {
+/// Why no file of a broker's is on a disk, if that is so.
+pub(crate) fn in_memory() -> Option<String> {
     let dir = tempfile::env::temp_dir();
     let kind = machine::here(&dir).file_system;
     IN_MEMORY

@@ -169,7 +169,9 @@ impl Rounds<'_> {
             process::settle(pid);
         }
         audience.round(number);
-        entrant.measure(self.case, others, self.stop, audience).map(Turn::Run).with_context(what)
+        let part = entrant.measure(self.case, others, self.stop, audience).with_context(what)?;
+        entrant.load.after(part.0.bytes).with_context(what)?;
+        Ok(Turn::Run(part))
     }
 }
 
