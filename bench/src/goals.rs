@@ -63,6 +63,24 @@ pub(crate) const fn at_least(figure: &'static str, to: To, ratio: f64) -> Goal {
     Goal { figure, to, bound: Bound::AtLeast(ratio), on_disk: false }
 }
 
+/// How many rounds a goal is of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) ours: usize,
+    pub(crate) others: usize,
+}
+
+impl Asked {
+    /// So many of everybody.
+    pub(crate) fn of_all(rounds: usize) -> Self {
+        Self { ours: rounds, others: rounds }
+    }
+
+    fn of(self, broker: &str) -> usize {
+        if broker == OURS { self.ours } else { self.others }
+    }
+}
+
 /// A goal, and what became of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Verdict {
@@ -134,13 +152,35 @@ impl Goal {
         Verdict { goal: self.words(), became: Became::Unmeasured { not_measured: why.to_owned() } }
     }
 
-    /// What became of it; `why` is what kept the case from being measured whole.
-    pub(crate) fn verdict(&self, table: &Table, why: Option<&str>) -> Verdict {
-        let became = match self.reached(table) {
-            Ok(reached) => Became::Measured { reached, met: self.bound.holds(reached) },
-            Err(missing) => Became::Unmeasured { not_measured: why.map_or(missing, str::to_owned) },
+    /// What became of it where so many rounds were asked for; `why` is what kept the case from being measured whole. The middle of
+    /// fewer rounds is another figure: whoever failed would be judged by those in which it did well.
+    pub(crate) fn verdict(&self, table: &Table, asked: Asked, why: Option<&str>) -> Verdict {
+        let became = match (self.reached(table), self.fewer(table, asked)) {
+            (Ok(reached), None) => Became::Measured { reached, met: self.bound.holds(reached) },
+            (Ok(_), Some(fewer)) => {
+                let because = why.map(|why| format!(": {why}")).unwrap_or_default();
+                Became::Unmeasured { not_measured: format!("{fewer}{because}") }
+            }
+            (Err(missing), _) => Became::Unmeasured { not_measured: why.map_or(missing, str::to_owned) },
         };
         Verdict { goal: self.words(), became }
+    }
+
+    /// Beside whom, if that is a broker.
+    fn other(&self) -> Option<&'static str> {
+        match self.to {
+            To::Floor => Some(FLOOR),
+            To::Kafka => Some(KAFKA),
+            To::Itself => None,
+        }
+    }
+
+    /// Of which side there are fewer rounds than were asked for.
+    fn fewer(&self, table: &Table, asked: Asked) -> Option<String> {
+        [Some(OURS), self.other()].into_iter().flatten().find_map(|broker| {
+            let (rounds, asked) = (table.rounds(broker, self.figure)?, asked.of(broker));
+            (rounds < asked).then(|| format!("{broker} has {rounds} of {asked} rounds"))
+        })
     }
 
     /// The ratio, or which part of it is missing.
@@ -150,11 +190,7 @@ impl Goal {
             table.median(broker, figure).ok_or_else(missing)
         };
         let ours = of(OURS, self.figure)?;
-        let other = match self.to {
-            To::Floor => of(FLOOR, self.figure)?,
-            To::Kafka => of(KAFKA, self.figure)?,
-            To::Itself => 1.0,
-        };
+        let other = self.other().map_or(Ok(1.0), |other| of(other, self.figure))?;
         let ratio = ours / other;
         if ratio.is_finite() { Ok(ratio) } else { Err("of nothing there is no ratio".to_owned()) }
     }
@@ -166,6 +202,7 @@ mod tests {
     use crate::table::testing::table;
 
     const NAMES: &[&str] = &["cpu", "alone"];
+    const ONE: Asked = Asked { ours: 1, others: 1 };
 
     #[test]
     fn a_goal_is_a_ratio_of_medians_to_whom_it_names() {
@@ -177,7 +214,7 @@ mod tests {
             (at_least("cpu", To::Kafka, 0.25), 0.25, true),
             (at_most("alone", To::Itself, 1.9), 2.0, false),
         ] {
-            let verdict = goal.verdict(&told, None);
+            let verdict = goal.verdict(&told, ONE, None);
             let Became::Measured { reached: it, met: is_met } = verdict.became else { panic!("{verdict}") };
             assert!((it - reached).abs() < 1e-9 && is_met == met, "{it}");
         }
@@ -192,7 +229,7 @@ mod tests {
             (at_most("p99", To::Itself, 1.0), None, "there is no p99 ms of pagewire in this run"),
             (at_most("cpu", To::Kafka, 1.0), Some("it cannot be had here"), "it cannot be had here"),
         ] {
-            let verdict = goal.verdict(&told, why);
+            let verdict = goal.verdict(&told, ONE, why);
             assert_eq!(verdict.became, Became::Unmeasured { not_measured: said.to_owned() });
             let line = format!("goal NOT MEASURED: {}; {said}", goal.words());
             assert_eq!(verdict.to_string(), line);
@@ -204,7 +241,34 @@ mod tests {
     #[test]
     fn what_was_measured_is_told_though_something_else_was_not() {
         let told = table(NAMES, &[("floor", &[1.0, 1.0]), ("pagewire", &[1.0, 1.0])]);
-        let verdict = at_most("cpu", To::Floor, 1.0).verdict(&told, Some("kafka broke"));
+        let verdict = at_most("cpu", To::Floor, 1.0).verdict(&told, ONE, Some("kafka broke"));
+        assert_eq!(verdict.became, Became::Measured { reached: 1.0, met: true });
+    }
+
+    #[test]
+    fn a_side_with_fewer_rounds_than_were_asked_for_is_not_judged() {
+        let told = table(NAMES, &[("floor", &[1.0, 1.0]), ("pagewire", &[1.0, 1.0])]);
+        let judged = |to, ours, others, why| {
+            at_most("cpu", to, 1.0).verdict(&told, Asked { ours, others }, why).became
+        };
+        let not_measured = |said: &str| Became::Unmeasured { not_measured: said.to_owned() };
+        let ours = "pagewire has 1 of 3 rounds";
+        assert_eq!(judged(To::Floor, 3, 1, None), not_measured(ours));
+        assert_eq!(judged(To::Itself, 3, 1, None), not_measured(ours));
+        let why = "pagewire in round 2/3: it is gone";
+        assert_eq!(judged(To::Itself, 3, 1, Some(why)), not_measured(&format!("{ours}: {why}")));
+        assert_eq!(judged(To::Floor, 1, 3, None), not_measured("floor has 1 of 3 rounds"));
+        // The other side's rounds are not a part of it.
+        assert_eq!(judged(To::Itself, 1, 3, None), Became::Measured { reached: 1.0, met: true });
+    }
+
+    #[test]
+    fn what_is_measured_once_beside_the_rounds_is_judged_by_that() {
+        let mut told = table(NAMES, &[("pagewire", &[1.0, 1.0])]);
+        for cell in told.rows[0].cells.iter_mut().flatten() {
+            cell.samples.clear();
+        }
+        let verdict = at_most("cpu", To::Itself, 1.0).verdict(&told, Asked::of_all(3), None);
         assert_eq!(verdict.became, Became::Measured { reached: 1.0, met: true });
     }
 }

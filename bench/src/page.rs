@@ -195,14 +195,14 @@ fn cell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::goals::{To, at_most};
+    use crate::goals::{Asked, To, at_most};
     use crate::output;
     use crate::table::testing::table;
 
     fn told(ours: f64) -> Told {
         let mut table = table(&["cpu"], &[("floor", &[1.0]), ("pagewire", &[ours])]);
         let goals = [at_most("cpu", To::Floor, 1.5), at_most("cpu", To::Kafka, 0.5)];
-        table.goals = goals.map(|goal| goal.verdict(&table, None)).into();
+        table.goals = goals.map(|goal| goal.verdict(&table, Asked::of_all(1), None)).into();
         let note = Note { text: "the system paces".into(), case: Some("produce".into()) };
         Told { run: output::testing::run(), notes: vec![note], tables: vec![table] }
     }

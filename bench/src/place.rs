@@ -69,7 +69,7 @@ fn settle_in(dir: &Path) -> Result<()> {
 }
 
 /// Why what lies in this directory is on no disk, if so.
-fn in_memory(dir: &Path) -> Option<String> {
+pub(crate) fn in_memory(dir: &Path) -> Option<String> {
     let kind = machine::file_system(dir);
     IN_MEMORY
         .contains(&kind.as_str())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use pagewire_lab::record::Machine;
+use pagewire_lab::record::{DirtyLimits, Machine};
 use pagewire_lab::{machine, spread::Spread};
 
 use crate::broker::KAFKA;
@@ -85,8 +85,9 @@ pub(crate) fn versions() -> BTreeMap<String, String> {
 
 /// One line on where a run was.
 pub(crate) fn on(here: &Machine) -> String {
+    let dirty = here.dirty.as_ref().map(|limits| format!("; {}", dirty(limits))).unwrap_or_default();
     format!(
-        "{} x {}, {} MiB; Linux {}; files on {}; congestion control {}; load {}",
+        "{} x {}, {} MiB; Linux {}; files on {}{dirty}; congestion control {}; load {}",
         here.cpus,
         here.cpu,
         here.memory_mib,
@@ -94,6 +95,14 @@ pub(crate) fn on(here: &Machine) -> String {
         here.file_system,
         here.congestion_control_default,
         here.load
+    )
+}
+
+/// From when on what was written costs whoever writes on.
+pub(crate) fn dirty(limits: &DirtyLimits) -> String {
+    let DirtyLimits { background_mib, foreground_mib } = limits;
+    format!(
+        "the kernel writes back from {background_mib} MiB dirty on, and holds who writes at {foreground_mib}"
     )
 }
 
@@ -119,6 +128,15 @@ mod tests {
         assert_eq!(cell(0).spread, Spread { min: 1.0, median: 2.0, max: 3.0 });
         assert_eq!((cell(1).spread.median, cell(1).ratio), (3.0, Some(1.5)));
         assert_eq!(cell(1).samples, [4.0, 2.0]);
+    }
+
+    #[test]
+    fn a_machine_tells_how_much_may_be_dirty_where_that_is_known() {
+        let limits = DirtyLimits { background_mib: 2208, foreground_mib: 4422 };
+        let told = on(&Machine { dirty: Some(limits), ..machine() });
+        let both = "; the kernel writes back from 2208 MiB dirty on, and holds who writes at 4422; ";
+        assert!(told.contains(both), "{told}");
+        assert!(!on(&Machine { dirty: None, ..machine() }).contains("dirty"));
     }
 
     #[test]

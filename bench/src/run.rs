@@ -11,7 +11,7 @@ use crate::Args;
 use crate::broker::{self, Broker, FLOOR, Lot, OURS};
 use crate::cases::{self, Case, Measured};
 use crate::commit;
-use crate::goals::Goal;
+use crate::goals::{Asked, Goal};
 use crate::kafka;
 use crate::load::{self, Extent, Kept, LoadCase, Ran};
 use crate::output::{Output, Run};
@@ -48,13 +48,16 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     for case in load::CASES.iter().filter(|case| is_chosen(case.name)) {
         let (table, ran) = loaded(case, &lot, args);
         ran.notes.into_iter().try_for_each(|note| results.output.note(note, Some(case.name)))?;
-        let came = Came { table, ended: ran.ended, unjudged: ran.unjudged };
+        let asked = Asked::of_all(args.rounds_of(0));
+        let came = Came { table, asked, ended: ran.ended, unjudged: ran.unjudged };
         results.case(case.name, came, case.goals)?;
         drive.extend(ran.cells);
     }
     for case in cases::CASES.iter().filter(|case| is_chosen(case.name)) {
         let (table, ended) = measured(case, &lot, args);
-        results.case(case.name, Came { table, ended, unjudged: None }, case.goals)?;
+        let ours = args.rounds_of(case.rounds_min);
+        let asked = Asked { ours, others: ours.min(case.rival_rounds_max) };
+        results.case(case.name, Came { table, asked, ended, unjudged: None }, case.goals)?;
     }
     if let Some(dir) = args.report.as_deref().filter(|_| !drive.is_empty()) {
         let page = lab_report::write(dir, &Records { drive, ..Records::default() })?;
@@ -207,17 +210,18 @@ fn with_own<'b>(brokers: &'b [Broker], own: Option<&'b Broker>) -> Vec<&'b Broke
 /// What came of a case.
 struct Came {
     table: Table,
+    asked: Asked,
     ended: Result<(), Kept>,
     /// Why what was measured is not what its goals are of, if so.
     unjudged: Option<String>,
 }
 
 /// With its goals, and with what kept it from being measured.
-fn judged(Came { mut table, ended, unjudged }: Came, goals: &[Goal], place: &Place) -> Table {
+fn judged(Came { mut table, asked, ended, unjudged }: Came, goals: &[Goal], place: &Place) -> Table {
     let why = ended.err().map(|(Kept::Skipped(why) | Kept::Broke(why))| why);
     let verdict = |goal: &Goal| match place.unjudged(goal).or(unjudged.as_deref()) {
         Some(why) => goal.not_judged(why),
-        None => goal.verdict(&table, why.as_deref()),
+        None => goal.verdict(&table, asked, why.as_deref()),
     };
     table.goals = goals.iter().map(verdict).collect();
     table.notes.extend(why.map(|why| format!("not measured, or not whole: {why}")));
@@ -231,7 +235,8 @@ mod tests {
     use crate::table::testing::table;
 
     fn came(ours: &[f64], ended: Result<(), Kept>) -> Came {
-        Came { table: table(&["cpu"], &[("pagewire", ours)]), ended, unjudged: None }
+        let asked = Asked::of_all(1);
+        Came { table: table(&["cpu"], &[("pagewire", ours)]), asked, ended, unjudged: None }
     }
 
     #[test]
@@ -252,6 +257,15 @@ mod tests {
         assert_eq!(told.median("pagewire", SENDFILE_SHARE), Some(0.75));
         assert_eq!(told.median("kafka", SENDFILE_SHARE), None);
         assert!(told.notes[0].starts_with("pagewire: bytes by route: copy 25.00 %"), "{:?}", told.notes);
+    }
+
+    #[test]
+    fn whoever_broke_on_the_way_is_not_judged_by_the_rounds_before() {
+        let ended = Err(Kept::Broke("produce of broker pagewire: it is gone".to_owned()));
+        let broke = Came { asked: Asked::of_all(3), ..came(&[1.0], ended) };
+        let judged = judged(broke, &[at_most("cpu", To::Itself, 2.0)], &Place::default());
+        let not_measured = "pagewire has 1 of 3 rounds: produce of broker pagewire: it is gone".to_owned();
+        assert_eq!(judged.goals[0].became, Became::Unmeasured { not_measured });
     }
 
     #[test]

@@ -69,9 +69,18 @@ impl Table {
 
     /// Least, middle and largest of them.
     pub(crate) fn spread(&self, broker: &str, key: &str) -> Option<Spread> {
+        self.cell(broker, key).map(|cell| cell.spread)
+    }
+
+    fn cell(&self, broker: &str, key: &str) -> Option<&Cell> {
         let at = self.columns.iter().position(|column| column.key == key)?;
         let row = self.rows.iter().find(|row| row.broker == broker)?;
-        row.cells.get(at)?.as_ref().map(|cell| cell.spread)
+        row.cells.get(at)?.as_ref()
+    }
+
+    /// How many rounds of a broker have a figure; none of one that was measured once beside them.
+    pub(crate) fn rounds(&self, broker: &str, key: &str) -> Option<usize> {
+        self.cell(broker, key).map(|cell| cell.samples.len()).filter(|rounds| *rounds > 0)
     }
 
     /// One figure more of a broker, measured once over all of its rounds.

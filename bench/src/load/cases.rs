@@ -5,6 +5,7 @@ use pagewire_lab::drive::{Case, Plan};
 use pagewire_record::Codec;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::sustained;
 use crate::goals::{Goal, To, at_least, at_most};
 
 /// A load with a name.
@@ -14,6 +15,8 @@ pub(crate) struct LoadCase {
     pub(super) load: Case,
     /// What is other than in most cases.
     pub(super) set: fn(&mut Plan),
+    /// What goes by the machine then; or why it cannot be measured on this one.
+    pub(super) fit: fn(&mut Plan) -> Result<(), String>,
     /// Settings of ours, each KEY=VALUE, with which one of its own is started for this case; none where that is not wanted.
     pub(crate) ours: &'static [&'static str],
     /// The figures that are printed, by the names that the lab gives them.
@@ -143,6 +146,7 @@ const PLAIN: LoadCase = LoadCase {
     what: "",
     load: Case::Produce,
     set: |_| {},
+    fit: |_| Ok(()),
     ours: &[],
     figures: BY_BYTES,
     goals: &[],
@@ -151,6 +155,11 @@ const PLAIN: LoadCase = LoadCase {
 /// A produce of small batches.
 fn small(plan: &mut Plan) {
     (plan.record_bytes, plan.batch_bytes) = (900, 1000);
+}
+
+/// A produce to many partitions, each by a connection of its own.
+fn partitions(plan: &mut Plan) {
+    (plan.partitions, plan.in_flight) = (100, 1);
 }
 
 pub(crate) static CASES: &[LoadCase] = &[
@@ -162,6 +171,15 @@ pub(crate) static CASES: &[LoadCase] = &[
             at_most("cpu_s_per_gb", To::Kafka, 1.0 / 3.0),
             at_least("mb_per_s", To::Kafka, 2.0),
         ],
+        ..PLAIN
+    },
+    LoadCase {
+        name: "produce-sustained",
+        what: "as produce, but until four times as much is written as the kernel begins to write back at (12 GiB, and of the disk's \
+               free third a broker's share, at most): the disk is busy with what was written before; each round into a topic of its \
+               own, which is gone before the next broker's turn; one round to warm up",
+        load: Case::ProduceAfresh,
+        fit: sustained::fit,
         ..PLAIN
     },
     LoadCase {
@@ -207,7 +225,17 @@ pub(crate) static CASES: &[LoadCase] = &[
     LoadCase {
         name: "produce-partitions",
         what: "as produce to 100 partitions over 100 connections, one in flight on each: a closed loop",
-        set: |plan| (plan.partitions, plan.in_flight) = (100, 1),
+        set: partitions,
+        ..PLAIN
+    },
+    LoadCase {
+        name: "produce-partitions-all",
+        what: "as produce-partitions with acks=all: on the disk by fdatasync here, each partition by syncs of its own, in the page \
+               cache elsewhere",
+        set: |plan| {
+            partitions(plan);
+            plan.acks = Acks::All;
+        },
         ..PLAIN
     },
     LoadCase {

@@ -6,6 +6,7 @@
 //! ```
 
 mod cases;
+mod sustained;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use pagewire_record::Codec;
 
 use crate::deliveries;
 use crate::goals;
+use crate::report;
 use crate::table::{Cell, Column, Row, Table};
 
 pub(crate) use cases::{CASES, LoadCase, raise_limit};
@@ -80,6 +82,13 @@ pub(crate) fn idle_connections(cells: &[DriveCell]) -> Option<usize> {
     cells.first()?.settings.get("idle_connections")?.parse().ok()
 }
 
+/// How much a round writes at most, and when that is written back, where a round is as long as that takes.
+fn written(cells: &[DriveCell]) -> Option<String> {
+    let first = cells.first()?;
+    let dirty = first.machine.dirty.as_ref().map(report::dirty)?;
+    Some(format!("a round writes {}; {dirty}", first.settings.get("round_bytes")?))
+}
+
 /// The same, told to whom that concerns.
 pub(crate) fn drive(
     case: &LoadCase,
@@ -90,6 +99,10 @@ pub(crate) fn drive(
     let mut plan = plan(targets, extent);
     plan.cases = vec![case.load];
     (case.set)(&mut plan);
+    if let Err(why) = (case.fit)(&mut plan) {
+        audience.skipped(case.load, &why);
+        return Ok(());
+    }
     pagewire_lab::drive::run(&plan, &Stop::default(), audience)
 }
 
@@ -98,6 +111,7 @@ pub(crate) fn table(case: &LoadCase, cells: &[DriveCell]) -> Table {
     let measured = |key: &&&str| cells.iter().any(|cell| figure(cell, key).is_some());
     let keys: Vec<&str> = case.figures.iter().filter(measured).copied().collect();
     let notes = cells.iter().flat_map(|cell| cell.notes.iter().map(move |note| (cell, note)));
+    let notes = notes.map(|(cell, note)| format!("{}: {note}", cell.broker));
     Table {
         case: case.name.to_owned(),
         what: case.what.to_owned(),
@@ -110,7 +124,7 @@ pub(crate) fn table(case: &LoadCase, cells: &[DriveCell]) -> Table {
             })
             .collect(),
         load: cells.first().map(|cell| cell.machine.load),
-        notes: notes.map(|(cell, note)| format!("{}: {note}", cell.broker)).collect(),
+        notes: written(cells).into_iter().chain(notes).collect(),
         goals: Vec::new(),
     }
     .compared()
@@ -206,11 +220,134 @@ impl Audience for Told {
     fn skipped(&mut self, _case: Case, why: &str) {
         self.skipped = Some(why.to_owned());
     }
+
+    /// Its table says so: the drive ends with that.
+    fn failed(&mut self, why: &str) {
+        eprintln!("{}: {why}; the others go on", self.name);
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+    use std::path::Path;
+
     use super::*;
+    use crate::broker::FLOOR;
+    use crate::{client, floor};
+
+    /// Over at once.
+    const EXTENT: Extent =
+        Extent { rounds: 2, warm_up: 1, length: Duration::from_secs(60), round_bytes: 128 << 10 };
+
+    fn target(name: &str, port: u16) -> Target {
+        Target { name: name.to_owned(), host: "127.0.0.1".to_owned(), port, pid: None }
+    }
+
+    /// Where nothing listens.
+    fn nobody(name: &str) -> Target {
+        target(name, 1)
+    }
+
+    /// A floor in this process, which serves as long as that lives, with its files in this directory.
+    fn a_floor(dir: &Path) -> Target {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let floor = target(FLOOR, free.port());
+        let words = [floor.port.to_string(), dir.display().to_string()];
+        let serving = std::thread::spawn(move || floor::run(words.into_iter()));
+        while client::dial().resolve(&floor.host, floor.port).is_err() {
+            assert!(!serving.is_finished(), "it does not serve");
+            std::thread::yield_now();
+        }
+        floor
+    }
+
+    /// What came of a case.
+    fn ran(name: &str, targets: &[Target]) -> Ran {
+        let case = CASES.iter().find(|case| case.name == name).unwrap();
+        run(case, targets, EXTENT)
+    }
+
+    #[test]
+    fn a_broker_that_is_gone_keeps_nobody_else_from_being_measured() {
+        let dir = tempfile::tempdir().unwrap();
+        let ran = ran("produce", &[nobody("gone"), a_floor(dir.path())]);
+        let [cell] = &ran.cells[..] else { panic!("{:?}", ran.cells) };
+        assert_eq!((cell.broker.as_str(), cell.rounds), (FLOOR, 2));
+        assert!(cell.ratio_to_first.is_empty(), "the first is not there");
+        let Err(Kept::Broke(why)) = ran.ended else { panic!("nobody broke") };
+        assert!(why.starts_with("broker gone: ") && why.contains("nothing listens there"), "{why}");
+        assert!(ran.notes.iter().all(|note| !note.contains("gone")), "its table says so: {:?}", ran.notes);
+    }
+
+    #[test]
+    fn a_case_that_does_not_fit_the_machine_is_left_out_and_says_why() {
+        let case = CASES.iter().find(|case| case.name == "produce-sustained").unwrap();
+        let unfit = LoadCase { fit: |_| Err("nobody tells".to_owned()), ..*case };
+        let ran = run(&unfit, &[nobody("unasked")], EXTENT);
+        assert!(matches!(&ran.ended, Err(Kept::Skipped(why)) if why == "nobody tells"));
+        assert!(ran.cells.is_empty());
+    }
+
+    /// Looks into a directory whenever a round begins.
+    struct Looks<'d>(&'d Path, Vec<Vec<String>>, Vec<DriveCell>);
+
+    impl Looks<'_> {
+        fn files(&self) -> Vec<String> {
+            let entries = std::fs::read_dir(self.0).unwrap();
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+        }
+    }
+
+    impl Watch for Looks<'_> {
+        fn begin(&mut self, _steps: u64) {}
+
+        fn step(&mut self, _what: &str) {}
+
+        fn skip(&mut self, _steps: u64) {}
+
+        fn note(&mut self, _line: &str) {}
+
+        fn is_stopped(&self) -> bool {
+            false
+        }
+    }
+
+    impl Audience for Looks<'_> {
+        fn take(&mut self, cells: &[DriveCell]) {
+            self.2.extend_from_slice(cells);
+        }
+
+        fn round(&mut self, _number: Option<usize>) {
+            let files = self.files();
+            self.1.push(files);
+        }
+    }
+
+    #[test]
+    fn each_sustained_round_has_a_topic_of_its_own_and_is_off_the_disk_when_the_next_begins() {
+        let case = CASES.iter().find(|case| case.name == "produce-sustained").unwrap();
+        let small = LoadCase { fit: |_| Ok(()), ..*case };
+        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let targets = [a_floor(dir.path()), Target { name: "other".to_owned(), ..a_floor(other.path()) }];
+        let mut looks = Looks(dir.path(), Vec::new(), Vec::new());
+        drive(&small, &targets, EXTENT, &mut looks).unwrap();
+        let Looks(_, seen, cells) = &looks;
+        // Three rounds of each, in which another of the two is first each time.
+        let of_the_first: Vec<&str> = [0, 3, 4].iter().map(|at: &usize| seen[*at][0].as_str()).collect();
+        assert!(seen.iter().all(|files| files.len() <= 1), "one topic at a time: {seen:?}");
+        let mut topics = of_the_first.clone();
+        topics.dedup();
+        assert_eq!(topics, of_the_first, "another one each time: {seen:?}");
+        assert!(looks.files().is_empty(), "{:?}", looks.files());
+        assert_eq!(cells.iter().map(|cell| cell.rounds).collect::<Vec<_>>(), [2, 2]);
+        let told = table(case, cells);
+        assert!(
+            told.notes[0].starts_with("a round writes 128 KiB; the kernel writes back from "),
+            "{:?}",
+            told.notes
+        );
+    }
 
     #[test]
     fn what_a_note_says_keeps_no_case_from_being_measured() {

@@ -7,8 +7,10 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 
 use crate::read;
-use crate::record::Machine;
+use crate::record::{DirtyLimits, Machine};
 
+/// The kernel's counters of its memory, and of its limits as they are now, in pages.
+const COUNTERS: &str = "/proc/vmstat";
 /// What small files of the kernel hold at most; of `cpuinfo` the first CPU is enough.
 const SMALL_BYTES: u64 = 16 << 10;
 /// Some hundred bytes for each mount, of which a machine full of containers has thousands.
@@ -29,6 +31,7 @@ pub fn here(dir: &Path) -> Machine {
         congestion_control_default: congestion,
         offloads: BTreeMap::new(),
         file_system: file_system(dir),
+        dirty: dirty(),
         load: text("/proc/loadavg").split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(0.0),
         began: jiff::Timestamp::now().to_string(),
     }
@@ -62,6 +65,23 @@ fn memory_bytes() -> u64 {
     // Its fields' width is that of the machine's words.
     #[allow(clippy::useless_conversion, reason = "a conversion only where words are narrower")]
     u64::from(info.totalram).saturating_mul(u64::from(info.mem_unit))
+}
+
+/// How much may be dirty on this machine now, where the kernel tells.
+/// <https://www.kernel.org/doc/html/latest/admin-guide/sysctl/vm.html> says what that is made of.
+pub fn dirty() -> Option<DirtyLimits> {
+    dirty_of(&text(COUNTERS), rustix::param::page_size() as u64)
+}
+
+fn dirty_of(counters: &str, page_bytes: u64) -> Option<DirtyLimits> {
+    let mib = |name: &str| {
+        let pages = counters.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+        Some(pages.parse::<u64>().ok()?.checked_mul(page_bytes)? >> 20)
+    };
+    Some(DirtyLimits {
+        background_mib: mib("nr_dirty_background_threshold")?,
+        foreground_mib: mib("nr_dirty_threshold")?,
+    })
 }
 
 fn cpu_name(cpuinfo: &str) -> Option<String> {
@@ -115,8 +135,19 @@ mod tests {
     }
 
     #[test]
+    fn how_much_may_be_dirty_is_told_in_pages() {
+        let counters = "nr_dirty 7\nnr_dirty_threshold 1132184\nnr_dirty_background_threshold 565400\nx 1\n";
+        let limits = DirtyLimits { background_mib: 2208, foreground_mib: 4422 };
+        assert_eq!(dirty_of(counters, 4096), Some(limits));
+        for untold in ["", "nr_dirty_threshold 9\n", &counters.replace("565400", "many")] {
+            assert_eq!(dirty_of(untold, 4096), None, "{untold}");
+        }
+    }
+
+    #[test]
     fn this_machine_has_a_kernel_memory_and_cpus() {
         let machine = here(Path::new("."));
+        assert!(!cfg!(target_os = "linux") || machine.dirty.is_some(), "{machine:?}");
         assert!(!machine.kernel.is_empty() && machine.memory_mib > 0 && machine.cpus > 0, "{machine:?}");
         assert!(machine.began.contains('T'), "{}", machine.began);
     }

@@ -91,10 +91,22 @@ pub struct Machine {
     pub offloads: BTreeMap<String, String>,
     /// The file system of the measured file.
     pub file_system: String,
+    /// How much may be dirty, where the kernel tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dirty: Option<DirtyLimits>,
     /// The load average over the last minute, at the beginning.
     pub load: f64,
     /// When the run began, RFC 3339.
     pub began: String,
+}
+
+/// How much may be written and not be on a disk yet, in MiB. Both follow the memory that is free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirtyLimits {
+    /// With more the kernel begins to write it back by itself.
+    pub background_mib: u64,
+    /// With more whoever writes waits.
+    pub foreground_mib: u64,
 }
 
 /// The cost of one route in one setting: a line of `lab routes`.

@@ -4,12 +4,13 @@
 //!   Plan (targets, cases, sizes, rounds) -> run -> Watch       what it does now, what must be known to read the figures
 //!                                            |     Audience    record::DriveCell, one for each broker and case
 //!                                            v
-//!   Broker -> Topic -> Load (produce, hot, cold, end_to_end, connections) -> race (threads, clock) -> Meter -> Tally
+//!   Broker -> Topic -> Load (produce, afresh, hot, cold, end_to_end, connections) -> race (threads, clock) -> Meter -> Tally
 //!                       '-> Alone       one of them on one broker, for who measures something else beside it
 //! ```
 //!
 //! * All brokers take turns in every round, so that what disturbs the machine disturbs all; ratios are of one round,
-//!   and a round that one of them could not run counts for none.
+//!   and a round that one of them cannot be measured in counts for none.
+//! * A broker that fails is left out of the rest of its case, and tried again in the next: it takes nobody down.
 //! * CPU is the broker process's own, from its clock; the client's stands beside it, to see when that is the
 //!   bottleneck.
 //! * `end-to-end` and `connections` follow a schedule fixed in advance: no coordinated omission.
@@ -32,8 +33,8 @@
 //! | `missing_records` | records that were due and never came, or were not answered before the round was over | the same |
 //! | `cpu_us_per_connect`, `client_cpu_us_per_connect`, `connects_per_s`, `idle_kib_per_connection` | of the idle ones, once: what making each cost the broker and the client, how fast that went, what each takes of the broker's resident memory, without the kernel's for its socket | `connections` |
 //!
-//! `latency_us` is from request to answer in `produce`, `fetch-hot` and `fetch-cold`, where the next request waits for
-//! the answer; in the other two from when a record was due. MB and GB are 10^6 and 10^9 bytes of record batches, as
+//! `latency_us` is from request to answer in `produce`, `produce-afresh`, `fetch-hot` and `fetch-cold`, where the next request
+//! waits for the answer; in the other two from when a record was due. MB and GB are 10^6 and 10^9 bytes of record batches, as
 //! they are on the wire. A record counts in `end-to-end` for each consumer that gets it.
 
 mod alone;

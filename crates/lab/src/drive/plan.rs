@@ -13,6 +13,9 @@ use super::target::Target;
 pub enum Case {
     /// Batches as fast as the broker takes them.
     Produce,
+    /// The same, each round into a topic of its own that is removed before anybody else has its turn: no more than a round is on
+    /// the disk, so that it may be a long one.
+    ProduceAfresh,
     /// Records that lie in the page cache, as fast as the broker gives them.
     FetchHot,
     /// Records that lie on the disk.
@@ -24,7 +27,7 @@ pub enum Case {
 }
 
 impl Case {
-    /// All of them, in the order in which they run.
+    /// Those that `lab drive` has, in the order in which they run.
     pub const ALL: [Self; 5] =
         [Self::Produce, Self::FetchHot, Self::FetchCold, Self::EndToEnd, Self::Connections];
 
@@ -32,6 +35,7 @@ impl Case {
     pub fn name(self) -> &'static str {
         match self {
             Self::Produce => "produce",
+            Self::ProduceAfresh => "produce-afresh",
             Self::FetchHot => "fetch-hot",
             Self::FetchCold => "fetch-cold",
             Self::EndToEnd => "end-to-end",
@@ -58,7 +62,8 @@ pub struct Plan {
     pub warm_up: usize,
     /// How long a round lasts.
     pub length: Duration,
-    /// A round of `produce` ends after so many bytes too: they stay on the broker's disk until the case ends.
+    /// A round of `produce` ends after so many bytes too: they stay on the broker's disk until the case ends, or, in
+    /// `produce-afresh`, the round.
     pub round_bytes: u64,
     /// Bytes of a record's value.
     pub record_bytes: usize,
@@ -163,8 +168,11 @@ impl Plan {
         ];
         let connections = |count: usize| ("connections", count.to_string());
         let own = match case {
-            Case::Produce => {
-                vec![acks, batch, connections(self.lanes()), ("in_flight", self.in_flight.to_string())]
+            Case::Produce | Case::ProduceAfresh => {
+                let round = (case == Case::ProduceAfresh).then(|| ("round_bytes", size(self.round_bytes)));
+                let in_flight = ("in_flight", self.in_flight.to_string());
+                let own = [acks, batch, connections(self.lanes()), in_flight];
+                own.into_iter().chain(round).collect()
             }
             Case::FetchHot => {
                 let topic = ("topic_bytes", size(self.hot_bytes));

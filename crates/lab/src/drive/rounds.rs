@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Each round begins with another broker, so that none always comes after the same one. A round counts when every
-//! broker has run it: all have as many, and each ratio is of two figures of one round.
+//! broker has run it: all have as many, and each ratio is of two figures of one round. One that fails has those before
+//! it alone, and the others go on without it.
 
 use std::collections::BTreeSet;
 
@@ -18,14 +19,18 @@ use super::load::{Load, Ready};
 use super::meter::{Figures, Meter};
 use super::plan::{Case, Plan};
 use super::process;
-use super::run::Audience;
+use super::run::{Audience, was_stopped};
 use super::tally::Tally;
 
 /// A broker in a case.
 pub(super) struct Entrant {
+    /// Its place among the targets.
+    pub(super) at: usize,
     pub(super) broker: Broker,
     pub(super) load: Box<dyn Load>,
     pub(super) tally: Tally,
+    /// Why it is left out of the rounds that are left, if it is.
+    pub(super) failed: Option<anyhow::Error>,
 }
 
 /// What is to be done.
@@ -36,7 +41,7 @@ pub(super) struct Rounds<'r> {
     pub(super) stop: &'r Stop,
 }
 
-/// How the rounds ended that met with no error.
+/// How the rounds ended for those who did not fail in them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ended {
     /// After the last.
@@ -45,21 +50,34 @@ pub(super) enum Ended {
     Short(String),
 }
 
-/// How many rounds counted and why not all, if that is so.
-pub(super) fn short(ended: &Result<Ended>, counted: usize, asked: usize) -> Option<String> {
-    let why = match ended {
-        Ok(Ended::Whole) => return None,
-        Ok(Ended::Short(why)) => why.clone(),
-        Err(error) => format!("{error:#}"),
+/// How many of a broker's rounds counted and why not all, if that is so: it failed, or all ended early.
+pub(super) fn short(
+    failed: Option<&anyhow::Error>,
+    ended: &Result<Ended>,
+    counted: usize,
+    asked: usize,
+) -> Option<String> {
+    let (which, why) = match (failed, ended) {
+        (Some(error), _) => ("before it failed", format!("{error:#}")),
+        (None, Ok(Ended::Whole)) => return None,
+        (None, Ok(Ended::Short(why))) => ("those that every broker has run", why.clone()),
+        (None, Err(error)) => ("those that every broker has run", format!("{error:#}")),
     };
-    Some(format!("{counted} of {asked} rounds, those that every broker has run: {why}"))
+    Some(format!("{counted} of {asked} rounds, {which}: {why}"))
 }
 
 /// One round.
 enum Round {
-    /// Each broker's part of it, with the broker's place.
+    /// The part of each broker that did not fail, with its place.
     Run(Vec<(usize, Part)>),
     /// The broker that cannot run it and why.
+    Refused(String),
+}
+
+/// What came of a broker's turn.
+enum Turn {
+    Run(Part),
+    /// It cannot be measured so, for this reason.
     Refused(String),
 }
 
@@ -67,14 +85,13 @@ enum Round {
 type Part = (Lap, Figures);
 
 impl Rounds<'_> {
-    /// Runs them all, and adds up those that count.
+    /// Runs them all, and adds up those that count. An error is that of a run that was stopped; brokers keep their own.
     pub(super) fn run(self, entrants: &mut [Entrant], audience: &mut dyn Audience) -> Result<Ended> {
-        let steps = self.plan.warm_up + self.plan.rounds;
-        for round in 0..steps {
+        for round in 0..self.steps() {
             let parts = match self.round(round, entrants, audience)? {
                 Round::Run(parts) => parts,
                 Round::Refused(why) => {
-                    audience.skip(((steps - round - 1) * entrants.len()) as u64);
+                    audience.skip((self.steps_after(round) * standing(entrants).len()) as u64);
                     return Ok(Ended::Short(why));
                 }
             };
@@ -90,35 +107,78 @@ impl Rounds<'_> {
         Ok(Ended::Whole)
     }
 
+    /// Rounds of all kinds.
+    fn steps(self) -> usize {
+        self.plan.warm_up + self.plan.rounds
+    }
+
+    /// Those behind this one.
+    fn steps_after(self, round: usize) -> usize {
+        self.steps() - round - 1
+    }
+
     /// One round, which begins with another broker than the one before.
     fn round(self, round: usize, entrants: &mut [Entrant], audience: &mut dyn Audience) -> Result<Round> {
+        let mut turns = standing(entrants);
+        turns.sort_by_key(|at| (*at < round % entrants.len(), *at));
+        let mut parts = Vec::with_capacity(turns.len());
+        for (turn, &at) in turns.iter().enumerate() {
+            let others = others(entrants, at);
+            let Some(entrant) = entrants.get_mut(at) else { continue };
+            match self.turn(round, entrant, &others, audience) {
+                Ok(Turn::Run(part)) => parts.push((at, part)),
+                Ok(Turn::Refused(why)) => {
+                    audience.skip((turns.len() - turn - 1) as u64);
+                    return Ok(Round::Refused(why));
+                }
+                Err(error) if self.stop.is_set() || was_stopped(&error) => return Err(error),
+                Err(error) => {
+                    let why = format!("{error:#}");
+                    entrant.failed = Some(error);
+                    audience.skip(self.steps_after(round) as u64);
+                    if !standing(entrants).is_empty() {
+                        audience.failed(&why);
+                    }
+                }
+            }
+        }
+        Ok(Round::Run(parts))
+    }
+
+    /// A broker's turn in a round.
+    fn turn(
+        self,
+        round: usize,
+        entrant: &mut Entrant,
+        others: &[u32],
+        audience: &mut dyn Audience,
+    ) -> Result<Turn> {
         let case = self.case.name();
         let number = round.checked_sub(self.plan.warm_up).map(|number| number + 1);
         let which = match number {
             Some(number) => format!("round {number}/{}", self.plan.rounds),
             None => "warm-up".to_owned(),
         };
-        let mut parts = Vec::with_capacity(entrants.len());
-        for turn in 0..entrants.len() {
-            let at = (round + turn) % entrants.len();
-            let others = others(entrants, at);
-            let Some(entrant) = entrants.get_mut(at) else { continue };
-            let name = entrant.broker.name.clone();
-            audience.step(&format!("{case} {name}: {which}"));
-            let what = || format!("{case} of broker {name}");
-            if let Ready::No(why) = entrant.load.before().with_context(what)? {
-                audience.skip((entrants.len() - turn - 1) as u64);
-                return Ok(Round::Refused(format!("{name}: {why}")));
-            }
-            if let Some(pid) = entrant.broker.pid().filter(|_| self.case.writes()) {
-                process::settle(pid);
-            }
-            audience.round(number);
-            let part = entrant.measure(self.case, &others, self.stop, audience);
-            parts.push((at, part.with_context(what)?));
+        let name = entrant.broker.name.clone();
+        audience.step(&format!("{case} {name}: {which}"));
+        let what = || format!("{case} of broker {name}");
+        if let Ready::No(why) = entrant.load.before().with_context(what)? {
+            return Ok(Turn::Refused(format!("{name}: {why}")));
         }
-        Ok(Round::Run(parts))
+        if let Some(pid) = entrant.broker.pid().filter(|_| self.case.writes()) {
+            process::settle(pid);
+        }
+        audience.round(number);
+        let part = entrant.measure(self.case, others, self.stop, audience).with_context(what)?;
+        entrant.load.after(part.0.bytes).with_context(what)?;
+        Ok(Turn::Run(part))
     }
+}
+
+/// The places of those who did not fail.
+fn standing(entrants: &[Entrant]) -> Vec<usize> {
+    let places = entrants.iter().enumerate().filter(|(_, entrant)| entrant.failed.is_none());
+    places.map(|(at, _)| at).collect()
 }
 
 /// The processes of all but this one.
@@ -169,6 +229,7 @@ mod tests {
         Well,
         Refuses { at: usize },
         Dies { at: usize },
+        Stopped { at: usize },
     }
 
     /// Does nothing, as its fate has it.
@@ -188,7 +249,8 @@ mod tests {
             self.said.borrow_mut().push("made ready".to_owned());
             match self.fate {
                 Fate::Refuses { at } if at == round => Ok(Ready::No("it is mapped".to_owned())),
-                Fate::Dies { at } if at == round => Err(Error::Stopped),
+                Fate::Dies { at } if at == round => Err(Error::check(36, None, || "t".into()).unwrap_err()),
+                Fate::Stopped { at } if at == round => Err(Error::Stopped),
                 _ => Ok(Ready::Yes),
             }
         }
@@ -207,9 +269,9 @@ mod tests {
         }
     }
 
-    /// Steps done and skipped, and when rounds begin.
+    /// Steps done and skipped, when rounds begin, and who failed while others go on.
     #[derive(Default)]
-    struct Steps(u64, Said);
+    struct Steps(u64, Said, Vec<String>);
 
     impl Watch for Steps {
         fn begin(&mut self, _steps: u64) {}
@@ -239,13 +301,19 @@ mod tests {
         fn round_done(&mut self) {
             self.1.borrow_mut().push("is done".to_owned());
         }
+
+        fn failed(&mut self, why: &str) {
+            self.2.push(why.to_owned());
+        }
     }
 
     fn entrant(name: &str, fate: Fate, said: &Said) -> Entrant {
         Entrant {
+            at: 0,
             broker: broker(name),
             load: Box::new(Fake { fate, round: 0, said: Rc::clone(said) }),
             tally: Tally::default(),
+            failed: None,
         }
     }
 
@@ -255,16 +323,39 @@ mod tests {
         Plan { rounds: ROUNDS, ..testing::plan(Case::FetchCold) }
     }
 
-    /// How the rounds of a broker that fares well and of one that does not end, the rounds that count of each, and the
-    /// steps done or skipped.
-    fn run(fate: Fate) -> (Result<Ended>, Vec<usize>, u64) {
-        let (plan, stop) = (plan(), Stop::default());
-        let mut steps = Steps::default();
-        let said = Rc::clone(&steps.1);
-        let mut entrants = [entrant("well", Fate::Well, &said), entrant("ill", fate, &said)];
-        let ended = Rounds { case: Case::FetchCold, plan: &plan, stop: &stop }.run(&mut entrants, &mut steps);
-        (ended, entrants.iter().map(|entrant| entrant.tally.rounds()).collect(), steps.0)
+    /// What came of the rounds.
+    struct Came {
+        ended: Result<Ended>,
+        entrants: Vec<Entrant>,
+        /// Done or skipped.
+        steps: u64,
+        /// Who failed while others went on.
+        failed: Vec<String>,
     }
+
+    impl Came {
+        /// How many rounds of each count.
+        fn rounds(&self) -> Vec<usize> {
+            self.entrants.iter().map(|entrant| entrant.tally.rounds()).collect()
+        }
+
+        /// Why the last one's are fewer than were asked for, if they are.
+        fn short(&self) -> Option<String> {
+            let last = self.entrants.last().unwrap();
+            short(last.failed.as_ref(), &self.ended, last.tally.rounds(), ROUNDS)
+        }
+    }
+
+    /// The rounds of brokers with these fates.
+    fn run(fates: &[(&str, Fate)]) -> Came {
+        let (plan, stop, mut steps) = (plan(), Stop::default(), Steps::default());
+        let said = Rc::clone(&steps.1);
+        let mut entrants: Vec<_> = fates.iter().map(|(name, fate)| entrant(name, *fate, &said)).collect();
+        let ended = Rounds { case: Case::FetchCold, plan: &plan, stop: &stop }.run(&mut entrants, &mut steps);
+        Came { ended, entrants, steps: steps.0, failed: steps.2 }
+    }
+
+    const WELL: (&str, Fate) = ("well", Fate::Well);
 
     #[test]
     fn a_round_is_told_to_begin_when_all_before_it_is_done_and_to_be_over_with_what_it_measures() {
@@ -282,10 +373,10 @@ mod tests {
     fn a_round_that_a_broker_cannot_run_counts_for_none() {
         for at in 0..=ROUNDS {
             let counted = at.saturating_sub(1);
-            let (ended, rounds, steps) = run(Fate::Refuses { at });
-            assert_eq!(rounds, [counted; 2], "refused in round {at}");
-            assert_eq!(steps, 2 * (1 + ROUNDS as u64), "refused in round {at}");
-            let said = short(&ended, counted, ROUNDS).unwrap();
+            let came = run(&[WELL, ("ill", Fate::Refuses { at })]);
+            assert_eq!(came.rounds(), [counted; 2], "refused in round {at}");
+            assert_eq!(came.steps, 2 * (1 + ROUNDS as u64), "refused in round {at}");
+            let said = came.short().unwrap();
             assert!(
                 said.starts_with(&format!("{counted} of 3 rounds")) && said.ends_with("ill: it is mapped")
             );
@@ -293,19 +384,44 @@ mod tests {
     }
 
     #[test]
-    fn a_round_in_which_a_broker_dies_counts_for_none() {
+    fn a_broker_that_fails_has_the_rounds_before_that_and_the_others_have_all() {
+        for at in 0..=ROUNDS {
+            let came = run(&[WELL, WELL, ("ill", Fate::Dies { at })]);
+            assert_eq!(came.ended.as_ref().ok(), Some(&Ended::Whole), "died in round {at}");
+            let counted = at.saturating_sub(1);
+            assert_eq!(came.rounds(), [ROUNDS, ROUNDS, counted], "died in round {at}");
+            assert_eq!(came.steps, 3 * (1 + ROUNDS as u64), "died in round {at}");
+            let [why] = &came.failed[..] else { panic!("{:?}", came.failed) };
+            assert!(why.starts_with("fetch-cold of broker ill: "), "{why}");
+            assert_eq!(came.short(), Some(format!("{counted} of 3 rounds, before it failed: {why}")));
+        }
+    }
+
+    #[test]
+    fn whoever_fails_first_or_last_nobody_goes_on_without_a_broker() {
+        let came = run(&[("ill", Fate::Dies { at: 2 }), ("worse", Fate::Dies { at: 1 })]);
+        assert_eq!((came.rounds(), came.steps), (vec![1, 0], 2 * (1 + ROUNDS as u64)));
+        let [why] = &came.failed[..] else { panic!("{:?}", came.failed) };
+        assert!(why.contains("worse"), "there was one more when it failed: {why}");
+        assert!(came.entrants.iter().all(|entrant| entrant.failed.is_some()));
+    }
+
+    #[test]
+    fn a_run_that_is_stopped_ends_for_all() {
         for at in 1..=ROUNDS {
-            let (ended, rounds, _) = run(Fate::Dies { at });
-            assert_eq!(rounds, [at - 1; 2], "died in round {at}");
-            let said = short(&ended, at - 1, ROUNDS).unwrap();
-            assert!(said.contains("fetch-cold of broker ill") && said.ends_with("stopped"), "{said}");
+            let came = run(&[WELL, ("last", Fate::Stopped { at })]);
+            assert!(was_stopped(came.ended.as_ref().unwrap_err()));
+            assert_eq!(came.rounds(), [at - 1; 2], "stopped in round {at}");
+            let said = came.short().unwrap();
+            assert!(said.contains("fetch-cold of broker last") && said.ends_with("stopped"), "{said}");
+            assert!(came.failed.is_empty() && came.entrants.iter().all(|entrant| entrant.failed.is_none()));
         }
     }
 
     #[test]
     fn whole_rounds_need_no_words() {
-        let (ended, rounds, steps) = run(Fate::Well);
-        assert_eq!((rounds, steps), (vec![ROUNDS; 2], 2 * (1 + ROUNDS as u64)));
-        assert_eq!(short(&ended, ROUNDS, ROUNDS), None);
+        let came = run(&[WELL, WELL]);
+        assert_eq!((came.rounds(), came.steps), (vec![ROUNDS; 2], 2 * (1 + ROUNDS as u64)));
+        assert_eq!(came.short(), None);
     }
 }

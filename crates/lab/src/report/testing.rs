@@ -23,6 +23,7 @@ pub(super) fn machine() -> Machine {
         congestion_control_default: "bbr".into(),
         offloads: BTreeMap::from([("scatter-gather".into(), "on".into())]),
         file_system: "ext4".into(),
+        dirty: None,
         load: 0.5,
         began: "2026-01-02T03:04:05Z".into(),
     }

@@ -1,5 +1,6 @@
 //! The loads, one file each. A load is prepared once for a broker, then runs round after round.
 
+mod afresh;
 mod busy;
 pub(super) mod cold;
 mod connections;
@@ -46,6 +47,11 @@ pub(super) trait Load {
     /// Who does the work of a round, each on a thread of its own.
     fn runners(&mut self) -> Vec<Runner<'_>>;
 
+    /// What is done when a round was measured that wrote so many bytes, before anybody else has its turn.
+    fn after(&mut self, _bytes: u64) -> Result<()> {
+        Ok(())
+    }
+
     /// Figures of the round that has just ended, beside those that all loads have.
     fn figures(&mut self) -> Vec<Figure> {
         Vec::new()
@@ -69,6 +75,7 @@ pub(super) fn prepare(case: Case, plan: &Plan, broker: &Broker) -> Result<Box<dy
 pub(super) fn on(topic: Topic, case: Case, plan: &Plan, broker: &Broker) -> Result<Box<dyn Load>> {
     Ok(match case {
         Case::Produce => Box::new(produce::Produce::prepare(topic, plan, broker)?),
+        Case::ProduceAfresh => Box::new(afresh::ProduceAfresh::prepare(topic, plan, broker)?),
         Case::FetchHot => Box::new(hot::FetchHot::prepare(topic, plan, broker)?),
         Case::FetchCold => Box::new(cold::FetchCold::prepare(topic, plan, broker)?),
         Case::EndToEnd => Box::new(end_to_end::EndToEnd::prepare(topic, plan, broker)?),

@@ -28,6 +28,12 @@ impl Produce {
             pumps,
         })
     }
+
+    /// Has done its work: what it holds of the broker's goes.
+    pub(super) fn end(&mut self) -> Result<()> {
+        self.pumps.clear();
+        self.topic.remove()
+    }
 }
 
 /// A pump for each lane.

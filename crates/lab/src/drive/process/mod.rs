@@ -2,6 +2,7 @@
 
 mod cache;
 mod listener;
+mod room;
 mod usage;
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -9,6 +10,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 pub use cache::{
     Dropped, drop_everything, drop_files, drop_partition, log_folder, may_drop_everything, sees_files, settle,
 };
+pub(super) use room::Room;
 pub use usage::{Memory, cpu, forget_peak, memory, own_cpu, read_from_disk};
 
 /// A process that can be measured, or why there is none.
