@@ -238,7 +238,7 @@ mod tests {
 
     /// Over at once.
     const EXTENT: Extent =
-        Extent { rounds: 2, warm_up: 1, length: Duration::from_secs(60), round_bytes: 128 << 10 };
+        Extent { rounds: 2, warm_up: 1, length: Duration::from_mins(1), round_bytes: 128 << 10 };
 
     fn target(name: &str, port: u16) -> Target {
         Target { name: name.to_owned(), host: "127.0.0.1".to_owned(), port, pid: None }

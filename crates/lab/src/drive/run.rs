@@ -58,7 +58,9 @@ pub fn run(plan: &Plan, stop: &Stop, audience: &mut dyn Audience) -> Result<()> 
         Dial { congestion_control: plan.congestion_control.clone(), stop: stop.clone(), ..Dial::default() };
     let total = plan.cases.len() * plan.targets.len() * steps(plan);
     audience.begin(total as u64);
-    congestion::warning().into_iter().for_each(|note| audience.note(&note));
+    if let Some(note) = congestion::warning() {
+        audience.note(&note);
+    }
     let brokers = plan.targets.iter().map(|_| None).collect();
     let mut run = Run { plan, stop, dial, brokers, failures: Vec::new(), audience };
     for case in &plan.cases {
@@ -109,7 +111,9 @@ impl Run<'_> {
             }
             match Broker::meet(target, &self.dial).with_context(|| format!("broker {target}")) {
                 Ok(met) => {
-                    found(&met).iter().for_each(|note| self.audience.note(note));
+                    for note in found(&met) {
+                        self.audience.note(&note);
+                    }
                     *broker = Some(met);
                 }
                 Err(error) if was_stopped(&error) => return Err(error),
@@ -124,7 +128,9 @@ impl Run<'_> {
     /// Keeps failures; tells them where others go on. Of the last one the error tells.
     fn keep(&mut self, failed: Vec<anyhow::Error>) {
         if !self.is_deserted() {
-            failed.iter().for_each(|error| self.audience.failed(&format!("{error:#}")));
+            for error in &failed {
+                self.audience.failed(&format!("{error:#}"));
+            }
         }
         self.failures.extend(failed);
     }
@@ -210,7 +216,9 @@ impl Run<'_> {
             let prepared = prepare(case, self.plan, &broker);
             match prepared.with_context(|| format!("{} of broker {}", case.name(), broker.name)) {
                 Ok(mut load) => {
-                    known(&broker, self.plan, load.topic()).iter().for_each(|note| self.audience.note(note));
+                    for note in known(&broker, self.plan, load.topic()) {
+                        self.audience.note(&note);
+                    }
                     let tally = Tally::with(load.once());
                     entrants.push(Entrant { at, broker, load, tally, failed: None });
                 }
