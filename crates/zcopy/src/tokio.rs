@@ -8,19 +8,19 @@ use std::time::Instant;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+#[cfg(target_os = "linux")]
+use crate::ColdReads;
 use crate::ahead::Stretch;
 use crate::carry::Carry;
 use crate::os::{AsSocket, socket_ref};
+use crate::path::Offload;
 #[cfg(target_os = "linux")]
 use crate::path::direct::Fetch;
-use crate::path::Offload;
 use crate::path::{Known, Outcome};
 use crate::patience::Fruitless;
 use crate::route::choose;
 use crate::seen::STALE_AFTER;
 use crate::stats::Sent;
-#[cfg(target_os = "linux")]
-use crate::ColdReads;
 use crate::{FileRange, Piece, Residency, Route, SendError, SendPlan, Transfer};
 
 /// The operations that tokio lets a task do before it lets others have their turn: so many pay for the bytes of one.

@@ -245,7 +245,8 @@ impl Transfer {
                 outcome
             }
             Next::Range { route, why, range } => {
-                let (route, why) = if plan.was_fetched(&range) { (Route::Direct, Why::Cold) } else { (route, why) };
+                let (route, why) =
+                    if plan.was_fetched(&range) { (Route::Direct, Why::Cold) } else { (route, why) };
                 let before = sent.by(route);
                 let outcome = path::send(route, &bench, plan, &range, known, sent)?;
                 if sent.by(route) > before {
