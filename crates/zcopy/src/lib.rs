@@ -295,6 +295,7 @@ mod calls;
 pub mod caps;
 mod carry;
 mod channel;
+mod cold;
 #[cfg(target_os = "linux")]
 mod completions;
 #[cfg(target_os = "linux")]
@@ -367,6 +368,7 @@ pub use calls::{Calls, OsCalls};
 pub use channel::transfer_to;
 pub use channel::transfer_to_blocking;
 #[cfg(target_os = "linux")]
+pub use cold::ColdReads;
 pub use completions::{Completion, Completions};
 #[cfg(target_os = "linux")]
 pub use copy_report::CopyReport;

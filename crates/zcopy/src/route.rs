@@ -6,6 +6,7 @@
 //! | on a socket that the kernel encrypts, where memory is not the cheaper way | ktls | [`Why::Encrypted`] |
 //! | in a map | mmap | [`Why::Mapped`] |
 //! | as long as a step of the thresholds reaches | that step's | [`Why::Small`] for copy, [`Why::Large`] else |
+//! | not in the page cache, where that is to be passed by ([`ColdReads`](crate::ColdReads)) | direct | [`Why::Cold`] |
 //! | any of these, refused | sendfile if that was not it and nothing was forced, else copy | [`Why::Refused`] |
 //! | to a writer that is no socket ([`Transfer::write_to`](crate::Transfer::write_to_blocking)) | copy | [`Why::Writer`] |
 //!
@@ -175,6 +176,8 @@ pub enum Why {
     Shortage,
     /// It goes to a writer that is no socket of the kernel's.
     Writer,
+    /// It was not in the page cache, and is not to come there.
+    Cold,
     /// It comes from a socket, and the page cache copies whatever is written to it: nothing to be saved that way.
     Received,
 }
@@ -191,6 +194,7 @@ impl std::fmt::Display for Why {
             Self::Refused => "the kernel refused a better one",
             Self::Shortage => "a better one lacked room or a buffer",
             Self::Writer => "goes to a writer that is no socket",
+            Self::Cold => "was not in the page cache",
             Self::Received => "the page cache copies what is written",
         })
     }

@@ -277,6 +277,25 @@ impl SendPlan {
     }
 
     /// What the route at work keeps between two calls.
+    /// Whether `range`, which stands at the cursor, was read past the page cache, with whatever came of it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn was_fetched(&self, range: &FileRange) -> bool {
+        matches!(&self.carry, Carry::Direct(carried) if carried.answers(range))
+    }
+
+    /// Whether what stands before `range` was read so.
+    #[cfg(all(target_os = "linux", feature = "tokio"))]
+    pub(crate) fn was_read_past_the_cache(&self, range: &FileRange) -> bool {
+        matches!(&self.carry, Carry::Direct(carried) if carried.is_of(range))
+    }
+
+    /// Nothing is read past the page cache here.
+    #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unused_self, reason = "elsewhere it has a carry")]
+    pub(crate) fn was_fetched(&self, _range: &FileRange) -> bool {
+        false
+    }
+
     pub(crate) fn carry_mut(&mut self) -> &mut Carry {
         &mut self.carry
     }

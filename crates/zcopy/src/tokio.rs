@@ -8,10 +8,14 @@ use std::time::Instant;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+#[cfg(target_os = "linux")]
+use crate::ColdReads;
 use crate::ahead::Stretch;
 use crate::carry::Carry;
 use crate::os::{AsSocket, socket_ref};
 use crate::path::Offload;
+#[cfg(target_os = "linux")]
+use crate::path::direct::Fetch;
 use crate::path::{Known, Outcome};
 use crate::patience::Fruitless;
 use crate::route::choose;
@@ -21,6 +25,9 @@ use crate::{FileRange, Piece, Residency, Route, SendError, SendPlan, Transfer};
 
 /// The operations that tokio lets a task do before it lets others have their turn: so many pay for the bytes of one.
 const TURN_UNITS: u64 = 128;
+/// What is shorter is not worth a read past the page cache.
+#[cfg(target_os = "linux")]
+const DIRECT_MIN: u64 = 64 << 10;
 
 mod sealed {
     pub trait Sealed {}
@@ -129,8 +136,12 @@ impl Transfer {
                 }
                 Some(Outcome::Cold { range, upto }) => {
                     self.stats().cold_offload(sent);
-                    ahead = Some(self.bring(plan, &range).await?);
-                    known.read_ahead(upto);
+                    if let Some(first) = self.past_the_cache(plan, &range) {
+                        self.offload(first, plan).await;
+                    } else {
+                        ahead = Some(self.bring(plan, &range).await?);
+                        known.read_ahead(upto);
+                    }
                 }
                 Some(Outcome::Offload(first)) => {
                     if first.is_read() {
@@ -151,6 +162,23 @@ impl Transfer {
             }
         }
         Ok(())
+    }
+
+    /// The read of a cold range past the page cache, where that is wanted and to be had. What a copy found cold stands behind other
+    /// parts of its call, and is short.
+    #[cfg(target_os = "linux")]
+    fn past_the_cache(&self, plan: &mut SendPlan, range: &FileRange) -> Option<Offload> {
+        let is_refused = plan.refused().union(self.not_to_be_had()).contains(Route::Direct);
+        let is_long = range.len() >= DIRECT_MIN || plan.was_read_past_the_cache(range);
+        let wanted = self.options().cold == ColdReads::Direct && is_long && !is_refused;
+        wanted.then(|| Offload::Fetch(Fetch::of_cold(plan, range)))
+    }
+
+    /// There is no such read here.
+    #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unused_self, reason = "elsewhere it has options")]
+    fn past_the_cache(&self, _plan: &mut SendPlan, _range: &FileRange) -> Option<Offload> {
+        None
     }
 
     /// Has `range` brought into the page cache, and waits until it is there. What was read ahead for an earlier plan

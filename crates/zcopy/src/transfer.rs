@@ -10,7 +10,7 @@ use crate::path::{self, Bench, Known, Outcome, Tools};
 use crate::pipes::{PipeOptions, PipePool};
 use crate::route::{Policy, Route, RouteSet, Why};
 use crate::stats::{Sent, Stats};
-use crate::{BufferPool, IoPool, SendError, SendPlan, Thresholds};
+use crate::{BufferPool, ColdReads, IoPool, SendError, SendPlan, Thresholds};
 #[cfg(target_os = "linux")]
 use crate::{carry::Carry, offload::Offload};
 
@@ -28,6 +28,8 @@ pub struct TransferOptions {
     pub read_ahead_bytes: u32,
     /// How much of a file is looked at in one go to tell whether it is cold. Default 2 MiB.
     pub look_bytes: u32,
+    /// How a cold range is read, where a sender must not wait for a disk. Default: into the page cache.
+    pub cold: ColdReads,
     /// Bounds of the pipes that `splice` goes through. None is made before it is needed.
     pub pipes: PipeOptions,
 }
@@ -40,6 +42,7 @@ impl Default for TransferOptions {
             turn_bytes: 1 << 20,
             read_ahead_bytes: 8 << 20,
             look_bytes: 2 << 20,
+            cold: ColdReads::default(),
             pipes: PipeOptions::default(),
         }
     }
@@ -242,6 +245,8 @@ impl Transfer {
                 outcome
             }
             Next::Range { route, why, range } => {
+                let (route, why) =
+                    if plan.was_fetched(&range) { (Route::Direct, Why::Cold) } else { (route, why) };
                 let before = sent.by(route);
                 let outcome = path::send(route, &bench, plan, &range, known, sent)?;
                 if sent.by(route) > before {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pagewire_zcopy::{Route, Thresholds};
+use pagewire_zcopy::{ColdReads, Route, Thresholds};
 
 use super::addresses::{self, Hosts, Names};
 use super::bounds::{self, CORDONED};
@@ -140,6 +140,8 @@ pub struct BrokerConfig {
     pub transfer_route: Option<Route>,
     /// `pagewire.transfer.thresholds`; none takes those measured on this machine, or the default.
     pub transfer_thresholds: Option<Thresholds>,
+    /// `pagewire.transfer.cold`.
+    pub transfer_cold: ColdReads,
     /// `pagewire.transfer.drop.behind`.
     pub transfer_drop_behind: bool,
     /// `pagewire.transfer.turn.bytes`.
@@ -311,6 +313,7 @@ impl BrokerConfig {
             acks_all_is_stable: layers.text("pagewire.acks.all.meaning").as_deref() != Some("page-cache"),
             transfer_route: transfer::route(&layers),
             transfer_thresholds,
+            transfer_cold: transfer::cold(&layers),
             transfer_drop_behind: layers.flag("pagewire.transfer.drop.behind"),
             transfer_turn_bytes: size_u32("pagewire.transfer.turn.bytes"),
             request_memory_bytes: size("pagewire.request.memory.max.bytes"),

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use pagewire_disk::{OsDisk, read_small};
-use pagewire_zcopy::{Route, Thresholds, ThresholdsError};
+use pagewire_zcopy::{ColdReads, Route, Thresholds, ThresholdsError};
 
 use super::layers::Layers;
 use super::sources::ConfigError;
@@ -18,6 +18,7 @@ const FILE_MAX_BYTES: u64 = 64 << 10;
 
 const ROUTE: &str = "pagewire.transfer.route";
 const THRESHOLDS: &str = "pagewire.transfer.thresholds";
+const COLD: &str = "pagewire.transfer.cold";
 const AUTO: &str = "auto";
 
 /// Where the thresholds in use come from.
@@ -34,6 +35,11 @@ pub enum ThresholdsOrigin {
 /// The route that is forced, if one is.
 pub(super) fn route(layers: &Layers) -> Option<Route> {
     layers.text(ROUTE).as_deref().and_then(Route::from_name)
+}
+
+/// How cold records are read.
+pub(super) fn cold(layers: &Layers) -> ColdReads {
+    layers.text(COLD).as_deref().and_then(ColdReads::from_name).unwrap_or_default()
 }
 
 /// The thresholds that are set, if they are.

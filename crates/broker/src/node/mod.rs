@@ -323,6 +323,7 @@ fn transfer_options(config: &BrokerConfig) -> TransferOptions {
         route: config.transfer_route,
         thresholds,
         turn_bytes: config.transfer_turn_bytes,
+        cold: config.transfer_cold,
         ..TransferOptions::default()
     }
 }

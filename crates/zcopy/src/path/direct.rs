@@ -44,6 +44,22 @@ pub(crate) struct Carried {
 }
 
 impl Carried {
+    /// Whether the next send of `range` is answered by what was fetched: by its first bytes, or by why there are none.
+    pub(crate) fn answers(&self, range: &FileRange) -> bool {
+        self.is_of(range)
+            && match &self.fetched {
+                Fetched::Nothing => false,
+                Fetched::Bytes(portion) => portion.of(range).is_some(),
+                Fetched::NotNow => true,
+                Fetched::End | Fetched::Failed(_) => self.asked.offset() == range.offset(),
+            }
+    }
+
+    /// Whether its file is that of `range`.
+    pub(crate) fn is_of(&self, range: &FileRange) -> bool {
+        Arc::ptr_eq(self.asked.file(), range.file())
+    }
+
     /// Whether a portion is kept.
     pub(crate) fn holds_memory(&self) -> bool {
         matches!(self.fetched, Fetched::Bytes(_))
@@ -108,8 +124,7 @@ pub(crate) fn send(
         },
         None => None,
     };
-    let range = plan.piece_ahead(PORTION_MAX).unwrap_or_else(|| range.clone());
-    Ok(Outcome::Offload(Offload::Fetch(Fetch { range, file })))
+    Ok(Outcome::Offload(Offload::Fetch(Fetch::at_cursor(plan, range, file))))
 }
 
 /// Sorts the failure of a read.
@@ -160,6 +175,21 @@ pub(crate) struct Fetch {
 }
 
 impl Fetch {
+    /// Of `range`, which stands at the plan's cursor, and what follows it in its piece.
+    fn at_cursor(plan: &SendPlan, range: &FileRange, file: Option<Arc<DirectFile>>) -> Self {
+        Self { range: plan.piece_ahead(PORTION_MAX).unwrap_or_else(|| range.clone()), file }
+    }
+
+    /// Of what another route found cold at the plan's cursor.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn of_cold(plan: &mut SendPlan, range: &FileRange) -> Self {
+        let file = match std::mem::take(plan.carry_mut()) {
+            Carry::Direct(carried) if Arc::ptr_eq(carried.asked.file(), range.file()) => carried.file,
+            _ => None,
+        };
+        Self::at_cursor(plan, range, file)
+    }
+
     /// The file it reads.
     #[cfg(feature = "tokio")]
     pub(crate) fn file(&self) -> &std::fs::File {
