@@ -133,8 +133,8 @@
 //!
 //!   `mmap`, `zerocopy`, `uring` and `direct` are taken only where a ladder or [`TransferOptions::route`] names them.
 //! * **Residency.** On tokio a range that is not in the page cache ([`residency()`]) is read ahead on the [`IoPool`]
-//!   first, and sent then. A non-blocking socket does not make `sendfile` non-blocking: a cold MiB held its thread for
-//!   3.5 ms.
+//!   first, and sent then, or with [`ColdReads::Direct`] read past the page cache. A non-blocking socket does not make
+//!   `sendfile` non-blocking: a cold MiB held its thread for 3.5 ms.
 //! * **Refusals.** `ENOSYS`, `EPERM`, `EINVAL`, `EOPNOTSUPP` are never the caller's: another route takes over, the
 //!   refusal is counted ([`Stats`]) and remembered, for the plan or for good ([`caps`]).
 //!
