@@ -11,12 +11,11 @@ mod sustained;
 use std::time::Duration;
 
 use anyhow::Result;
-use pagewire_lab::drive::client::{Acks, Stop};
+use pagewire_lab::drive::client::Stop;
 use pagewire_lab::drive::{Audience, Case, Plan, Target, without_pacing};
 use pagewire_lab::record::DriveCell;
 use pagewire_lab::spread::Spread;
 use pagewire_lab::watch::Watch;
-use pagewire_record::Codec;
 
 use crate::deliveries;
 use crate::goals;
@@ -151,31 +150,13 @@ fn figure(cell: &DriveCell, key: &str) -> Option<Cell> {
 fn plan(targets: &[Target], extent: Extent) -> Plan {
     Plan {
         targets: targets.to_vec(),
-        cases: Vec::new(),
         rounds: extent.rounds,
         warm_up: extent.warm_up,
         length: extent.length,
         round_bytes: extent.round_bytes,
-        record_bytes: 1 << 10,
-        batch_bytes: 64 << 10,
-        acks: Acks::Leader,
-        codec: Codec::None,
-        connections: 1,
-        in_flight: 5,
-        partitions: 1,
-        replication_factor: 1,
-        fetch_bytes: 1 << 20,
-        committed: false,
-        together: false,
-        hot_bytes: 256 << 20,
         cold_bytes: extent.round_bytes,
-        drop_caches: false,
-        rate: 1000.0,
-        burst: 1,
-        consumers: 1,
-        busy: 200,
-        idle: 0,
         congestion_control: without_pacing(),
+        ..Plan::default()
     }
 }
 
