@@ -367,8 +367,8 @@ pub use calls::{Calls, OsCalls};
 #[cfg(feature = "tokio")]
 pub use channel::transfer_to;
 pub use channel::transfer_to_blocking;
-#[cfg(target_os = "linux")]
 pub use cold::ColdReads;
+#[cfg(target_os = "linux")]
 pub use completions::{Completion, Completions};
 #[cfg(target_os = "linux")]
 pub use copy_report::CopyReport;

@@ -276,7 +276,6 @@ impl SendPlan {
         self.socket.get_or_insert_with(ask);
     }
 
-    /// What the route at work keeps between two calls.
     /// Whether `range`, which stands at the cursor, was read past the page cache, with whatever came of it.
     #[cfg(target_os = "linux")]
     pub(crate) fn was_fetched(&self, range: &FileRange) -> bool {
@@ -296,6 +295,7 @@ impl SendPlan {
         false
     }
 
+    /// What the route at work keeps between two calls.
     pub(crate) fn carry_mut(&mut self) -> &mut Carry {
         &mut self.carry
     }
