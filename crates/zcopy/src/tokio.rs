@@ -83,9 +83,10 @@ impl Transfer {
     ///
     /// It never holds its worker for much more than `turn_bytes`, also over several calls in a row (the bytes
     /// are paid for out of the task's budget, see [`tokio::task::coop`]), and never for a disk: a range that is not in
-    /// the page cache is read ahead on the I/O pool first, waiting in line if that is busy. (What leaves the page cache
-    /// within a tenth of a second of the look at it is waited for.) It waits for a slow peer as
-    /// long as that takes; a time limit is the caller's. Meanwhile copy and sendfile hold nothing, splice holds its
+    /// the page cache is read on the I/O pool first, into the page cache or past it
+    /// ([`TransferOptions::cold`](crate::TransferOptions::cold)), waiting in line if that is busy. (What leaves the page cache
+    /// within a tenth of a second of the look at it is waited for.) It waits for a slow peer as long as that takes; a time
+    /// limit is the caller's. Meanwhile copy and sendfile hold nothing, splice holds its
     /// pipe, direct a portion of up to 1 MiB and mmap its map; pipe and portion are given back once more than half of
     /// the pipes, or of the buffers, are out. (A process that cannot start a single thread has no cold files sent.)
     /// [`Route::Zerocopy`] counts as refused here: its completions would make the socket look closed to the reactor.

@@ -41,7 +41,7 @@ use std::{
 
 use pagewire_log::FutureLog;
 use pagewire_metadata::{Catalog, EmbeddedStore, SystemClock};
-use pagewire_zcopy::{BufferPool, IoPool, PoolOptions, Transfer, TransferOptions};
+use pagewire_zcopy::{BufferPool, ColdReads, IoPool, PoolOptions, Transfer, TransferOptions};
 use tokio::select;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
@@ -318,6 +318,9 @@ fn transfer_options(config: &BrokerConfig) -> TransferOptions {
     } else {
         let steps = thresholds.to_string().trim_end().replace('\n', ", ");
         info!(?origin, %steps, "record bytes go by size");
+    }
+    if config.transfer_cold == ColdReads::Direct {
+        info!("what is cold is read past the page cache");
     }
     TransferOptions {
         route: config.transfer_route,

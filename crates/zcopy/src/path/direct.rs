@@ -109,7 +109,7 @@ pub(crate) fn send(
     sent: &mut Sent,
 ) -> Result<Outcome, SendError> {
     let carried = match std::mem::take(plan.carry_mut()) {
-        Carry::Direct(carried) if Arc::ptr_eq(carried.asked.file(), range.file()) => Some(*carried),
+        Carry::Direct(carried) if carried.is_of(range) => Some(*carried),
         _ => None,
     };
     let file = match carried {
@@ -184,7 +184,7 @@ impl Fetch {
     #[cfg(feature = "tokio")]
     pub(crate) fn of_cold(plan: &mut SendPlan, range: &FileRange) -> Self {
         let file = match std::mem::take(plan.carry_mut()) {
-            Carry::Direct(carried) if Arc::ptr_eq(carried.asked.file(), range.file()) => carried.file,
+            Carry::Direct(carried) if carried.is_of(range) => carried.file,
             _ => None,
         };
         Self::at_cursor(plan, range, file)
