@@ -7,7 +7,6 @@ use std::{thread, time::Duration};
 use anyhow::Result;
 
 use super::Turn;
-use super::beside::Order;
 use super::compact::Dirty;
 use super::tail;
 
@@ -15,7 +14,7 @@ use super::tail;
 const LOOK: Duration = Duration::from_millis(500);
 
 pub(super) fn run(turn: &Turn<'_>) -> Result<Vec<f64>> {
-    let (broker, order) = (turn.broker, turn.order());
+    let broker = turn.broker;
     let mut tail = tail::of(broker.address)?;
     let mut dirty = Dirty::fill(broker, turn.mib)?;
     let before = dirty.size()?;
@@ -29,9 +28,7 @@ pub(super) fn run(turn: &Turn<'_>) -> Result<Vec<f64>> {
                 thread::sleep(LOOK);
                 least = least.min(dirty.size()?);
             }
-            if order == Order::AloneLast {
-                dirty.await_cleaned()?;
-            }
+            dirty.await_cleaned()?;
             Ok([mib(before - least), mib(least)])
         },
     )?;

@@ -91,10 +91,10 @@ fn run<M: FnMut() -> Result<Latencies>>(
     Ok(values)
 }
 
-/// At least as many as a broker has threads to serve them: Kafka's, or ours, a worker for each core and one to spare.
+/// More than a broker has threads to serve them: Kafka's, or ours, a worker for each core.
 fn producers() -> u32 {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    PRODUCERS * KAFKA_WORKERS.max(u32::try_from(cores).unwrap_or(u32::MAX / 4) + 1)
+    PRODUCERS * KAFKA_WORKERS.max(u32::try_from(cores).unwrap_or(u32::MAX / PRODUCERS))
 }
 
 /// The topic whose partition lies in this directory.

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use pagewire_lab::drive::{Alone, Busy, Latencies};
 
-use super::beside::{Order, Way};
+use super::beside::Way;
 use crate::broker::{Broker, OURS};
 use crate::routes::RouteBytes;
 
@@ -45,12 +45,7 @@ impl Turn<'_> {
 
     /// How this process is measured alone and beside something.
     pub(super) fn way(&self, pid: u32) -> Way {
-        Way::new(pid, self.others(pid), self.order())
-    }
-
-    /// Of being alone and not: each round begins with the other one, so that neither always comes second.
-    pub(super) fn order(&self) -> Order {
-        if self.round.is_multiple_of(2) { Order::AloneFirst } else { Order::AloneLast }
+        Way::new(pid, self.others(pid))
     }
 
     /// The one that the case started, and that serves from this directory, is about to end: by which route did it send?
