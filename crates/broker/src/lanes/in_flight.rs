@@ -13,7 +13,7 @@ use std::{
 use parking_lot::Mutex;
 
 /// What takes longer has waited for the disk, or was held by the kernel on its behalf.
-pub(super) const SLOW: Duration = Duration::from_millis(2);
+const SLOW: Duration = Duration::from_millis(2);
 
 /// Of one directory, by numbers.
 #[derive(Debug, Default)]

@@ -22,8 +22,11 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::in_flight::{InFlight, SLOW};
+use super::in_flight::InFlight;
 
+/// An append that took longer was held by its disk, or by the kernel on its behalf. On cores that are all busy a thread loses its
+/// own for a few milliseconds without any disk.
+pub(super) const HELD: Duration = Duration::from_millis(10);
 /// Quick writes after a slow one before appends are trusted again.
 const WARY_APPENDS: u32 = 256;
 /// Smaller appends are timed only when wary: reading the clock twice costs as much as their bookkeeping.
@@ -127,7 +130,7 @@ impl Stall {
         }
         let started = Instant::now();
         let done = write();
-        if started.elapsed() > SLOW {
+        if started.elapsed() > HELD {
             self.be_wary();
         }
         done
@@ -139,7 +142,7 @@ impl Stall {
         let started = Instant::now();
         let done = write();
         drop(operation);
-        if self.in_flight.longest().is_some_and(|longest| longest > SLOW) {
+        if self.in_flight.longest().is_some_and(|longest| longest > HELD) {
             // Others still wait for the disk: that it was quick here says nothing of what they wait for.
             self.be_wary();
             return done;
@@ -153,7 +156,7 @@ impl Stall {
 
 /// Appends that are left before writes are trusted again, after one that took so long.
 fn wary_after(wary: u32, took: Duration) -> u32 {
-    if took > SLOW { WARY_APPENDS } else { wary.saturating_sub(1) }
+    if took > HELD { WARY_APPENDS } else { wary.saturating_sub(1) }
 }
 
 /// Why an append of a directory is refused whose disk keeps as many waiting as may wait.
@@ -188,7 +191,7 @@ mod tests {
         let stall = Stall::default();
         stall.be_wary();
         let hangs = stall.in_flight.begin();
-        while stall.in_flight.longest().is_some_and(|longest| longest <= SLOW) {
+        while stall.in_flight.longest().is_some_and(|longest| longest <= HELD) {
             std::thread::yield_now();
         }
         (0..2 * WARY_APPENDS).for_each(|_| stall.aside(|| ()));
@@ -234,11 +237,11 @@ mod tests {
 
     #[test]
     fn a_directory_is_trusted_again_after_as_many_quick_appends() {
-        let slow = SLOW + Duration::from_nanos(1);
+        let held = HELD + Duration::from_nanos(1);
         assert_eq!(
-            (wary_after(0, SLOW), wary_after(0, slow), wary_after(7, slow)),
+            (wary_after(0, HELD), wary_after(0, held), wary_after(7, held)),
             (0, WARY_APPENDS, WARY_APPENDS)
         );
-        assert_eq!((0..WARY_APPENDS).fold(WARY_APPENDS, |wary, _| wary_after(wary, SLOW)), 0);
+        assert_eq!((0..WARY_APPENDS).fold(WARY_APPENDS, |wary, _| wary_after(wary, HELD)), 0);
     }
 }

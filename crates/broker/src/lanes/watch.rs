@@ -25,10 +25,13 @@ use std::{
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tracing::warn;
 
-use super::{in_flight::Operation, stall::Stall};
+use super::{
+    in_flight::Operation,
+    stall::{HELD, Stall},
+};
 
 /// An append that is in its seat at two looks has been there for as long.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+const LOOK_EVERY: Duration = HELD;
 /// Looks at empty seats after which the watchdog ends.
 const IDLE_LOOKS_MAX: u32 = 100;
 /// More are not needed, however many workers there are: who finds none goes aside.
