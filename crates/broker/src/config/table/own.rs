@@ -14,7 +14,7 @@ pub(super) static OWN: &[S] = &[
     S::new("pagewire.transfer.thresholds", Text, Some("auto"), NotEmpty)
         .doc("Which route for which size where `auto` chooses, such as `8192 copy, max sendfile`. `auto` takes what `pagewire lab calibrate` measured and left in the data directory, and without that copies up to 8192 bytes and sends the rest by `sendfile`."),
     S::new("pagewire.transfer.cold", Text, Some("page-cache"), OneOf(&["page-cache", "direct"]))
-        .doc("How 64 KiB and more that are not in the page cache are read for a consumer: `page-cache`, into it and from there by `sendfile`; `direct`, past it by `O_DIRECT` and with one copy, so that who reads old records takes no memory and no latency from others. What is there already, and what is short, goes as ever. Where the file system has no `O_DIRECT` it is `page-cache`."),
+        .doc("How 64 KiB and more that are not in the page cache are read for a consumer: `page-cache`, into it and from there by `sendfile`; `direct`, past it by `O_DIRECT` into a pooled buffer and from there, so that who reads old records takes nothing of the page cache and less of the latency of others. That costs a copy and more CPU; each reader reads for itself, and nothing is read ahead. What is there already, and what is short, goes as ever. Where the file system has no `O_DIRECT` it is `page-cache`."),
     S::new("pagewire.transfer.drop.behind", Boolean, Some("true"), Any)
         .doc("Whether pages that had to be read from the disk for a lagging consumer are dropped from the page cache again, 16 MiB behind it, so that it does not push out what the others read."),
     S::new("pagewire.transfer.turn.bytes", Int, Some("1048576"), Min(4096))
