@@ -186,6 +186,9 @@ fn batch(records: usize) -> Bytes {
     builder.build().expect("a batch")
 }
 
+/// Six, and more where an append goes aside, which takes a task:
+/// - of the request: its buffer as shared bytes; the lists of topics and of partitions;
+/// - of the answer: the same two lists; its bytes.
 fn a_produce() -> f64 {
     let mut bench = Bench::new();
     let frames = vec![bench.produce(IN_64_KIB); WARM_UP + REQUESTS];
@@ -194,6 +197,12 @@ fn a_produce() -> f64 {
     counted
 }
 
+/// Fifteen:
+/// - of the request: a copy of the frame, and the part of it behind its length; the lists of topics and of partitions;
+/// - of what is wanted: the list of partitions; a topic's name, shared with who would wait;
+/// - of what is found: the list of answers; the window through which the header of a batch is read;
+/// - of the answer: the list of file ranges; whether each partition is told; the lists of topics and of partitions; its bytes; the
+///   list of holes for records; the parts before and behind a hole, which share the bytes.
 fn a_hot_fetch(max_bytes: usize, records: usize) -> f64 {
     let mut bench = Bench::filled(20, records);
     let frames = vec![bench.fetch(0, max_bytes as i32); WARM_UP + REQUESTS];
@@ -203,6 +212,14 @@ fn a_hot_fetch(max_bytes: usize, records: usize) -> f64 {
     counted
 }
 
+/// Thirty-one, and more where an append goes aside:
+/// - a produce's six;
+/// - those of a fetch but the window: fourteen;
+/// - the list of answers twice more: it looks when it comes, when it is about to wait and when it was woken;
+/// - what a fetch that waits keeps: its request, its future, how it looks, its waker, its tickets at the partitions, and who calls its
+///   connection: six;
+/// - the two answers while they wait for their turn, and the pieces of both to be sent at once: three.
+///
 /// The fetch and the produce come on one connection, whose requests start in their order: the fetch is always parked when the
 /// append comes that wakes it.
 fn a_delivery_at_the_tail() -> f64 {
