@@ -4,6 +4,7 @@ mod committed;
 mod limits;
 mod records;
 mod refused;
+mod routes;
 mod waiting;
 
 /// Versions on both sides of every change of the layout.
