@@ -100,11 +100,19 @@ impl MachineCpu {
     /// Since it began: without the other brokers, and what these had.
     pub(super) fn since(&self) -> Option<(Duration, Duration)> {
         let after = CpuBusy::whole_machine().read_ns()?;
-        let all = Duration::from_nanos(after.saturating_sub(self.busy_ns?));
-        let spent = |(pid, before): &(u32, Duration)| Some(process::cpu(*pid).ok()?.saturating_sub(*before));
-        let others = self.others.iter().filter_map(spent).sum();
-        Some((all.saturating_sub(others), others))
+        let spent = |(pid, before): &(u32, Duration)| Some((*before, process::cpu(*pid).ok()?));
+        Some(parted((self.busy_ns?, after), self.others.iter().filter_map(spent)))
     }
+}
+
+/// From one reading to the next: what the machine did without the other brokers, and what these did.
+fn parted(
+    (before, after): (u64, u64),
+    others: impl Iterator<Item = (Duration, Duration)>,
+) -> (Duration, Duration) {
+    let all = Duration::from_nanos(after.saturating_sub(before));
+    let others = others.map(|(before, after)| after.saturating_sub(before)).sum();
+    (all.saturating_sub(others), others)
 }
 
 /// Names of what CPU time comes to: per GB, per record, per request, per second.
@@ -181,20 +189,15 @@ mod tests {
 
     #[test]
     fn what_the_other_brokers_do_is_not_the_machines_cost() {
-        let all = MachineCpu::start(&[]);
-        let without = MachineCpu::start(&[std::process::id()]);
-        let busy = process::own_cpu() + Duration::from_millis(400);
-        while process::own_cpu() < busy {}
-        let Some((_, others)) = without.since() else {
-            eprintln!("what the machine does cannot be seen");
-            return;
-        };
-        assert!(others >= Duration::from_millis(400), "{others:?}");
-        let (whole, none) = all.since().unwrap();
-        let (left, others) = without.since().unwrap();
-        assert_eq!(none, Duration::ZERO);
-        // The machine is told in ticks, and goes on between the two looks.
-        assert!(left <= whole.saturating_sub(others) + Duration::from_millis(200), "{left:?} of {whole:?}");
+        let ms = Duration::from_millis;
+        let others = [(ms(100), ms(350)), (ms(0), ms(50))];
+        let machine = (1_000_000_000, 1_500_000_000);
+        assert_eq!(parted(machine, others.into_iter()), (ms(200), ms(300)));
+        // The machine is told in ticks, and may be behind them.
+        assert_eq!(parted((0, 0), others.into_iter()), (ms(0), ms(300)));
+        let gone = u32::MAX;
+        let watched = MachineCpu::start(&[gone, std::process::id()]).others;
+        assert_eq!(watched.iter().map(|(pid, _)| *pid).collect::<Vec<_>>(), [std::process::id()]);
     }
 
     #[test]
