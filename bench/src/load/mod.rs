@@ -176,20 +176,12 @@ impl Told {
 }
 
 impl Watch for Told {
-    fn begin(&mut self, _steps: u64) {}
-
     fn step(&mut self, what: &str) {
         eprintln!("{}: {what}", self.name);
     }
 
-    fn skip(&mut self, _steps: u64) {}
-
     fn note(&mut self, line: &str) {
         self.notes.push(line.to_owned());
-    }
-
-    fn is_stopped(&self) -> bool {
-        false
     }
 }
 
@@ -280,19 +272,7 @@ mod tests {
         }
     }
 
-    impl Watch for Looks<'_> {
-        fn begin(&mut self, _steps: u64) {}
-
-        fn step(&mut self, _what: &str) {}
-
-        fn skip(&mut self, _steps: u64) {}
-
-        fn note(&mut self, _line: &str) {}
-
-        fn is_stopped(&self) -> bool {
-            false
-        }
-    }
+    impl Watch for Looks<'_> {}
 
     impl Audience for Looks<'_> {
         fn take(&mut self, cells: &[DriveCell]) {

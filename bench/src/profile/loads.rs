@@ -65,13 +65,9 @@ struct Observed {
 }
 
 impl Watch for Observed {
-    fn begin(&mut self, _steps: u64) {}
-
     fn step(&mut self, what: &str) {
         eprintln!("{what}");
     }
-
-    fn skip(&mut self, _steps: u64) {}
 
     fn note(&mut self, line: &str) {
         println!("{line}\n");

@@ -297,20 +297,12 @@ mod tests {
     }
 
     impl Watch for Told {
-        fn begin(&mut self, _steps: u64) {}
-
-        fn step(&mut self, _what: &str) {}
-
         fn skip(&mut self, steps: u64) {
             self.steps += steps;
         }
 
         fn note(&mut self, line: &str) {
             self.notes.push(line.to_owned());
-        }
-
-        fn is_stopped(&self) -> bool {
-            false
         }
     }
 

@@ -29,12 +29,10 @@ struct StopAt {
 }
 
 impl Watch for StopAt {
-    fn begin(&mut self, _steps: u64) {}
     fn step(&mut self, _what: &str) {
         self.begun += 1;
     }
-    fn skip(&mut self, _steps: u64) {}
-    fn note(&mut self, _line: &str) {}
+
     fn is_stopped(&self) -> bool {
         self.begun >= self.steps
     }
