@@ -13,8 +13,8 @@ use crate::report::Outcome;
 /// Exit code by which a suite says that it could not run here, its reasons being on its output.
 const SKIPPED: i32 = 77;
 
-/// So many failures are repeated at the end, each cut after so many characters: whoever has only the end of a long
-/// output learns what to look for.
+/// So many failures, and reasons why something was not tried, are repeated at the end, each cut after so many characters: whoever
+/// has only the end of a long output learns what to look for.
 const REPEATED_MAX: usize = 8;
 const REPEATED_CHARS: usize = 300;
 
@@ -71,14 +71,15 @@ impl Step {
     pub(crate) fn run(mut self) -> Result<Outcome> {
         let started = self.command.stdout(Stdio::piped()).spawn();
         let mut child = started.with_context(|| format!("{} could not be started", self.shown))?;
-        let failures = child.stdout.take().map(pass_through).unwrap_or_default();
+        let told = child.stdout.take().map(pass_through).unwrap_or_default();
         let status = child.wait().with_context(|| format!("{} was lost", self.shown))?;
         Ok(match status.code() {
-            Some(0) => Outcome::Passed,
+            Some(0) if told.skipped.is_empty() => Outcome::Passed,
+            Some(0) => Outcome::PassedWithout(told.skipped.join("\n")),
             Some(SKIPPED) => Outcome::Skipped("see the reasons above".into()),
             _ => {
                 let ended = format!("{} ended with {status}", self.shown);
-                Outcome::Failed([ended].into_iter().chain(failures).collect::<Vec<_>>().join("\n"))
+                Outcome::Failed([ended].into_iter().chain(told.failures).collect::<Vec<_>>().join("\n"))
             }
         })
     }
@@ -94,24 +95,33 @@ impl Step {
     }
 }
 
-/// Copies a child's lines to our own output. Answers those that tell a failure, without repetitions.
-fn pass_through(from: ChildStdout) -> Vec<String> {
+/// What a child's lines told, without repetitions.
+#[derive(Default)]
+struct Told {
+    failures: Vec<String>,
+    /// Why tests that passed did not try what they are for.
+    skipped: Vec<String>,
+}
+
+/// Copies a child's lines to our own output.
+fn pass_through(from: ChildStdout) -> Told {
     let (mut lines, mut line) = (BufReader::new(from), Vec::new());
-    let mut failures = Vec::new();
+    let mut told = Told::default();
     // A pipe that breaks is the end of the output; the exit code tells the rest.
     while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
         let mut out = std::io::stdout().lock();
         // Nobody may be listening any more; the command runs to its end all the same.
         let _ = out.write_all(&line).and_then(|()| out.flush());
-        if let Some(failure) = failure(&String::from_utf8_lossy(&line))
-            && failures.len() < REPEATED_MAX
-            && !failures.contains(&failure)
-        {
-            failures.push(failure);
-        }
+        let text = String::from_utf8_lossy(&line);
+        repeat(&mut told.failures, failure(&text));
+        repeat(&mut told.skipped, skipped(&text));
         line.clear();
     }
-    failures
+    told
+}
+
+fn repeat(among: &mut Vec<String>, one: Option<String>) {
+    among.extend(one.filter(|one| among.len() < REPEATED_MAX && !among.contains(one)));
 }
 
 /// What a line says that failed: `test NAME ... FAILED` of cargo, `SUITE: FAIL NAME: why` of the conformance driver.
@@ -119,7 +129,16 @@ fn failure(line: &str) -> Option<String> {
     let line = line.trim();
     let test = line.strip_prefix("test ").is_some_and(|rest| rest.ends_with(" ... FAILED"));
     let case = line.split_once(": ").is_some_and(|(_, rest)| rest.starts_with("FAIL "));
-    (test || case).then(|| line.chars().take(REPEATED_CHARS).collect())
+    (test || case).then(|| cut(line))
+}
+
+/// Why a test was skipped, of a line that says so: `NAME: skipped: why`.
+fn skipped(line: &str) -> Option<String> {
+    line.split_once(": skipped: ").map(|(_, why)| cut(&format!("not tried: {}", why.trim())))
+}
+
+fn cut(line: &str) -> String {
+    line.chars().take(REPEATED_CHARS).collect()
 }
 
 #[cfg(test)]
@@ -140,5 +159,14 @@ mod tests {
         let outcome = Step::new(Path::new("/"), "sh", &["-c", script]).run().expect("a shell");
         let Outcome::Failed(why) = outcome else { panic!("{outcome:?}") };
         assert_eq!(why.lines().skip(1).collect::<Vec<_>>(), ["x: FAIL one: why"]);
+    }
+
+    #[test]
+    fn what_tests_that_pass_did_not_try_is_told_once() {
+        let script = "echo 'one: skipped: no right'; echo 'test two ... two: skipped: no right'; echo 'test three ... ok'";
+        let step = |script: &str| Step::new(Path::new("/"), "sh", &["-c", script]).run().expect("a shell");
+        assert_eq!(step(script), Outcome::PassedWithout("not tried: no right".to_owned()));
+        assert!(matches!(step(&format!("{script}; exit 1")), Outcome::Failed(_)));
+        assert_eq!(step("echo 'a is skipped: b'"), Outcome::Passed);
     }
 }

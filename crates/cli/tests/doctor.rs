@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use common::{Broker, Run, pagewire, run};
+use common::{Broker, Run, pagewire, run, skipped};
 use pagewire_broker::config::THRESHOLDS_FILE;
 use pagewire_lab::calibrate;
 use pagewire_lab::record::Machine;
@@ -81,7 +81,7 @@ fn own_mounts() -> Option<&'static [&'static str]> {
     };
     let way = ways.iter().find(may).copied();
     if way.is_none() {
-        eprintln!("skipped: this user may not mount, not even in a namespace of its own");
+        skipped("this user may not mount, not even in a namespace of its own");
     }
     way
 }
@@ -179,8 +179,7 @@ fn a_sandbox_without_io_uring_is_named_as_what_refuses_it() {
         Some(doctor(&path))
     });
     let Some(findings) = sandboxed.join().unwrap() else {
-        eprintln!("skipped: this kernel takes no seccomp filter");
-        return;
+        return skipped("this kernel takes no seccomp filter");
     };
     findings.assert("sandbox", "ok", "a seccomp filter is in force");
     findings.assert("io_uring", "could-be-better", "io_uring_setup");

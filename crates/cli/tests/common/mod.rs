@@ -206,10 +206,11 @@ pub fn wait(child: &mut Child) -> Option<i32> {
     panic!("the process has not ended");
 }
 
-/// A fact is not tried here, for this reason. Told where nobody hides it, as the output of tests that pass is hidden.
+/// A fact is not tried here, for this reason. Told where nobody hides it, as what tests that pass print is hidden, and where
+/// `cargo xtask test` finds it for its table.
 pub fn skipped(why: &str) {
     let test = std::thread::current();
-    let _ = writeln!(std::io::stderr(), "{}: skipped: {why}", test.name().unwrap_or_default());
+    let _ = writeln!(std::io::stdout(), "{}: skipped: {why}", test.name().unwrap_or_default());
 }
 
 /// Tries until it is so.
