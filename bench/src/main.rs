@@ -21,6 +21,7 @@
 
 mod broker;
 mod cases;
+mod change;
 mod client;
 mod commit;
 mod deliveries;

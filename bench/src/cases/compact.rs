@@ -11,18 +11,15 @@ use bytes::Bytes;
 use pagewire_lab::drive::client::{Acks, Connection, ProduceFrame, topic};
 use pagewire_lab::drive::process;
 use pagewire_record::{BatchBuilder, Codec};
-use pagewire_wire::Str;
 use pagewire_wire::messages::create_topics_request::{
     CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
 };
 use pagewire_wire::messages::describe_log_dirs_request::{DescribableLogDirTopic, DescribeLogDirsRequest};
-use pagewire_wire::messages::incremental_alter_configs_request::{
-    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
-};
 
 use super::Turn;
 use crate::{
     broker::Broker,
+    change::{Change, OF_TOPIC},
     client::{self, send},
 };
 
@@ -31,11 +28,6 @@ const RATIO: &str = "min.cleanable.dirty.ratio";
 /// How long a cleaner rests that found nothing to do, and for how long it does here.
 const REST: &str = "log.cleaner.backoff.ms";
 const REST_MS: &str = "100";
-/// Kinds of resources, and what is done to a setting of one.
-const OF_TOPIC: i8 = 2;
-const OF_BROKERS: i8 = 4;
-const SET: i8 = 0;
-const DELETE: i8 = 1;
 /// Records of a batch, each of about 1 KiB.
 const RECORDS: usize = 64;
 /// Of eight records of a key one stays.
@@ -72,10 +64,8 @@ impl<'a> Dirty<'a> {
     fn fill_with(broker: &'a Broker, mib: u64, codec: Codec) -> Result<Self> {
         let mut connection = client::open(broker.address)?;
         create(broker, &mut connection)?;
-        let all_brokers =
-            Change { kind: OF_BROKERS, of: "", name: REST, operation: SET, value: Some(REST_MS) };
         // A broker that takes no such setting is measured with its own rest.
-        if let Err(why) = all_brokers.ask(&mut connection) {
+        if let Err(why) = Change::of_brokers(REST, Some(REST_MS)).ask(&mut connection) {
             eprintln!("{}: {REST} stays as it is: {why:#}", broker.name);
         }
         fill(&mut connection, mib, codec)?;
@@ -84,8 +74,7 @@ impl<'a> Dirty<'a> {
 
     /// From now on every dirty share is enough.
     pub(super) fn release(&mut self) -> Result<()> {
-        let share = Change { kind: OF_TOPIC, of: TOPIC, name: RATIO, operation: SET, value: Some("0") };
-        share.ask(&mut self.connection)
+        Change { kind: OF_TOPIC, of: TOPIC, name: RATIO, value: Some("0") }.ask(&mut self.connection)
     }
 
     /// Bytes of the log.
@@ -108,9 +97,8 @@ impl<'a> Dirty<'a> {
     }
 
     pub(super) fn remove(mut self) -> Result<()> {
-        let default = Change { kind: OF_BROKERS, of: "", name: REST, operation: DELETE, value: None };
         // Where it could not be set it cannot be taken back.
-        let _ = default.ask(&mut self.connection);
+        let _ = Change::of_brokers(REST, None).ask(&mut self.connection);
         Ok(topic::delete(&client::dial(), self.broker.address, TOPIC)?)
     }
 }
@@ -208,37 +196,6 @@ fn letters(number: u64) -> Vec<u8> {
         b'A' + (state % 26) as u8
     };
     std::iter::repeat_with(next).take(client::VALUE_LEN).collect()
-}
-
-/// A setting that is changed.
-struct Change {
-    kind: i8,
-    of: &'static str,
-    name: &'static str,
-    operation: i8,
-    value: Option<&'static str>,
-}
-
-impl Change {
-    fn ask(self, connection: &mut Connection) -> Result<()> {
-        let change = AlterableConfig {
-            name: self.name.into(),
-            config_operation: self.operation,
-            value: self.value.map(Str::from_static),
-            ..AlterableConfig::default()
-        };
-        let resource = AlterConfigsResource {
-            resource_type: self.kind,
-            resource_name: self.of.into(),
-            configs: vec![change],
-            ..AlterConfigsResource::default()
-        };
-        let request = IncrementalAlterConfigsRequest { resources: vec![resource], ..Default::default() };
-        let answer = connection.call(&request, 1)?;
-        let is_done = answer.responses.iter().all(|one| one.error_code == 0);
-        ensure!(is_done, "{} cannot be set: {answer:?}", self.name);
-        Ok(())
-    }
 }
 
 /// Bytes of the partition.

@@ -1,5 +1,5 @@
-//! What the drive asks beside records: which versions there are, topics made, found and removed. Nobody measures that, so it
-//! goes through the messages of the protocol.
+//! What is asked beside records: which versions there are, topics made, found and removed, the only setting. Nobody measures
+//! that, so it goes through the messages of the protocol.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -12,6 +12,8 @@ use pagewire_wire::messages::{
     create_topics_response::{CreatableTopicResult, CreateTopicsResponse},
     delete_topics_request::DeleteTopicsRequest,
     delete_topics_response::{DeletableTopicResult, DeleteTopicsResponse},
+    incremental_alter_configs_request::{AlterableConfig, IncrementalAlterConfigsRequest},
+    incremental_alter_configs_response::{AlterConfigsResourceResponse, IncrementalAlterConfigsResponse},
     metadata_request::MetadataRequest,
     metadata_response::{
         MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
@@ -20,6 +22,7 @@ use pagewire_wire::messages::{
 use pagewire_wire::{ApiKey, ErrorCode, Message, Reader, RequestHeader, Response, Str, encode_response};
 
 use super::log::Topics;
+use crate::change::{self, DELETE, FLUSH_MESSAGES, SET};
 use crate::client::{FETCH_VERSION, PRODUCE_VERSION};
 
 /// The only node.
@@ -32,6 +35,7 @@ const VERSIONS: &[(ApiKey, i16)] = &[
     (ApiKey::ApiVersions, 3),
     (ApiKey::CreateTopics, 7),
     (ApiKey::DeleteTopics, 6),
+    (ApiKey::IncrementalAlterConfigs, change::VERSION),
 ];
 
 /// Answers such a request.
@@ -59,6 +63,10 @@ pub(super) fn answer(topics: &Topics, frame: &[u8], stream: &mut TcpStream) -> R
         ApiKey::DeleteTopics => {
             let request = DeleteTopicsRequest::decode(&mut r, version)?;
             send(encoded(&delete(topics, &request), version, &header)?)
+        }
+        ApiKey::IncrementalAlterConfigs => {
+            let request = IncrementalAlterConfigsRequest::decode(&mut r, version)?;
+            send(encoded(&alter(topics, &request), version, &header)?)
         }
         other => bail!("{} is not served", other.name()),
     }
@@ -138,4 +146,31 @@ fn delete(topics: &Topics, request: &DeleteTopicsRequest) -> DeleteTopicsRespons
     };
     let names = request.topics.iter().filter_map(|topic| topic.name.as_ref());
     DeleteTopicsResponse { responses: names.map(one).collect(), ..DeleteTopicsResponse::default() }
+}
+
+/// Of whatever it is asked for.
+fn alter(topics: &Topics, request: &IncrementalAlterConfigsRequest) -> IncrementalAlterConfigsResponse {
+    let mut responses = Vec::new();
+    for resource in &request.resources {
+        let is_known = resource.configs.iter().all(|config| set(topics, config));
+        responses.push(AlterConfigsResourceResponse {
+            error_code: if is_known { 0 } else { ErrorCode::InvalidConfig.code() },
+            resource_type: resource.resource_type,
+            resource_name: resource.resource_name.clone(),
+            ..AlterConfigsResourceResponse::default()
+        });
+    }
+    IncrementalAlterConfigsResponse { responses, ..IncrementalAlterConfigsResponse::default() }
+}
+
+/// Each batch is flushed, or none by itself; whether that was asked for.
+fn set(topics: &Topics, config: &AlterableConfig) -> bool {
+    let value = config.value.as_ref().map(Str::as_str);
+    let is_flushed = match (config.name.as_str(), config.config_operation, value) {
+        (FLUSH_MESSAGES, SET, Some("1")) => true,
+        (FLUSH_MESSAGES, DELETE, _) => false,
+        _ => return false,
+    };
+    topics.flush(is_flushed);
+    true
 }

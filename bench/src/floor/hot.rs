@@ -18,9 +18,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::frame::{Cursor, put_count};
+use super::held::Held;
 use super::log::{Found, Log, Logs, Topics};
 
 const BATCH_HEADER: usize = 61;
+/// acks=all.
+const ALL: i16 = -1;
 /// No request of the drive names more.
 const PARTITIONS_MAX: usize = 10_000;
 /// What stands behind the records of a fetch.
@@ -31,11 +34,12 @@ pub(super) struct Hot<'t> {
     topics: &'t Topics,
     last: Option<(Vec<u8>, Logs)>,
     answer: Vec<u8>,
+    pub(super) held: Held,
 }
 
 impl<'t> Hot<'t> {
     pub(super) fn of(topics: &'t Topics) -> Self {
-        Self { topics, last: None, answer: Vec::new() }
+        Self { topics, last: None, answer: Vec::new(), held: Held::default() }
     }
 
     /// The partitions of a request's only topic.
@@ -83,22 +87,24 @@ impl<'t> Hot<'t> {
 
     pub(super) fn produce(&mut self, frame: &mut [u8], stream: &mut TcpStream) -> Result<()> {
         self.begin(frame)?;
-        let (range, logs, partition) = {
+        let (range, logs, partition, acks) = {
             let mut request = Cursor::behind_header(frame)?;
             ensure!(request.count()? == 0, "a transaction");
-            request.skip(2 + 4)?;
+            let acks = request.i16()?;
+            request.skip(4)?;
             let (name, partition) = request.only_partition()?;
             let length = request.count()?;
             let from = request.at();
             request.skip(length)?;
             self.put_topic(name, 1);
-            (from..from + length, self.logs(name)?, partition)
+            (from..from + length, self.logs(name)?, partition, acks)
         };
         let batch = frame.get_mut(range).filter(|batch| batch.len() >= BATCH_HEADER).context("no batch")?;
         let crc = u32::from_be_bytes(batch[17..21].try_into()?);
         ensure!(crc32c::crc32c(&batch[21..]) == crc, "a wrong CRC");
         let records = i64::from(i32::from_be_bytes(batch[57..61].try_into()?));
-        let offset = log(&logs, partition)?.append(batch, records)?;
+        let log = log(&logs, partition)?;
+        let offset = log.append(batch, records)?;
         self.put_partition(partition);
         self.answer.extend_from_slice(&offset.to_be_bytes());
         self.answer.extend_from_slice(&(-1_i64).to_be_bytes());
@@ -106,6 +112,11 @@ impl<'t> Hot<'t> {
         // No errors of records, no message, and the tags of partition and topic; then the throttle and the last tags.
         self.answer.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0, 0]);
         self.seal(0);
+        if acks == ALL && self.topics.is_flushed() {
+            self.held.push(&self.answer, log);
+            return Ok(());
+        }
+        self.held.settle(stream)?;
         Ok(stream.write_all(&self.answer)?)
     }
 
@@ -117,6 +128,7 @@ impl<'t> Hot<'t> {
     /// those have the tags: a floor without them would be one of other work. The next answer's head could take them along only
     /// where the next request is there already, and a fetch waits for its answer.
     pub(super) fn fetch(&mut self, frame: &[u8], stream: &mut TcpStream) -> Result<()> {
+        self.held.settle(stream)?;
         let Asked { name, wait, partitions } = Asked::read(frame)?;
         let logs = self.logs(name)?;
         self.begin(frame)?;
@@ -152,9 +164,9 @@ impl<'t> Hot<'t> {
     }
 }
 
-fn log(logs: &[Arc<Log>], partition: i32) -> Result<&Log> {
+fn log(logs: &[Arc<Log>], partition: i32) -> Result<&Arc<Log>> {
     let log = usize::try_from(partition).ok().and_then(|at| logs.get(at));
-    log.map(Arc::as_ref).context("no such partition")
+    log.context("no such partition")
 }
 
 fn send_records(log: &Log, found: Found, stream: &TcpStream) -> Result<()> {

@@ -5,6 +5,9 @@ use std::fs::{self, File, OpenOptions};
 use std::net::SocketAddr;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+#[cfg(test)]
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -15,6 +18,8 @@ pub(super) struct Topics {
     dir: PathBuf,
     pub(super) address: SocketAddr,
     by_name: RwLock<HashMap<String, Logs>>,
+    /// Whether what is acknowledged with acks=all is on the disk before.
+    is_flushed: AtomicBool,
 }
 
 /// A topic: its partitions in order.
@@ -22,7 +27,12 @@ pub(super) type Logs = Arc<[Arc<Log>]>;
 
 impl Topics {
     pub(super) fn new(dir: &Path, address: SocketAddr) -> Self {
-        Self { dir: dir.to_path_buf(), address, by_name: RwLock::default() }
+        Self {
+            dir: dir.to_path_buf(),
+            address,
+            by_name: RwLock::default(),
+            is_flushed: AtomicBool::new(false),
+        }
     }
 
     /// Makes a topic; one that is there stays as it is, and is said to be.
@@ -59,6 +69,15 @@ impl Topics {
         let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
         by_name.get(std::str::from_utf8(name).ok()?).cloned()
     }
+
+    /// From now on what is acknowledged with acks=all is on the disk before, or only in the page cache.
+    pub(super) fn flush(&self, is_flushed: bool) {
+        self.is_flushed.store(is_flushed, Relaxed);
+    }
+
+    pub(super) fn is_flushed(&self) -> bool {
+        self.is_flushed.load(Relaxed)
+    }
 }
 
 /// A partition.
@@ -67,6 +86,8 @@ pub(super) struct Log {
     pub(super) file: File,
     state: Mutex<State>,
     grown: Condvar,
+    #[cfg(test)]
+    pub(super) syncs: AtomicUsize,
 }
 
 /// What is in the file.
@@ -95,8 +116,14 @@ pub(super) struct Found {
 impl Log {
     fn create(path: &Path) -> Result<Arc<Self>> {
         let file = OpenOptions::new().create(true).truncate(true).read(true).write(true).open(path)?;
-        let (state, grown) = (Mutex::default(), Condvar::new());
-        Ok(Arc::new(Self { path: path.to_path_buf(), file, state, grown }))
+        Ok(Arc::new(Self {
+            path: path.to_path_buf(),
+            file,
+            state: Mutex::default(),
+            grown: Condvar::new(),
+            #[cfg(test)]
+            syncs: AtomicUsize::new(0),
+        }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -116,6 +143,13 @@ impl Log {
         drop(state);
         self.grown.notify_all();
         Ok(at.offset)
+    }
+
+    /// Has on the disk what was written so far.
+    pub(super) fn sync(&self) -> Result<()> {
+        #[cfg(test)]
+        self.syncs.fetch_add(1, Relaxed);
+        Ok(self.file.sync_data()?)
     }
 
     /// What lies at `offset`: at most so many bytes and at least a batch. Waits for it, but no longer than that.

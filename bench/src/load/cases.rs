@@ -19,6 +19,8 @@ pub(crate) struct LoadCase {
     pub(super) fit: fn(&mut Plan) -> Result<(), String>,
     /// Settings of ours, each KEY=VALUE, with which one of its own is started for this case; none where that is not wanted.
     pub(crate) ours: &'static [&'static str],
+    /// Whether everybody has on the disk what is acknowledged, for which whoever answers out of the page cache is told otherwise.
+    pub(super) is_flushed: bool,
     /// The figures that are printed, by the names that the lab gives them.
     pub(super) figures: &'static [&'static str],
     pub(crate) goals: &'static [Goal],
@@ -148,6 +150,7 @@ const PLAIN: LoadCase = LoadCase {
     set: |_| {},
     fit: |_| Ok(()),
     ours: &[],
+    is_flushed: false,
     figures: BY_BYTES,
     goals: &[],
 };
@@ -213,12 +216,31 @@ pub(crate) static CASES: &[LoadCase] = &[
         ..PLAIN
     },
     LoadCase {
+        name: "produce-flushed",
+        what: "as produce with acks=all on the disk everywhere, the other meaning for all: rivals are told to sync each append \
+               (log.flush.interval.messages=1), and the floor syncs once for what came during the sync before",
+        set: |plan| plan.acks = Acks::All,
+        is_flushed: true,
+        ..PLAIN
+    },
+    LoadCase {
         name: "produce-small-all",
         what: "as produce-small with acks=all: on the disk by fdatasync here, in the page cache elsewhere",
         set: |plan| {
             small(plan);
             plan.acks = Acks::All;
         },
+        figures: BY_REQUEST,
+        ..PLAIN
+    },
+    LoadCase {
+        name: "produce-small-flushed",
+        what: "as produce-small with acks=all on the disk everywhere, as in produce-flushed",
+        set: |plan| {
+            small(plan);
+            plan.acks = Acks::All;
+        },
+        is_flushed: true,
         figures: BY_REQUEST,
         ..PLAIN
     },

@@ -6,11 +6,12 @@
 //! ```
 
 mod cases;
+mod flushed;
 mod sustained;
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use pagewire_lab::drive::client::Stop;
 use pagewire_lab::drive::{Audience, Case, Plan, Target, without_pacing};
 use pagewire_lab::record::DriveCell;
@@ -23,6 +24,7 @@ use crate::report;
 use crate::table::{Cell, Column, Row, Table};
 
 pub(crate) use cases::{CASES, LoadCase, raise_limit};
+use flushed::Flushed;
 
 /// How much is done in each case.
 #[derive(Debug, Clone, Copy)]
@@ -102,7 +104,15 @@ pub(crate) fn drive(
         audience.skipped(case.load, &why);
         return Ok(());
     }
-    pagewire_lab::drive::run(&plan, &Stop::default(), audience)
+    let mut flushed = Flushed::default();
+    let mut broke = if case.is_flushed { flushed.tell(&mut plan.targets) } else { Vec::new() };
+    for why in &broke {
+        audience.failed(why);
+    }
+    let driven = pagewire_lab::drive::run(&plan, &Stop::default(), audience);
+    broke.extend(driven.err().map(|error| format!("{error:#}")));
+    ensure!(broke.is_empty(), "{}", broke.join("; "));
+    Ok(())
 }
 
 /// The figures that are looked at.
@@ -251,6 +261,16 @@ mod tests {
         let Err(Kept::Broke(why)) = ran.ended else { panic!("nobody broke") };
         assert!(why.starts_with("broker gone: ") && why.contains("nothing listens there"), "{why}");
         assert!(ran.notes.iter().all(|note| !note.contains("gone")), "its table says so: {:?}", ran.notes);
+    }
+
+    #[test]
+    fn who_cannot_be_told_to_sync_keeps_nobody_else_from_being_measured() {
+        let dir = tempfile::tempdir().unwrap();
+        let ran = ran("produce-flushed", &[a_floor(dir.path()), nobody("gone")]);
+        let [cell] = &ran.cells[..] else { panic!("{:?}", ran.cells) };
+        assert_eq!((cell.broker.as_str(), cell.rounds), (FLOOR, 2));
+        let Err(Kept::Broke(why)) = ran.ended else { panic!("nobody broke") };
+        assert!(why.starts_with("broker gone: "), "{why}");
     }
 
     #[test]
