@@ -23,6 +23,7 @@ use anyhow::Result;
 
 use crate::broker::{Broker, FLOOR};
 use crate::goals::{Goal, To, at_most};
+use crate::load::DIRECT;
 use crate::report::Name;
 
 pub(crate) use librdkafka::version as librdkafka_version;
@@ -169,6 +170,17 @@ pub(crate) static CASES: &[Case] = &[
         ..BESIDE
     },
     Case {
+        name: "tail-cold-direct",
+        what: "as tail-cold, whose reader is answered past the page cache by one of ours with pagewire.transfer.cold=direct; \
+               fetch-cold-direct says what that costs the reader",
+        columns: &beside::columns(cold::READ),
+        run: cold::paced,
+        goals: HARDLY_SLOWER_ON_DISK,
+        ours: DIRECT,
+        can_be_had: cold::can_be_had,
+        ..BESIDE
+    },
+    Case {
         name: "tail-cold-unpaced",
         what: "the same alone, and beside one that reads it as fast as it is answered: a faster broker has more beside its tail",
         columns: &beside::columns(cold::READ),
@@ -228,6 +240,20 @@ mod tests {
             assert!(CASES.iter().skip(at + 1).all(|other| other.name != case.name), "{}", case.name);
             let measured = |goal: &Goal| case.columns.contains(&goal.figure);
             assert!(case.goals.iter().all(measured), "{}", case.name);
+        }
+    }
+
+    #[test]
+    fn what_a_case_sets_of_ours_is_a_setting() {
+        let settings = include_str!("../../../docs/settings.md");
+        let loads = crate::load::CASES.iter().flat_map(|case| case.ours);
+        for pair in CASES.iter().flat_map(|case| case.ours).chain(loads) {
+            let (key, value) = pair.split_once('=').unwrap();
+            let row = settings.lines().find(|line| line.starts_with(&format!("| `{key}` |")));
+            assert!(
+                row.is_some_and(|row| value.parse::<u64>().is_ok() || row.contains(&format!("`{value}`"))),
+                "{pair}"
+            );
         }
     }
 }

@@ -81,6 +81,9 @@ const CONNECTIONS: &[&str] = &[
     "behind_ms",
 ];
 
+/// What is cold is read past the page cache.
+pub(crate) const DIRECT: &[&str] = &["pagewire.transfer.cold=direct"];
+
 /// Idle connections to a broker, one broker after the other. With fewer the goal of each is not judged: what a broker has once
 /// would be shared by so many.
 const IDLE: usize = 10_000;
@@ -274,6 +277,13 @@ pub(crate) static CASES: &[LoadCase] = &[
         ..PLAIN
     },
     LoadCase {
+        name: "fetch-zstd",
+        what: "as fetch of batches compressed with zstd, which leave as they lie; a GB is of those bytes",
+        load: Case::FetchHot,
+        set: |plan| plan.codec = Codec::Zstd,
+        ..PLAIN
+    },
+    LoadCase {
         name: "fetch-small",
         what: "hot fetches of one batch of 16 KiB, one after the other: a closed loop",
         load: Case::FetchHot,
@@ -313,6 +323,14 @@ pub(crate) static CASES: &[LoadCase] = &[
         name: "fetch-cold",
         what: "fetches of 1 MiB of what is on the disk alone, one after the other: a closed loop",
         load: Case::FetchCold,
+        ..PLAIN
+    },
+    LoadCase {
+        name: "fetch-cold-direct",
+        what: "as fetch-cold, past the page cache by one of ours with pagewire.transfer.cold=direct: the reader's price of \
+               tail-cold-direct",
+        load: Case::FetchCold,
+        ours: DIRECT,
         ..PLAIN
     },
     LoadCase {

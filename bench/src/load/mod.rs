@@ -23,7 +23,7 @@ use crate::goals;
 use crate::report;
 use crate::table::{Cell, Column, Row, Table};
 
-pub(crate) use cases::{CASES, LoadCase, raise_limit};
+pub(crate) use cases::{CASES, DIRECT, LoadCase, raise_limit};
 use flushed::Flushed;
 
 /// How much is done in each case.
