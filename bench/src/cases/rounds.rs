@@ -45,10 +45,8 @@ pub(crate) fn measured(case: &Case, brokers: &[&Broker], args: &Args) -> Measure
             if case.writes {
                 process::settle(broker.pid);
             }
-            let round_at = round.unwrap_or_default();
             let (said, steal) = (RefCell::default(), Steal::start());
-            let turn =
-                Turn { broker, mib: args.mib, round: round_at, pids: &pids, sent: &sent, notes: &said };
+            let turn = Turn { broker, mib: args.mib, pids: &pids, sent: &sent, notes: &said };
             match (case.run)(&turn) {
                 Ok(values) if round.is_some() => {
                     samples.add(&broker.name, values);

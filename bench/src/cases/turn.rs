@@ -15,8 +15,6 @@ pub(crate) struct Turn<'t> {
     pub(crate) broker: &'t Broker,
     /// How much is written, where that is not the case's own.
     pub(crate) mib: u64,
-    /// The first is 0; those to warm up are like it.
-    pub(crate) round: usize,
     /// The processes of all brokers of the run.
     pub(crate) pids: &'t [u32],
     /// By which route those like ours sent that the case started.

@@ -27,7 +27,7 @@ pub(super) fn run(case: &Case, args: &Args) -> Result<Seen> {
     // Nobody asks for routes here, and what must be known of a tail is the bench's to tell.
     let (sent, notes) = Default::default();
     let mib = args.mib.unwrap_or(MIB);
-    let turn = Turn { broker: &broker, mib, round: 0, pids: &pids, sent: &sent, notes: &notes };
+    let turn = Turn { broker: &broker, mib, pids: &pids, sent: &sent, notes: &notes };
     for _ in 0..case.warm_up_max.min(1) {
         eprintln!("{}: warm-up", case.name);
         (case.run)(&turn)?;
