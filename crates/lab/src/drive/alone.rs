@@ -65,6 +65,7 @@ fn said(case: Case, figures: &[Figure], fewest_latencies: u64) -> Vec<String> {
         case,
         short: None,
         cpu_unknown: None,
+        uncounted: None,
         peak_since_start: false,
         figures: &figures,
         fewest_latencies,

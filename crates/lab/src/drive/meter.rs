@@ -1,5 +1,5 @@
-//! What a round cost: CPU of the broker, of the client and of the whole machine, system calls, memory, bytes from the disk,
-//! beside what it achieved.
+//! What a round cost: CPU of the broker, of the client and of the whole machine, memory, bytes from the disk, beside what it
+//! achieved. Nothing that it looks at costs the broker anything meanwhile.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::broker::Broker;
 use super::load::race::Lap;
 use super::process;
 use super::steal::Steal;
-use crate::measure::gauge::{CpuBusy, OthersSyscalls};
+use crate::measure::gauge::CpuBusy;
 
 /// Figures of one round by name; names end in their unit.
 pub(super) type Figures = BTreeMap<&'static str, f64>;
@@ -20,8 +20,6 @@ pub(super) type Figures = BTreeMap<&'static str, f64>;
 pub(super) struct Meter {
     /// The broker's process, its CPU and what it had read from disks.
     broker: Option<(u32, Duration, Option<u64>)>,
-    /// The broker's system calls, where they may be counted.
-    calls: Option<OthersSyscalls>,
     client: Duration,
     machine: MachineCpu,
     steal: Steal,
@@ -35,7 +33,6 @@ impl Meter {
         }
         let of = |pid| Ok::<_, anyhow::Error>((pid, process::cpu(pid)?, process::read_from_disk(pid)));
         Ok(Self {
-            calls: broker.pid().and_then(|pid| OthersSyscalls::start(pid).ok()),
             broker: broker.pid().map(of).transpose()?,
             client: process::own_cpu(),
             machine: MachineCpu::start(others),
@@ -54,10 +51,6 @@ impl Meter {
         }
         if let Some(share) = self.steal.share().filter(|share| *share > 0.0) {
             insert(&mut figures, "stolen_cpu_share", share);
-        }
-        if let Some(calls) = self.calls.and_then(|mut calls| calls.read().ok()) {
-            insert(&mut figures, "syscalls_per_record", calls as f64 / lap.records as f64);
-            insert(&mut figures, "syscalls_per_request", calls as f64 / lap.requests as f64);
         }
         if let Some((pid, cpu, disk)) = self.broker {
             let cpu = process::cpu(pid)?.saturating_sub(cpu);
@@ -159,7 +152,7 @@ fn cost(figures: &mut Figures, lap: &Lap, cpu: Duration, names: &Names) {
 }
 
 /// Leaves out what is no number: of nothing there is no cost.
-fn insert(figures: &mut Figures, name: &'static str, value: f64) {
+pub(super) fn insert(figures: &mut Figures, name: &'static str, value: f64) {
     if value.is_finite() {
         figures.insert(name, value);
     }

@@ -26,6 +26,8 @@ pub(super) struct About<'a> {
     pub(super) short: Option<&'a str>,
     /// Why the broker's CPU is unknown.
     pub(super) cpu_unknown: Option<&'a str>,
+    /// Why its system calls were not counted in a round that was for that.
+    pub(super) uncounted: Option<&'a str>,
     /// The broker's most memory is that since it began.
     pub(super) peak_since_start: bool,
     pub(super) figures: &'a BTreeMap<String, Spread>,
@@ -49,6 +51,7 @@ pub(super) fn notes(about: &About<'_>) -> Vec<String> {
         others(about),
         stolen(about),
         missing(about),
+        uncounted(about),
         late(about),
         few(about),
         once(about),
@@ -79,6 +82,12 @@ fn residency(about: &About<'_>) -> Option<String> {
 fn peak(about: &About<'_>) -> Option<String> {
     let said = "peak memory is since the broker began, not of these rounds (run as its user or as root)";
     about.peak_since_start.then(|| said.to_owned())
+}
+
+/// Whose process is unknown has said so.
+fn uncounted(about: &About<'_>) -> Option<String> {
+    let why = about.uncounted.filter(|_| about.cpu_unknown.is_none())?;
+    Some(format!("system calls not counted: {why}"))
 }
 
 fn missing(about: &About<'_>) -> Option<String> {
@@ -156,6 +165,7 @@ mod tests {
             case,
             short: None,
             cpu_unknown: None,
+            uncounted: None,
             peak_since_start: false,
             figures,
             fewest_latencies: 1_000_000,
@@ -215,6 +225,14 @@ mod tests {
         let figures = BTreeMap::new();
         let said = notes(&About { peak_since_start: true, ..about(Case::Produce, &figures) });
         assert!(said[0].starts_with("peak memory is since the broker began"), "{said:?}");
+    }
+
+    #[test]
+    fn calls_that_were_not_counted_are_told_unless_nothing_is_known_of_the_process() {
+        let figures = BTreeMap::new();
+        let uncounted = About { uncounted: Some("no right to"), ..about(Case::Produce, &figures) };
+        assert_eq!(notes(&uncounted), ["system calls not counted: no right to"]);
+        assert_eq!(notes(&About { cpu_unknown: Some("remote"), ..uncounted }), ["CPU unknown: remote"]);
     }
 
     #[test]
