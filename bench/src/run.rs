@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use pagewire_lab::drive::wait_for_quiet;
 use pagewire_lab::report::Records;
 use pagewire_lab::{machine, report as lab_report};
 
@@ -37,7 +38,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(paced) = &place.paced {
         eprintln!("{paced}");
     }
-    let about = about(args, &place);
+    let busy = wait_for_quiet(Duration::from_secs(args.wait), |what| eprintln!("{what}"));
+    let about = Run { busy, ..about(args, &place) };
     let apart = commit::apart(&about);
     let output = Output::begin(about, args.json.as_deref())?;
     let mut results = Results { output, place: &place, broken: Vec::new() };
@@ -101,6 +103,7 @@ fn about(args: &Args, place: &Place) -> Run {
         machine: report::machine(),
         own_network: place.own_network,
         paced: place.paced.clone(),
+        busy: None,
         arguments: std::env::args().skip(1).collect(),
         versions: versions(args),
         rounds: args.rounds_of(0),

@@ -5,9 +5,9 @@
 //!   warm-up ─▶ round under `perf record` ─▶ flame graph, functions ─▶ round under `perf stat` ─▶ system calls, cache misses
 //! ```
 //!
-//! How many calls a request takes the drive counts in a round behind these. `perf` watches as long as a round measures. The figures that are told are of the first round: to count hundreds of calls apart
-//! costs at every switch of threads, and slows down what is switched often. `cargo xtask profile` builds with frame pointers,
-//! without which no stack could be walked.
+//! `perf` watches as long as a round measures. The figures that are told are of the first round: to count hundreds of calls apart
+//! costs at every switch of threads, and slows down what is switched often. How many calls a request takes the drive counts in a
+//! round behind both. `cargo xtask profile` builds with frame pointers, without which no stack could be walked.
 
 mod counts;
 mod loads;

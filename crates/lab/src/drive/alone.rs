@@ -68,6 +68,7 @@ fn said(case: Case, figures: &[Figure], fewest_latencies: u64) -> Vec<String> {
         uncounted: None,
         peak_since_start: false,
         figures: &figures,
+        elsewhere: None,
         fewest_latencies,
         once: Vec::new(),
         over_zero: Vec::new(),

@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use super::broker::Broker;
 use super::load::race::Lap;
-use super::process;
+use super::process::{self, KernelThreads};
 use super::steal::Steal;
 use crate::measure::gauge::CpuBusy;
 
@@ -22,6 +22,7 @@ pub(super) struct Meter {
     broker: Option<(u32, Duration, Option<u64>)>,
     client: Duration,
     machine: MachineCpu,
+    kernel: KernelThreads,
     steal: Steal,
 }
 
@@ -35,6 +36,7 @@ impl Meter {
         Ok(Self {
             broker: broker.pid().map(of).transpose()?,
             client: process::own_cpu(),
+            kernel: KernelThreads::start(),
             machine: MachineCpu::start(others),
             steal: Steal::start(),
         })
@@ -45,7 +47,8 @@ impl Meter {
         let client = process::own_cpu().saturating_sub(self.client);
         let mut figures = achieved(lap);
         cost(&mut figures, lap, client, &CLIENT);
-        if let Some((cpu, others)) = self.machine.since() {
+        let machine = self.machine.since();
+        if let Some((cpu, others)) = machine {
             cost(&mut figures, lap, cpu, &MACHINE);
             insert(&mut figures, "others_cpu_cores", others.as_secs_f64() / lap.seconds);
         }
@@ -55,6 +58,12 @@ impl Meter {
         if let Some((pid, cpu, disk)) = self.broker {
             let cpu = process::cpu(pid)?.saturating_sub(cpu);
             cost(&mut figures, lap, cpu, &BROKER);
+            let known = [client, cpu, self.kernel.since()];
+            let grain = CpuBusy::whole_machine().grain_ns().map(Duration::from_nanos);
+            let left = |(all, _): (Duration, Duration)| elsewhere(all, &known, grain?);
+            if let Some(elsewhere) = machine.and_then(left) {
+                insert(&mut figures, "elsewhere_cpu_cores", elsewhere.as_secs_f64() / lap.seconds);
+            }
             let memory = process::memory(pid)?;
             figures.insert("rss_mib", memory.resident_mib);
             figures.insert("peak_rss_mib", memory.peak_mib);
@@ -106,6 +115,12 @@ fn parted(
     let all = Duration::from_nanos(after.saturating_sub(before));
     let others = others.map(|(before, after)| after.saturating_sub(before)).sum();
     (all.saturating_sub(others), others)
+}
+
+/// What is left of the machine's CPU without that of these, if it is more than the machine's clock may be wrong.
+fn elsewhere(machine: Duration, known: &[Duration], grain: Duration) -> Option<Duration> {
+    let left = machine.saturating_sub(known.iter().sum::<Duration>() + grain);
+    (!left.is_zero()).then_some(left)
 }
 
 /// Names of what CPU time comes to: per GB, per record, per request, per second.
@@ -161,6 +176,7 @@ pub(super) fn insert(figures: &mut Figures, name: &'static str, value: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drive::testing;
 
     #[test]
     fn cost_is_per_gb_per_request_and_per_second() {
@@ -191,6 +207,24 @@ mod tests {
         let gone = u32::MAX;
         let watched = MachineCpu::start(&[gone, std::process::id()]).others;
         assert_eq!(watched.iter().map(|(pid, _)| *pid).collect::<Vec<_>>(), [std::process::id()]);
+    }
+
+    #[test]
+    fn what_nobody_who_is_known_did_is_somebody_elses_as_far_as_ticks_tell() {
+        let (second, grain) = (Duration::from_secs(1), Duration::from_millis(20));
+        let left = |machine| elsewhere(machine, &[second, second], grain);
+        assert_eq!(left(second * 3 + grain), Some(second));
+        assert_eq!([left(second * 2 + grain), left(second)], [None; 2], "never negative");
+    }
+
+    #[test]
+    fn a_round_that_is_measured_counts_no_calls() {
+        let own = Broker { process: Ok(std::process::id()), ..testing::broker("own") };
+        let meter = Meter::start(&own, &[]).unwrap();
+        let lap = Lap { seconds: 1.0, records: 1, requests: 1, ..Lap::default() };
+        let figures = meter.stop(&lap, false).unwrap();
+        assert!(figures.contains_key("cpu_us_per_request"), "{figures:?}");
+        assert!(figures.keys().all(|name| !name.contains("syscalls")), "{figures:?}");
     }
 
     #[test]

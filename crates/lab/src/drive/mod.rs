@@ -24,6 +24,7 @@
 //! | `cpu_s_per_gb`, `cpu_us_per_record`, `cpu_us_per_request`, `cpu_cores` | the broker process's CPU by byte, record, request, second | where its process is known |
 //! | `client_cpu_s_per_gb` and so on | the same of the drive itself | always |
 //! | `machine_cpu_s_per_gb` and so on | what all CPUs of this machine did meanwhile, the client, the kernel's own work and other programs included, the other brokers' own CPU (`others_cpu_cores`) left out, in ticks of 10 ms | where `/proc/stat` can be read |
+//! | `elsewhere_cpu_cores` | of the machine's CPU what neither the broker, the client, the other brokers nor the kernel's threads used: other programs, and interrupts of idle CPUs; what the clock of all CPUs cannot tell is taken off, and it is absent where nothing is left | where both can be read |
 //! | `stolen_cpu_share` | what a hypervisor gave to others of all CPUs; absent where it was nothing | where `/proc/stat` can be read |
 //! | `synced_cpu_s_per_gb`, `synced_cpu_us_per_record` | the same until all that was written is on the disk: who leaves that to the kernel pays here too | cases that write |
 //! | `syscalls_per_record`, `syscalls_per_request` | the broker's system calls, counted in rounds of their own behind the others, since that slows the whole machine down; where they cannot be, a note says why | where its process is known, with the right to read tracepoints |
@@ -50,6 +51,7 @@ mod meter;
 mod notes;
 mod plan;
 pub mod process;
+mod quiet;
 mod rounds;
 mod run;
 mod schedule;
@@ -66,6 +68,7 @@ pub use busy::{Busy, WasBusy};
 pub use congestion::{into_network_without_pacing, pacing, without_pacing};
 pub use latency::Latencies;
 pub use plan::{Case, Plan};
+pub use quiet::wait_for_quiet;
 pub use run::{Audience, run, was_stopped};
 pub use steal::Steal;
 pub use target::Target;

@@ -15,6 +15,8 @@ const HOT: f64 = 0.01;
 
 /// Cores of the other brokers that are worth a word.
 const OTHERS: f64 = 0.001;
+/// Those that went elsewhere.
+const ELSEWHERE: f64 = 0.02;
 /// A client that was later than this, in ms, is seen in the latencies.
 const LATE_MS: f64 = 1.0;
 
@@ -31,6 +33,8 @@ pub(super) struct About<'a> {
     /// The broker's most memory is that since it began.
     pub(super) peak_since_start: bool,
     pub(super) figures: &'a BTreeMap<String, Spread>,
+    /// The round in which most of the machine went elsewhere, from 1, and how many cores that were.
+    pub(super) elsewhere: Option<(usize, f64)>,
     /// Latencies in the round that has the fewest.
     pub(super) fewest_latencies: u64,
     /// Figures that were measured once, before the rounds.
@@ -49,6 +53,7 @@ pub(super) fn notes(about: &About<'_>) -> Vec<String> {
         peak(about),
         residency(about),
         others(about),
+        elsewhere(about),
         stolen(about),
         missing(about),
         uncounted(about),
@@ -111,6 +116,16 @@ fn others(about: &About<'_>) -> Option<String> {
     })
 }
 
+/// The machine was not idle beside the round.
+fn elsewhere(about: &About<'_>) -> Option<String> {
+    let (round, cores) = about.elsewhere.filter(|(_, cores)| *cores > ELSEWHERE)?;
+    Some(format!(
+        "in round {round} at least {:.1} % of a core went to somebody else, or to interrupts: to neither broker nor client nor the \
+         kernel's threads",
+        cores * 100.0
+    ))
+}
+
 /// Rounds in which the machine was another's too.
 fn stolen(about: &About<'_>) -> Option<String> {
     let most = about.figures.get("stolen_cpu_share")?.max;
@@ -168,6 +183,7 @@ mod tests {
             uncounted: None,
             peak_since_start: false,
             figures,
+            elsewhere: None,
             fewest_latencies: 1_000_000,
             once: Vec::new(),
             over_zero: Vec::new(),
@@ -242,6 +258,14 @@ mod tests {
             of(Case::Produce, &others(0.05))[0].starts_with("the other brokers used up to 5.0 % of a core")
         );
         assert_eq!(of(Case::Produce, &others(0.0)), [""; 0]);
+    }
+
+    #[test]
+    fn what_somebody_else_took_of_the_machine_is_told_with_its_round() {
+        let figures = BTreeMap::new();
+        let of = |cores| notes(&About { elsewhere: Some((2, cores)), ..about(Case::Produce, &figures) });
+        assert_eq!(of(0.02), [""; 0]);
+        assert!(of(0.123)[0].starts_with("in round 2 at least 12.3 % of a core went to somebody else"));
     }
 
     #[test]

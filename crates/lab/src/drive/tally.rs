@@ -83,6 +83,7 @@ impl Tally {
             uncounted: self.uncounted.as_deref(),
             peak_since_start: broker.pid().is_some() && !broker.forgets_peak,
             figures: &figures,
+            elsewhere: self.most("elsewhere_cpu_cores"),
             fewest_latencies: self.rounds.iter().map(|round| round.latencies).min().unwrap_or_default(),
             once: self.once.keys().copied().collect(),
             over_zero: first.map(|first| self.over_zero(first)).unwrap_or_default(),
@@ -105,6 +106,12 @@ impl Tally {
             notes,
             machine: machine.clone(),
         }
+    }
+
+    /// The round in which a figure is largest, from 1, with that.
+    fn most(&self, name: &str) -> Option<(usize, f64)> {
+        let all = (1..).zip(&self.rounds).filter_map(|(at, round)| Some((at, *round.figures.get(name)?)));
+        all.max_by(|(_, one), (_, other)| one.total_cmp(other))
     }
 
     /// Each round's figures divided by those of the other's same round: what disturbed both cancels out.
@@ -215,6 +222,12 @@ mod tests {
         let kept = samples(rounds.iter());
         assert_eq!(kept["cpu_s_per_gb"], [3.0, 1.0, 2.0]);
         assert_eq!(kept["p99.9_us"].len(), 3);
+    }
+
+    #[test]
+    fn the_round_in_which_a_figure_is_largest_is_known_by_its_number() {
+        let tally = tally(&[(2.0, 1), (3.0, 1), (1.0, 1)]);
+        assert_eq!([tally.most("cpu_s_per_gb"), tally.most("of_nobody")], [Some((2, 3.0)), None]);
     }
 
     #[test]
