@@ -65,6 +65,11 @@ pub(super) fn notes(about: &About<'_>) -> Vec<String> {
     all.into_iter().flatten().collect()
 }
 
+/// Those by which what was measured is not, or not known to be, the case.
+pub(super) fn unlike(about: &About<'_>) -> Vec<String> {
+    [residency(about), stolen(about)].into_iter().flatten().collect()
+}
+
 /// Whether the records lay where the case wants them, in its worst round.
 fn residency(about: &About<'_>) -> Option<String> {
     let from_disk = about.figures.get("disk_bytes_per_byte");
@@ -276,6 +281,24 @@ mod tests {
             of(Case::Produce, &stolen(0.032))[0]
                 .starts_with("in a round 3.2 % of this machine's CPU was stolen")
         );
+    }
+
+    #[test]
+    fn what_was_not_hot_or_on_a_machine_of_its_own_is_not_the_case_and_a_client_that_was_late_is() {
+        let of = |figures: &[(&str, f64)]| {
+            let figures = figures.iter().map(|(name, worst)| {
+                ((*name).to_owned(), Spread { min: *worst, median: *worst, max: *worst })
+            });
+            let figures = figures.collect();
+            let about = about(Case::FetchHot, &figures);
+            (notes(&about), unlike(&about))
+        };
+        let (notes, unlike) =
+            of(&[("disk_bytes_per_byte", 0.03), ("stolen_cpu_share", 0.05), ("behind_ms", 9.0)]);
+        assert_eq!((notes.len(), unlike.len()), (3, 2), "{notes:?} {unlike:?}");
+        assert!(unlike.iter().all(|why| notes.contains(why)), "{notes:?} {unlike:?}");
+        assert!(unlike[0].starts_with("not hot") && unlike[1].contains("stolen"), "{unlike:?}");
+        assert!(of(&[("behind_ms", 9.0)]).1.is_empty());
     }
 
     #[test]

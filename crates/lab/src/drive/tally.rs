@@ -10,7 +10,7 @@ use super::calls::Counted;
 use super::latency::{Latencies, TOLD};
 use super::load::race::Lap;
 use super::meter::Figures;
-use super::notes::{About, notes};
+use super::notes::{About, notes, unlike};
 use super::plan::{Case, Plan};
 
 /// What was measured so far.
@@ -88,7 +88,7 @@ impl Tally {
             once: self.once.keys().copied().collect(),
             over_zero: first.map(|first| self.over_zero(first)).unwrap_or_default(),
         };
-        let notes = notes(&about);
+        let (notes, unlike) = (notes(&about), unlike(&about));
         let counted = self.counted.iter().map(by_name);
         let rounds: Vec<_> = self.rounds.iter().map(Round::by_name).chain(counted).collect();
         DriveCell {
@@ -104,6 +104,7 @@ impl Tally {
             ratio_to_first: first.map(|first| self.ratios(first)).unwrap_or_default(),
             process: broker.pid(),
             notes,
+            unlike,
             machine: machine.clone(),
         }
     }
