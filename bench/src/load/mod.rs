@@ -21,7 +21,7 @@ use pagewire_lab::watch::Watch;
 use crate::deliveries;
 use crate::goals;
 use crate::report;
-use crate::table::{Cell, Column, Row, Table};
+use crate::table::{Cell, Column, Row, Table, short};
 
 pub(crate) use cases::{CASES, DIRECT, LoadCase, raise_limit};
 use flushed::Flushed;
@@ -105,6 +105,17 @@ fn written(cells: &[DriveCell]) -> Option<String> {
     Some(format!("a round writes {}; {dirty}", first.settings.get("round_bytes")?))
 }
 
+/// How long each broker's rounds were: one that ends after so many bytes is short for who is fast, and has few latencies.
+fn lasted(cells: &[DriveCell]) -> Option<String> {
+    let of = |cell: &DriveCell| {
+        let [seconds, requests] = ["round_s", "round_requests"].map(|key| cell.figures.get(key));
+        let (seconds, requests) = (short(seconds?.median), short(requests?.median));
+        Some(format!("{} {seconds} s and {requests} requests", cell.broker))
+    };
+    let all: Vec<_> = cells.iter().filter_map(of).collect();
+    (!all.is_empty()).then(|| format!("a round, the middle one: {}", all.join(", ")))
+}
+
 /// The same, told to whom that concerns.
 pub(crate) fn drive(
     case: &LoadCase,
@@ -148,7 +159,7 @@ pub(crate) fn table(case: &LoadCase, cells: &[DriveCell]) -> Table {
             })
             .collect(),
         load: cells.first().map(|cell| cell.machine.load),
-        notes: written(cells).into_iter().chain(notes).collect(),
+        notes: written(cells).into_iter().chain(lasted(cells)).chain(notes).collect(),
         goals: Vec::new(),
     }
     .compared()
@@ -343,6 +354,9 @@ mod tests {
             "{:?}",
             told.notes
         );
+        let round = &told.notes[1];
+        assert!(round.starts_with("a round, the middle one: floor "), "{round}");
+        assert!(round.contains(" s and ") && round.contains(" requests, other "), "{round}");
     }
 
     #[test]

@@ -155,6 +155,8 @@ fn achieved(lap: &Lap) -> Figures {
     insert(&mut figures, "mb_per_s", lap.bytes as f64 / 1e6 / lap.seconds);
     insert(&mut figures, "records_per_s", lap.records as f64 / lap.seconds);
     insert(&mut figures, "requests_per_s", lap.requests as f64 / lap.seconds);
+    insert(&mut figures, "round_s", lap.seconds);
+    insert(&mut figures, "round_requests", lap.requests as f64);
     figures
 }
 
@@ -187,6 +189,8 @@ mod tests {
             ("mb_per_s", 250.0),
             ("records_per_s", 500.0),
             ("requests_per_s", 50.0),
+            ("round_s", 2.0),
+            ("round_requests", 100.0),
             ("cpu_s_per_gb", 0.2),
             ("cpu_us_per_record", 100.0),
             ("cpu_us_per_request", 1000.0),

@@ -31,6 +31,7 @@
 //! | `rss_mib`, `peak_rss_mib` | the broker's memory after a round, and at most in it; where that cannot be had, at most since the process began, and a note says so | where its process is known |
 //! | `disk_bytes_per_byte` | bytes that its process read from a disk for each byte it sent | the same, and its user or root |
 //! | `mb_per_s`, `records_per_s`, `requests_per_s` | what was moved | always |
+//! | `round_s`, `round_requests` | how long a round was and what was asked in it: one that ends after so many bytes is shorter the faster a broker is | always |
 //! | `behind_ms` | the most that a send was late by the drive's own fault: no answer kept it | `end-to-end`, `connections` |
 //! | `missing_records` | records that were due and never came, or were not answered before the round was over | the same |
 //! | `cpu_us_per_connect`, `client_cpu_us_per_connect`, `connects_per_s`, `idle_kib_per_connection` | of the idle ones, once: what making each cost the broker and the client, how fast that went, what each takes of the broker's resident memory, without the kernel's for its socket | `connections` |

@@ -1,7 +1,7 @@
 //! What the figures of the drive are called for people, with their units.
 
 /// A figure's key in the records, and its name.
-const NAMES: [(&str, &str); 31] = [
+const NAMES: [(&str, &str); 33] = [
     ("cpu_s_per_gb", "CPU s/GB"),
     ("cpu_us_per_record", "CPU \u{b5}s/record"),
     ("cpu_us_per_request", "CPU \u{b5}s/request"),
@@ -26,6 +26,8 @@ const NAMES: [(&str, &str); 31] = [
     ("mb_per_s", "MB/s"),
     ("records_per_s", "records/s"),
     ("requests_per_s", "requests/s"),
+    ("round_s", "seconds of a round"),
+    ("round_requests", "requests of a round"),
     ("connects_per_s", "connects/s"),
     ("rss_mib", "memory MiB"),
     ("peak_rss_mib", "peak memory MiB"),
