@@ -166,6 +166,11 @@ impl Goal {
         Verdict { goal: self.words(), became }
     }
 
+    /// Whether a broker is one of its sides.
+    pub(crate) fn is_of(&self, broker: &str) -> bool {
+        broker == OURS || self.other() == Some(broker)
+    }
+
     /// Beside whom, if that is a broker.
     fn other(&self) -> Option<&'static str> {
         match self.to {

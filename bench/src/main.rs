@@ -94,6 +94,9 @@ struct Args {
     /// Seconds of a round
     #[arg(long, default_value_t = 5)]
     seconds: u64,
+    /// Seconds to wait at most until the machine has done nothing for five of them; with 0 nothing is waited for
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    wait: u64,
     /// MiB after which a round of produce ends too, and that are compacted
     #[arg(long, default_value_t = 1024)]
     mib: u64,

@@ -31,6 +31,9 @@ pub(crate) struct Run {
     /// Why brokers that do not choose a congestion control were paced, if they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) paced: Option<String>,
+    /// That the machine did something else when it began, if so, though that was waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) busy: Option<String>,
     /// The command's words.
     #[serde(default)]
     pub(crate) arguments: Vec<String>,
@@ -41,6 +44,14 @@ pub(crate) struct Run {
     pub(crate) warm_up: usize,
     pub(crate) seconds: u64,
     pub(crate) mib: u64,
+}
+
+impl Run {
+    /// Where it was, and whether something else was done there.
+    pub(crate) fn place(&self) -> String {
+        let busy = self.busy.as_ref().map(|busy| format!(". {busy}")).unwrap_or_default();
+        format!("{}{busy}", report::on(&self.machine))
+    }
 }
 
 /// A line of the file.
@@ -81,7 +92,7 @@ pub(crate) struct Output {
 impl Output {
     /// Begins: the file is made anew.
     pub(crate) fn begin(run: Run, json: Option<&Path>) -> Result<Self> {
-        println!("{}\n", report::on(&run.machine));
+        println!("{}\n", run.place());
         let open = |path: &Path| {
             let file = File::create(path).with_context(|| path.display().to_string())?;
             Ok::<_, anyhow::Error>((path.to_path_buf(), file))
@@ -127,6 +138,7 @@ pub(crate) mod testing {
             machine: pagewire_lab::machine::here(Path::new("/")),
             own_network: true,
             paced: None,
+            busy: None,
             arguments: vec!["produce".into()],
             versions: [("java".to_owned(), "21".to_owned())].into(),
             rounds: 3,

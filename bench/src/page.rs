@@ -14,7 +14,6 @@ use crate::goals::Became;
 use crate::load;
 use crate::output::{Line, Note, Run};
 use crate::plots;
-use crate::report;
 use crate::table::{Table, short};
 
 /// The first word of the command line that leads here.
@@ -109,8 +108,8 @@ fn page(runs: &[Told], plots: Option<&str>) -> Result<String> {
 
 /// What a run was, and where.
 fn about(run: &Run) -> String {
-    let Run { began, machine, rounds, warm_up, seconds, mib, .. } = run;
-    let (commit, machine, words) = (commit::of(run), report::on(machine), asked(&run.arguments));
+    let Run { began, rounds, warm_up, seconds, mib, .. } = run;
+    let (commit, machine, words) = (commit::of(run), run.place(), asked(&run.arguments));
     let versions: Vec<_> = run.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     let network = match &run.paced {
         Some(paced) => paced,
@@ -194,8 +193,8 @@ fn cell(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::goals::{Asked, To, at_most};
-    use crate::output;
     use crate::table::testing::table;
+    use crate::{output, report};
 
     fn told(ours: f64) -> Told {
         let mut table = table(&["cpu"], &[("floor", &[1.0]), ("pagewire", &[ours])]);
@@ -271,6 +270,15 @@ mod tests {
         let words =
             ["produce", "--json", "/some/run.json", "--seconds", "3", "--report=/some", "--dir", "/other"];
         assert_eq!(asked(&words.map(str::to_owned)), "produce --seconds 3");
+    }
+
+    #[test]
+    fn a_run_on_a_machine_that_did_something_else_says_so_where_it_tells_the_machine() {
+        let mut told = told(1.0);
+        assert!(!about(&told.run).contains("busy"));
+        told.run.busy = Some("It was busy".to_owned());
+        let said = about(&told.run);
+        assert!(said.contains(&format!("{}. It was busy. ", report::on(&told.run.machine))), "{said}");
     }
 
     #[test]

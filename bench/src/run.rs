@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use pagewire_lab::drive::wait_for_quiet;
 use pagewire_lab::report::Records;
 use pagewire_lab::{machine, report as lab_report};
 
@@ -13,7 +14,7 @@ use crate::cases::{self, Case, Measured};
 use crate::commit;
 use crate::goals::{Asked, Goal};
 use crate::kafka;
-use crate::load::{self, Extent, Kept, LoadCase, Ran};
+use crate::load::{self, Extent, Kept, LoadCase, Ran, Unjudged};
 use crate::output::{Output, Run};
 use crate::place::Place;
 use crate::report::{self, Samples};
@@ -37,7 +38,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(paced) = &place.paced {
         eprintln!("{paced}");
     }
-    let about = about(args, &place);
+    let busy = wait_for_quiet(Duration::from_secs(args.wait), |what| eprintln!("{what}"));
+    let about = Run { busy, ..about(args, &place) };
     let apart = commit::apart(&about);
     let output = Output::begin(about, args.json.as_deref())?;
     let mut results = Results { output, place: &place, broken: Vec::new() };
@@ -57,7 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let (table, ended) = measured(case, &lot, args);
         let ours = args.rounds_of(case.rounds_min);
         let asked = Asked { ours, others: ours.min(case.rival_rounds_max) };
-        results.case(case.name, Came { table, asked, ended, unjudged: None }, case.goals)?;
+        results.case(case.name, Came { table, asked, ended, unjudged: Vec::new() }, case.goals)?;
     }
     if let Some(dir) = args.report.as_deref().filter(|_| !drive.is_empty()) {
         let page = lab_report::write(dir, &Records { drive, ..Records::default() })?;
@@ -101,6 +103,7 @@ fn about(args: &Args, place: &Place) -> Run {
         machine: report::machine(),
         own_network: place.own_network,
         paced: place.paced.clone(),
+        busy: None,
         arguments: std::env::args().skip(1).collect(),
         versions: versions(args),
         rounds: args.rounds_of(0),
@@ -212,15 +215,19 @@ struct Came {
     table: Table,
     asked: Asked,
     ended: Result<(), Kept>,
-    /// Why what was measured is not what its goals are of, if so.
-    unjudged: Option<String>,
+    /// What was measured and is not what goals are of.
+    unjudged: Vec<Unjudged>,
 }
 
 /// With its goals, and with what kept it from being measured.
 fn judged(Came { mut table, asked, ended, unjudged }: Came, goals: &[Goal], place: &Place) -> Table {
     let why = ended.err().map(|(Kept::Skipped(why) | Kept::Broke(why))| why);
-    let verdict = |goal: &Goal| match place.unjudged(goal).or(unjudged.as_deref()) {
-        Some(why) => goal.not_judged(why),
+    let unlike = |goal: &Goal| {
+        let found = unjudged.iter().find(|unjudged| goal.is_of(&unjudged.broker));
+        found.map(|Unjudged { broker, why }| format!("{broker}: {why}"))
+    };
+    let verdict = |goal: &Goal| match place.unjudged(goal).map(str::to_owned).or_else(|| unlike(goal)) {
+        Some(why) => goal.not_judged(&why),
         None => goal.verdict(&table, asked, why.as_deref()),
     };
     table.goals = goals.iter().map(verdict).collect();
@@ -236,15 +243,25 @@ mod tests {
 
     fn came(ours: &[f64], ended: Result<(), Kept>) -> Came {
         let asked = Asked::of_all(1);
-        Came { table: table(&["cpu"], &[("pagewire", ours)]), asked, ended, unjudged: None }
+        Came { table: table(&["cpu"], &[("pagewire", ours)]), asked, ended, unjudged: Vec::new() }
     }
 
     #[test]
     fn what_was_not_measured_as_the_goal_wants_it_is_neither_met_nor_missed() {
-        let few = Came { unjudged: Some("too few".to_owned()), ..came(&[1.0], Ok(())) };
-        let judged = judged(few, &[at_most("cpu", To::Itself, 2.0)], &Place::default());
-        assert_eq!(judged.goals[0].became, Became::Unmeasured { not_measured: "too few".to_owned() });
-        assert_eq!(judged.median("pagewire", "cpu"), Some(1.0), "the figure stands all the same");
+        let of = |broker: &str| {
+            let unjudged = vec![Unjudged { broker: broker.to_owned(), why: "not hot".to_owned() }];
+            let all = table(&["cpu"], &[("floor", &[1.0]), ("pagewire", &[1.0]), ("kafka", &[1.0])]);
+            let came = Came { table: all, unjudged, ..came(&[], Ok(())) };
+            let goals = [To::Itself, To::Floor, To::Kafka].map(|to| at_most("cpu", to, 2.0));
+            let judged = judged(came, &goals, &Place::default());
+            assert_eq!(judged.median("pagewire", "cpu"), Some(1.0), "the figure stands all the same");
+            judged.goals.into_iter().map(|verdict| verdict.became).collect::<Vec<_>>()
+        };
+        let met = Became::Measured { reached: 1.0, met: true };
+        let because = |why: &str| Became::Unmeasured { not_measured: why.to_owned() };
+        assert_eq!(of("pagewire"), vec![because("pagewire: not hot"); 3], "ours is a side of each");
+        assert_eq!(of("kafka"), [met.clone(), met.clone(), because("kafka: not hot")]);
+        assert_eq!(of("a rival"), vec![met; 3]);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use pagewire_lab::watch::Watch;
 use crate::deliveries;
 use crate::goals;
 use crate::report;
-use crate::table::{Cell, Column, Row, Table};
+use crate::table::{Cell, Column, Row, Table, short};
 
 pub(crate) use cases::{CASES, DIRECT, LoadCase, raise_limit};
 use flushed::Flushed;
@@ -43,14 +43,21 @@ pub(crate) struct Ran {
     pub(crate) notes: Vec<String>,
     /// What kept it from being measured, or from being measured whole.
     pub(crate) ended: Result<(), Kept>,
-    /// Why what was measured is not what its goals are of, if so.
-    pub(crate) unjudged: Option<String>,
+    /// What was measured and is not what goals are of.
+    pub(crate) unjudged: Vec<Unjudged>,
+}
+
+/// What was measured of this broker is not what goals are of, for this reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unjudged {
+    pub(crate) broker: String,
+    pub(crate) why: String,
 }
 
 impl Ran {
     /// Nothing came of it.
     pub(crate) fn broke(why: String) -> Self {
-        Self { cells: Vec::new(), notes: Vec::new(), ended: Err(Kept::Broke(why)), unjudged: None }
+        Self { cells: Vec::new(), notes: Vec::new(), ended: Err(Kept::Broke(why)), unjudged: Vec::new() }
     }
 }
 
@@ -74,8 +81,16 @@ pub(crate) fn run(case: &LoadCase, targets: &[Target], extent: Extent) -> Ran {
         (Ok(()), Some(why)) => Err(Kept::Skipped(why)),
         (Ok(()), None) => Ok(()),
     };
-    let unjudged = idle_connections(&told.cells).and_then(cases::too_few);
+    let unjudged = unjudged(&told.cells);
     Ran { cells: told.cells, notes: told.notes, ended, unjudged }
+}
+
+/// Where the case was not the case: too few connections, records that were not where they should be, a machine that was
+/// another's.
+fn unjudged(cells: &[DriveCell]) -> Vec<Unjudged> {
+    let few = idle_connections(cells).and_then(cases::too_few);
+    let whys = cells.iter().flat_map(|cell| cell.unlike.iter().chain(&few).map(move |why| (cell, why)));
+    whys.map(|(cell, why)| Unjudged { broker: cell.broker.clone(), why: why.clone() }).collect()
 }
 
 /// How many are held to a broker, where there are any.
@@ -88,6 +103,17 @@ fn written(cells: &[DriveCell]) -> Option<String> {
     let first = cells.first()?;
     let dirty = first.machine.dirty.as_ref().map(report::dirty)?;
     Some(format!("a round writes {}; {dirty}", first.settings.get("round_bytes")?))
+}
+
+/// How long each broker's rounds were: one that ends after so many bytes is short for who is fast, and has few latencies.
+fn lasted(cells: &[DriveCell]) -> Option<String> {
+    let of = |cell: &DriveCell| {
+        let [seconds, requests] = ["round_s", "round_requests"].map(|key| cell.figures.get(key));
+        let (seconds, requests) = (short(seconds?.median), short(requests?.median));
+        Some(format!("{} {seconds} s and {requests} requests", cell.broker))
+    };
+    let all: Vec<_> = cells.iter().filter_map(of).collect();
+    (!all.is_empty()).then(|| format!("a round, the middle one: {}", all.join(", ")))
 }
 
 /// The same, told to whom that concerns.
@@ -133,7 +159,7 @@ pub(crate) fn table(case: &LoadCase, cells: &[DriveCell]) -> Table {
             })
             .collect(),
         load: cells.first().map(|cell| cell.machine.load),
-        notes: written(cells).into_iter().chain(notes).collect(),
+        notes: written(cells).into_iter().chain(lasted(cells)).chain(notes).collect(),
         goals: Vec::new(),
     }
     .compared()
@@ -328,6 +354,26 @@ mod tests {
             "{:?}",
             told.notes
         );
+        let round = &told.notes[1];
+        assert!(round.starts_with("a round, the middle one: floor "), "{round}");
+        assert!(round.contains(" s and ") && round.contains(" requests, other "), "{round}");
+    }
+
+    #[test]
+    fn a_broker_whose_records_were_not_hot_is_not_judged_and_nobody_else_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut cells = ran("produce", &[a_floor(dir.path())]).cells;
+        assert_eq!(unjudged(&cells), []);
+        cells.push(DriveCell {
+            broker: "cool".to_owned(),
+            unlike: vec!["not hot".to_owned()],
+            ..cells[0].clone()
+        });
+        assert_eq!(unjudged(&cells), [Unjudged { broker: "cool".to_owned(), why: "not hot".to_owned() }]);
+        for cell in &mut cells {
+            cell.settings.insert("idle_connections".to_owned(), "1".to_owned());
+        }
+        assert_eq!(unjudged(&cells).len(), 3, "too few connections are of both");
     }
 
     #[test]

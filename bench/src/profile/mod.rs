@@ -6,8 +6,8 @@
 //! ```
 //!
 //! `perf` watches as long as a round measures. The figures that are told are of the first round: to count hundreds of calls apart
-//! costs at every switch of threads, and slows down what is switched often. `cargo xtask profile` builds with frame pointers,
-//! without which no stack could be walked.
+//! costs at every switch of threads, and slows down what is switched often. How many calls a request takes the drive counts in a
+//! round behind both. `cargo xtask profile` builds with frame pointers, without which no stack could be walked.
 
 mod counts;
 mod loads;
@@ -43,7 +43,7 @@ struct Args {
     /// Whose time: the floor, the bare loop that the bench measures brokers by, serves loads alone
     #[arg(long, value_enum, default_value_t = Whose::Pagewire)]
     broker: Whose,
-    /// Seconds of each of the two rounds of a load
+    /// Seconds of each round of a load
     #[arg(long, default_value_t = 5)]
     seconds: u64,
     /// MiB after which a round of produce ends too [default: 4096], or that other cases write [default: 1024]

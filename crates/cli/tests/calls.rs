@@ -18,17 +18,20 @@ const A_REQUEST: Figure = ["syscalls_per_request", "median"];
 const A_REQUEST_AT_BEST: Figure = ["syscalls_per_request", "min"];
 /// One that a consumer gets.
 const A_RECORD: Figure = ["syscalls_per_record", "median"];
-const ROUNDS: u32 = 5;
+/// That are counted.
+const ROUNDS: usize = 5;
 
 /// `None` where calls may not be counted.
 fn calls([of, round]: Figure, load: &[&str]) -> Option<f64> {
     let broker = Broker::start(&[]);
-    let rounds = format!("--rounds={ROUNDS}");
-    let drive = ["lab", "drive", "-o", "json", &rounds, "--warm-up=1", "--seconds=0.3"];
+    let rounds = format!("--count-rounds={ROUNDS}");
+    let drive = ["lab", "drive", "-o", "json", "--rounds=1", &rounds, "--warm-up=1", "--seconds=0.3"];
     let told = broker.run(&[&drive[..], load].concat()).ok();
     let cell: Value = serde_json::from_str(&told).unwrap_or_else(|error| panic!("{error}: {told}"));
-    assert!(cell["rounds"] == ROUNDS && cell["process"].is_u64(), "{told}");
-    cell["figures"].get(of).map(|spread| spread[round].as_f64().unwrap())
+    assert!(cell["process"].is_u64(), "{told}");
+    let counted = cell["figures"].get(of)?;
+    assert_eq!(cell["samples"][of].as_array().map(Vec::len), Some(ROUNDS), "{told}");
+    Some(counted[round].as_f64().unwrap())
 }
 
 #[track_caller]

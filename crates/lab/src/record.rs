@@ -330,6 +330,10 @@ pub struct DriveCell {
     /// What must be known to read the figures: why CPU is unknown, what was not as asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Those of the notes by which these are not, or not known to be, figures of the case: hot records that came from the disk, a
+    /// machine that was another's. Nothing is to be judged by such.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unlike: Vec<String>,
     /// Where this was.
     pub machine: Machine,
 }

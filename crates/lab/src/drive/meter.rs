@@ -1,5 +1,5 @@
-//! What a round cost: CPU of the broker, of the client and of the whole machine, system calls, memory, bytes from the disk,
-//! beside what it achieved.
+//! What a round cost: CPU of the broker, of the client and of the whole machine, memory, bytes from the disk, beside what it
+//! achieved. Nothing that it looks at costs the broker anything meanwhile.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use anyhow::Result;
 
 use super::broker::Broker;
 use super::load::race::Lap;
-use super::process;
+use super::process::{self, KernelThreads};
 use super::steal::Steal;
-use crate::measure::gauge::{CpuBusy, OthersSyscalls};
+use crate::measure::gauge::CpuBusy;
 
 /// Figures of one round by name; names end in their unit.
 pub(super) type Figures = BTreeMap<&'static str, f64>;
@@ -20,10 +20,9 @@ pub(super) type Figures = BTreeMap<&'static str, f64>;
 pub(super) struct Meter {
     /// The broker's process, its CPU and what it had read from disks.
     broker: Option<(u32, Duration, Option<u64>)>,
-    /// The broker's system calls, where they may be counted.
-    calls: Option<OthersSyscalls>,
     client: Duration,
     machine: MachineCpu,
+    kernel: KernelThreads,
     steal: Steal,
 }
 
@@ -35,9 +34,9 @@ impl Meter {
         }
         let of = |pid| Ok::<_, anyhow::Error>((pid, process::cpu(pid)?, process::read_from_disk(pid)));
         Ok(Self {
-            calls: broker.pid().and_then(|pid| OthersSyscalls::start(pid).ok()),
             broker: broker.pid().map(of).transpose()?,
             client: process::own_cpu(),
+            kernel: KernelThreads::start(),
             machine: MachineCpu::start(others),
             steal: Steal::start(),
         })
@@ -48,20 +47,23 @@ impl Meter {
         let client = process::own_cpu().saturating_sub(self.client);
         let mut figures = achieved(lap);
         cost(&mut figures, lap, client, &CLIENT);
-        if let Some((cpu, others)) = self.machine.since() {
+        let machine = self.machine.since();
+        if let Some((cpu, others)) = machine {
             cost(&mut figures, lap, cpu, &MACHINE);
             insert(&mut figures, "others_cpu_cores", others.as_secs_f64() / lap.seconds);
         }
         if let Some(share) = self.steal.share().filter(|share| *share > 0.0) {
             insert(&mut figures, "stolen_cpu_share", share);
         }
-        if let Some(calls) = self.calls.and_then(|mut calls| calls.read().ok()) {
-            insert(&mut figures, "syscalls_per_record", calls as f64 / lap.records as f64);
-            insert(&mut figures, "syscalls_per_request", calls as f64 / lap.requests as f64);
-        }
         if let Some((pid, cpu, disk)) = self.broker {
             let cpu = process::cpu(pid)?.saturating_sub(cpu);
             cost(&mut figures, lap, cpu, &BROKER);
+            let known = [client, cpu, self.kernel.since()];
+            let grain = CpuBusy::whole_machine().grain_ns().map(Duration::from_nanos);
+            let left = |(all, _): (Duration, Duration)| elsewhere(all, &known, grain?);
+            if let Some(elsewhere) = machine.and_then(left) {
+                insert(&mut figures, "elsewhere_cpu_cores", elsewhere.as_secs_f64() / lap.seconds);
+            }
             let memory = process::memory(pid)?;
             figures.insert("rss_mib", memory.resident_mib);
             figures.insert("peak_rss_mib", memory.peak_mib);
@@ -115,6 +117,12 @@ fn parted(
     (all.saturating_sub(others), others)
 }
 
+/// What is left of the machine's CPU without that of these, if it is more than the machine's clock may be wrong.
+fn elsewhere(machine: Duration, known: &[Duration], grain: Duration) -> Option<Duration> {
+    let left = machine.saturating_sub(known.iter().sum::<Duration>() + grain);
+    (!left.is_zero()).then_some(left)
+}
+
 /// Names of what CPU time comes to: per GB, per record, per request, per second.
 struct Names {
     s_per_gb: &'static str,
@@ -147,6 +155,8 @@ fn achieved(lap: &Lap) -> Figures {
     insert(&mut figures, "mb_per_s", lap.bytes as f64 / 1e6 / lap.seconds);
     insert(&mut figures, "records_per_s", lap.records as f64 / lap.seconds);
     insert(&mut figures, "requests_per_s", lap.requests as f64 / lap.seconds);
+    insert(&mut figures, "round_s", lap.seconds);
+    insert(&mut figures, "round_requests", lap.requests as f64);
     figures
 }
 
@@ -159,7 +169,7 @@ fn cost(figures: &mut Figures, lap: &Lap, cpu: Duration, names: &Names) {
 }
 
 /// Leaves out what is no number: of nothing there is no cost.
-fn insert(figures: &mut Figures, name: &'static str, value: f64) {
+pub(super) fn insert(figures: &mut Figures, name: &'static str, value: f64) {
     if value.is_finite() {
         figures.insert(name, value);
     }
@@ -168,6 +178,7 @@ fn insert(figures: &mut Figures, name: &'static str, value: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drive::testing;
 
     #[test]
     fn cost_is_per_gb_per_request_and_per_second() {
@@ -178,6 +189,8 @@ mod tests {
             ("mb_per_s", 250.0),
             ("records_per_s", 500.0),
             ("requests_per_s", 50.0),
+            ("round_s", 2.0),
+            ("round_requests", 100.0),
             ("cpu_s_per_gb", 0.2),
             ("cpu_us_per_record", 100.0),
             ("cpu_us_per_request", 1000.0),
@@ -198,6 +211,24 @@ mod tests {
         let gone = u32::MAX;
         let watched = MachineCpu::start(&[gone, std::process::id()]).others;
         assert_eq!(watched.iter().map(|(pid, _)| *pid).collect::<Vec<_>>(), [std::process::id()]);
+    }
+
+    #[test]
+    fn what_nobody_who_is_known_did_is_somebody_elses_as_far_as_ticks_tell() {
+        let (second, grain) = (Duration::from_secs(1), Duration::from_millis(20));
+        let left = |machine| elsewhere(machine, &[second, second], grain);
+        assert_eq!(left(second * 3 + grain), Some(second));
+        assert_eq!([left(second * 2 + grain), left(second)], [None; 2], "never negative");
+    }
+
+    #[test]
+    fn a_round_that_is_measured_counts_no_calls() {
+        let own = Broker { process: Ok(std::process::id()), ..testing::broker("own") };
+        let meter = Meter::start(&own, &[]).unwrap();
+        let lap = Lap { seconds: 1.0, records: 1, requests: 1, ..Lap::default() };
+        let figures = meter.stop(&lap, false).unwrap();
+        assert!(figures.contains_key("cpu_us_per_request"), "{figures:?}");
+        assert!(figures.keys().all(|name| !name.contains("syscalls")), "{figures:?}");
     }
 
     #[test]

@@ -15,6 +15,8 @@ const HOT: f64 = 0.01;
 
 /// Cores of the other brokers that are worth a word.
 const OTHERS: f64 = 0.001;
+/// Those that went elsewhere.
+const ELSEWHERE: f64 = 0.02;
 /// A client that was later than this, in ms, is seen in the latencies.
 const LATE_MS: f64 = 1.0;
 
@@ -26,9 +28,13 @@ pub(super) struct About<'a> {
     pub(super) short: Option<&'a str>,
     /// Why the broker's CPU is unknown.
     pub(super) cpu_unknown: Option<&'a str>,
+    /// Why its system calls were not counted in a round that was for that.
+    pub(super) uncounted: Option<&'a str>,
     /// The broker's most memory is that since it began.
     pub(super) peak_since_start: bool,
     pub(super) figures: &'a BTreeMap<String, Spread>,
+    /// The round in which most of the machine went elsewhere, from 1, and how many cores that were.
+    pub(super) elsewhere: Option<(usize, f64)>,
     /// Latencies in the round that has the fewest.
     pub(super) fewest_latencies: u64,
     /// Figures that were measured once, before the rounds.
@@ -47,14 +53,21 @@ pub(super) fn notes(about: &About<'_>) -> Vec<String> {
         peak(about),
         residency(about),
         others(about),
+        elsewhere(about),
         stolen(about),
         missing(about),
+        uncounted(about),
         late(about),
         few(about),
         once(about),
         over_zero(about),
     ];
     all.into_iter().flatten().collect()
+}
+
+/// Those by which what was measured is not, or not known to be, the case.
+pub(super) fn unlike(about: &About<'_>) -> Vec<String> {
+    [residency(about), stolen(about)].into_iter().flatten().collect()
 }
 
 /// Whether the records lay where the case wants them, in its worst round.
@@ -81,6 +94,12 @@ fn peak(about: &About<'_>) -> Option<String> {
     about.peak_since_start.then(|| said.to_owned())
 }
 
+/// Whose process is unknown has said so.
+fn uncounted(about: &About<'_>) -> Option<String> {
+    let why = about.uncounted.filter(|_| about.cpu_unknown.is_none())?;
+    Some(format!("system calls not counted: {why}"))
+}
+
 fn missing(about: &About<'_>) -> Option<String> {
     let most = about.figures.get("missing_records")?.max;
     let what = match about.case {
@@ -100,6 +119,16 @@ fn others(about: &About<'_>) -> Option<String> {
             most * 100.0
         )
     })
+}
+
+/// The machine was not idle beside the round.
+fn elsewhere(about: &About<'_>) -> Option<String> {
+    let (round, cores) = about.elsewhere.filter(|(_, cores)| *cores > ELSEWHERE)?;
+    Some(format!(
+        "in round {round} at least {:.1} % of a core went to somebody else, or to interrupts: to neither broker nor client nor the \
+         kernel's threads",
+        cores * 100.0
+    ))
 }
 
 /// Rounds in which the machine was another's too.
@@ -156,8 +185,10 @@ mod tests {
             case,
             short: None,
             cpu_unknown: None,
+            uncounted: None,
             peak_since_start: false,
             figures,
+            elsewhere: None,
             fewest_latencies: 1_000_000,
             once: Vec::new(),
             over_zero: Vec::new(),
@@ -218,12 +249,28 @@ mod tests {
     }
 
     #[test]
+    fn calls_that_were_not_counted_are_told_unless_nothing_is_known_of_the_process() {
+        let figures = BTreeMap::new();
+        let uncounted = About { uncounted: Some("no right to"), ..about(Case::Produce, &figures) };
+        assert_eq!(notes(&uncounted), ["system calls not counted: no right to"]);
+        assert_eq!(notes(&About { cpu_unknown: Some("remote"), ..uncounted }), ["CPU unknown: remote"]);
+    }
+
+    #[test]
     fn what_the_other_brokers_used_is_told() {
         let others = |worst| [("others_cpu_cores", [0.0, 0.0, worst])];
         assert!(
             of(Case::Produce, &others(0.05))[0].starts_with("the other brokers used up to 5.0 % of a core")
         );
         assert_eq!(of(Case::Produce, &others(0.0)), [""; 0]);
+    }
+
+    #[test]
+    fn what_somebody_else_took_of_the_machine_is_told_with_its_round() {
+        let figures = BTreeMap::new();
+        let of = |cores| notes(&About { elsewhere: Some((2, cores)), ..about(Case::Produce, &figures) });
+        assert_eq!(of(0.02), [""; 0]);
+        assert!(of(0.123)[0].starts_with("in round 2 at least 12.3 % of a core went to somebody else"));
     }
 
     #[test]
@@ -234,6 +281,24 @@ mod tests {
             of(Case::Produce, &stolen(0.032))[0]
                 .starts_with("in a round 3.2 % of this machine's CPU was stolen")
         );
+    }
+
+    #[test]
+    fn what_was_not_hot_or_on_a_machine_of_its_own_is_not_the_case_and_a_client_that_was_late_is() {
+        let of = |figures: &[(&str, f64)]| {
+            let figures = figures.iter().map(|(name, worst)| {
+                ((*name).to_owned(), Spread { min: *worst, median: *worst, max: *worst })
+            });
+            let figures = figures.collect();
+            let about = about(Case::FetchHot, &figures);
+            (notes(&about), unlike(&about))
+        };
+        let (notes, unlike) =
+            of(&[("disk_bytes_per_byte", 0.03), ("stolen_cpu_share", 0.05), ("behind_ms", 9.0)]);
+        assert_eq!((notes.len(), unlike.len()), (3, 2), "{notes:?} {unlike:?}");
+        assert!(unlike.iter().all(|why| notes.contains(why)), "{notes:?} {unlike:?}");
+        assert!(unlike[0].starts_with("not hot") && unlike[1].contains("stolen"), "{unlike:?}");
+        assert!(of(&[("behind_ms", 9.0)]).1.is_empty());
     }
 
     #[test]

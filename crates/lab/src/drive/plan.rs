@@ -60,6 +60,9 @@ pub struct Plan {
     pub rounds: usize,
     /// Rounds before them that do not.
     pub warm_up: usize,
+    /// Interleaved rounds behind them in which the brokers' system calls are counted, and of which nothing else is taken: that
+    /// slows every program of the machine down.
+    pub count_rounds: usize,
     /// How long a round lasts.
     pub length: Duration,
     /// A round of `produce` ends after so many bytes too: they stay on the broker's disk until the case ends, or, in
@@ -109,7 +112,8 @@ pub struct Plan {
     pub congestion_control: Option<String>,
 }
 
-/// A round of five seconds of nothing on nobody: one partition, one connection, records of 1 KiB in batches of 64 KiB, acks=1.
+/// A round of five seconds of nothing on nobody, and one in which calls are counted: one partition, one connection, records of
+/// 1 KiB in batches of 64 KiB, acks=1.
 impl Default for Plan {
     fn default() -> Self {
         Self {
@@ -117,6 +121,7 @@ impl Default for Plan {
             cases: Vec::new(),
             rounds: 1,
             warm_up: 0,
+            count_rounds: 1,
             length: Duration::from_secs(5),
             round_bytes: 1 << 30,
             record_bytes: 1 << 10,

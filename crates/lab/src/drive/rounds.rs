@@ -1,18 +1,19 @@
 //! The rounds of a case, over all brokers.
 //!
 //! ```text
-//!   warm-up: a b c | round 1: a b c | round 2: b c a | round 3: c a b
+//!   warm-up: a b c | round 1: a b c | round 2: b c a | round 3: c a b | calls are counted: a b c
 //! ```
 //!
 //! Each round begins with another broker, so that none always comes after the same one. A round counts when every
 //! broker has run it: all have as many, and each ratio is of two figures of one round. One that fails has those before
-//! it alone, and the others go on without it.
+//! it alone, and the others go on without it. Rounds in which calls are counted give those and nothing else.
 
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 
 use super::broker::Broker;
+use super::calls::{Calls, Counted};
 use super::client::Stop;
 use super::load::race::{self, Lap};
 use super::load::{Load, Ready};
@@ -82,34 +83,60 @@ enum Turn {
 }
 
 /// A broker's part of a round.
-type Part = (Lap, Figures);
+enum Part {
+    Measured(Lap, Figures),
+    /// Of one in which calls are counted.
+    Counted(Counted),
+}
+
+/// What a round is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    WarmUp,
+    /// To be measured, with its number from 1.
+    Measured(usize),
+    /// To count calls, with its number from 1.
+    Counted(usize),
+}
 
 impl Rounds<'_> {
     /// Runs them all, and adds up those that count. An error is that of a run that was stopped; brokers keep their own.
     pub(super) fn run(self, entrants: &mut [Entrant], audience: &mut dyn Audience) -> Result<Ended> {
         for round in 0..self.steps() {
+            let kind = self.kind(round);
             let parts = match self.round(round, entrants, audience)? {
                 Round::Run(parts) => parts,
                 Round::Refused(why) => {
                     audience.skip((self.steps_after(round) * standing(entrants).len()) as u64);
-                    return Ok(Ended::Short(why));
+                    return Ok(refused(kind, why, entrants));
                 }
             };
-            if round < self.plan.warm_up {
+            if kind == Kind::WarmUp {
                 continue;
             }
-            for (at, (lap, figures)) in parts {
-                if let Some(entrant) = entrants.get_mut(at) {
-                    entrant.tally.add(&lap, figures);
+            for (at, part) in parts {
+                match (entrants.get_mut(at).map(|entrant| &mut entrant.tally), part) {
+                    (Some(tally), Part::Measured(lap, figures)) => tally.add(&lap, figures),
+                    (Some(tally), Part::Counted(counted)) => tally.count(counted),
+                    (None, _) => {}
                 }
             }
         }
         Ok(Ended::Whole)
     }
 
+    fn kind(self, round: usize) -> Kind {
+        let Plan { warm_up, rounds, .. } = self.plan;
+        match round.checked_sub(*warm_up) {
+            None => Kind::WarmUp,
+            Some(at) if at < *rounds => Kind::Measured(at + 1),
+            Some(at) => Kind::Counted(at - rounds + 1),
+        }
+    }
+
     /// Rounds of all kinds.
     fn steps(self) -> usize {
-        self.plan.warm_up + self.plan.rounds
+        self.plan.warm_up + self.plan.rounds + self.plan.count_rounds
     }
 
     /// Those behind this one.
@@ -154,13 +181,17 @@ impl Rounds<'_> {
         audience: &mut dyn Audience,
     ) -> Result<Turn> {
         let case = self.case.name();
-        let number = round.checked_sub(self.plan.warm_up).map(|number| number + 1);
-        let which = match number {
-            Some(number) => format!("round {number}/{}", self.plan.rounds),
-            None => "warm-up".to_owned(),
+        let kind = self.kind(round);
+        let (which, number) = match kind {
+            Kind::WarmUp => ("warm-up".to_owned(), None),
+            Kind::Measured(number) => (format!("round {number}/{}", self.plan.rounds), Some(number)),
+            Kind::Counted(number) => (format!("calls counted {number}/{}", self.plan.count_rounds), None),
         };
         let name = entrant.broker.name.clone();
         audience.step(&format!("{case} {name}: {which}"));
+        if let Some(why) = entrant.is_not_counted().filter(|_| matches!(kind, Kind::Counted(_))) {
+            return Ok(Turn::Run(Part::Counted(Err(why))));
+        }
         let what = || format!("{case} of broker {name}");
         if let Ready::No(why) = entrant.load.before().with_context(what)? {
             return Ok(Turn::Refused(format!("{name}: {why}")));
@@ -169,10 +200,25 @@ impl Rounds<'_> {
             process::settle(pid);
         }
         audience.round(number);
-        let part = entrant.measure(self.case, others, self.stop, audience).with_context(what)?;
-        entrant.load.after(part.0.bytes).with_context(what)?;
+        let (bytes, part) = match kind {
+            Kind::Counted(_) => entrant.count(self.stop, audience),
+            _ => entrant.measure(self.case, others, self.stop, audience),
+        }
+        .with_context(what)?;
+        entrant.load.after(bytes).with_context(what)?;
         Ok(Turn::Run(part))
     }
+}
+
+/// How rounds end when one cannot be run: all that were to be measured may have been by then.
+fn refused(kind: Kind, why: String, entrants: &mut [Entrant]) -> Ended {
+    if !matches!(kind, Kind::Counted(_)) {
+        return Ended::Short(why);
+    }
+    for entrant in entrants.iter_mut().filter(|entrant| entrant.failed.is_none()) {
+        entrant.tally.count(Err(why.clone()));
+    }
+    Ended::Whole
 }
 
 /// The places of those who did not fail.
@@ -189,14 +235,14 @@ fn others(entrants: &[Entrant], at: usize) -> Vec<u32> {
 }
 
 impl Entrant {
-    /// One round.
+    /// One round: the bytes that it moved, and what came of it.
     fn measure(
         &mut self,
         case: Case,
         others: &[u32],
         stop: &Stop,
         audience: &mut dyn Audience,
-    ) -> Result<Part> {
+    ) -> Result<(u64, Part)> {
         let limits = self.load.limits();
         let meter = Meter::start(&self.broker, others)?;
         let lap = race::run(limits, stop, self.load.runners());
@@ -204,13 +250,33 @@ impl Entrant {
         let lap = lap?;
         let mut figures = meter.stop(&lap, case.writes())?;
         figures.extend(self.load.figures());
-        Ok((lap, figures))
+        Ok((lap.bytes, Part::Measured(lap, figures)))
+    }
+
+    /// One round in which calls are counted.
+    fn count(&mut self, stop: &Stop, audience: &mut dyn Audience) -> Result<(u64, Part)> {
+        let limits = self.load.limits();
+        let calls = self.calls();
+        let lap = race::run(limits, stop, self.load.runners());
+        audience.round_done();
+        let lap = lap?;
+        Ok((lap.bytes, Part::Counted(calls.and_then(|calls| calls.stop(&lap)))))
+    }
+
+    /// Why its calls cannot be counted, if so: no round is run for that then.
+    fn is_not_counted(&self) -> Option<String> {
+        self.calls().err()
+    }
+
+    fn calls(&self) -> Result<Calls, String> {
+        Calls::start(self.broker.process.clone()?)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+    use std::path::Path;
     use std::rc::Rc;
     use std::time::Duration;
 
@@ -218,6 +284,7 @@ mod tests {
     use crate::drive::client::Error;
     use crate::drive::latency::Latencies;
     use crate::drive::load::race::{Limits, Runner};
+    use crate::drive::process::Found;
     use crate::drive::testing::{self, broker};
     use crate::drive::topic::Topic;
     use crate::record::DriveCell;
@@ -331,6 +398,8 @@ mod tests {
         steps: u64,
         /// Who failed while others went on.
         failed: Vec<String>,
+        /// What happened.
+        said: Vec<String>,
     }
 
     impl Came {
@@ -348,11 +417,19 @@ mod tests {
 
     /// The rounds of brokers with these fates.
     fn run(fates: &[(&str, Fate)]) -> Came {
-        let (plan, stop, mut steps) = (plan(), Stop::default(), Steps::default());
+        run_as(&plan(), fates, &Err("remote".to_owned()))
+    }
+
+    /// The same by this plan, of brokers with this process.
+    fn run_as(plan: &Plan, fates: &[(&str, Fate)], process: &Found) -> Came {
+        let (stop, mut steps) = (Stop::default(), Steps::default());
         let said = Rc::clone(&steps.1);
         let mut entrants: Vec<_> = fates.iter().map(|(name, fate)| entrant(name, *fate, &said)).collect();
-        let ended = Rounds { case: Case::FetchCold, plan: &plan, stop: &stop }.run(&mut entrants, &mut steps);
-        Came { ended, entrants, steps: steps.0, failed: steps.2 }
+        for entrant in &mut entrants {
+            entrant.broker.process.clone_from(process);
+        }
+        let ended = Rounds { case: Case::FetchCold, plan, stop: &stop }.run(&mut entrants, &mut steps);
+        Came { ended, entrants, steps: steps.0, failed: steps.2, said: said.take() }
     }
 
     const WELL: (&str, Fate) = ("well", Fate::Well);
@@ -416,6 +493,58 @@ mod tests {
             assert!(said.contains("fetch-cold of broker last") && said.ends_with("stopped"), "{said}");
             assert!(came.failed.is_empty() && came.entrants.iter().all(|entrant| entrant.failed.is_none()));
         }
+    }
+
+    /// One round to be measured, and two to count calls.
+    fn counting() -> Plan {
+        Plan { rounds: 1, count_rounds: 2, ..plan() }
+    }
+
+    /// Of the first broker, with what it says of calls.
+    fn cell(came: &Came) -> DriveCell {
+        let Entrant { tally, broker, .. } = &came.entrants[0];
+        tally.cell((Case::Produce, &plan()), (broker, None), None, &crate::machine::here(Path::new("/")))
+    }
+
+    fn says_nothing_of_calls(cell: &DriveCell) -> bool {
+        !cell.notes.iter().any(|note| note.contains("system calls"))
+    }
+
+    #[test]
+    fn calls_are_counted_in_rounds_of_their_own_behind_those_that_are_measured() {
+        let came = run_as(&counting(), &[WELL, WELL], &Ok(std::process::id()));
+        assert_eq!((came.rounds(), came.steps), (vec![1; 2], 2 * (1 + 1 + 2)));
+        let cell = cell(&came);
+        if says_nothing_of_calls(&cell) {
+            let begins: Vec<_> = came.said.iter().filter(|said| *said == "warm-up").collect();
+            assert_eq!(begins.len(), 2 * (1 + 2), "none of them is told as one that is measured");
+        } else {
+            eprintln!("calls may not be counted here: {:?}", cell.notes);
+        }
+        let measured: Vec<_> = came.said.iter().filter(|said| said.starts_with("round")).collect();
+        assert_eq!(measured, ["round 1"; 2]);
+    }
+
+    #[test]
+    fn who_cannot_be_counted_has_no_round_for_that() {
+        let came = run_as(&counting(), &[WELL, WELL], &Err("remote".to_owned()));
+        let runs = came.said.iter().filter(|said| *said == "runs").count();
+        assert_eq!((runs, came.steps, came.short()), (2 * 2, 2 * (1 + 1 + 2), None));
+        assert!(says_nothing_of_calls(&cell(&came)), "that its process is unknown says it");
+    }
+
+    #[test]
+    fn a_round_to_count_that_a_broker_cannot_run_takes_nothing_from_those_that_were_measured() {
+        if let Err(why) = Calls::start(std::process::id()) {
+            eprintln!("calls may not be counted here: {why}");
+            return;
+        }
+        let fates = [WELL, ("ill", Fate::Refuses { at: 2 })];
+        let came = run_as(&counting(), &fates, &Ok(std::process::id()));
+        assert_eq!((&came.ended.as_ref().ok(), came.rounds()), (&Some(&Ended::Whole), vec![1; 2]));
+        assert_eq!(came.steps, 2 * (1 + 1 + 2));
+        let notes = cell(&came).notes;
+        assert!(notes.iter().any(|note| note.ends_with("ill: it is mapped")), "{notes:?}");
     }
 
     #[test]

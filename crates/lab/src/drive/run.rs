@@ -40,8 +40,8 @@ pub trait Audience: Watch {
         self.note(&format!("{why}; it is left out of the rest of the case"));
     }
 
-    /// A broker is measured from now on, in its round of this number (from 1), or in none that counts: all that a round needs and
-    /// does not measure is done.
+    /// A broker is measured from now on, in its round of this number (from 1), or in one to warm up or to count its calls: all
+    /// that a round needs and does not measure is done.
     fn round(&mut self, _number: Option<usize>) {}
 
     /// What that round measures of the broker is done; what it came to is yet to be read.
@@ -74,7 +74,7 @@ pub fn run(plan: &Plan, stop: &Stop, audience: &mut dyn Audience) -> Result<()> 
 
 /// Those of a broker in a case: it is prepared, then come the rounds.
 fn steps(plan: &Plan) -> usize {
-    1 + plan.warm_up + plan.rounds
+    1 + plan.warm_up + plan.rounds + plan.count_rounds
 }
 
 /// All failures there were as one, if there were any.

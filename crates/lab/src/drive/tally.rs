@@ -6,10 +6,11 @@ use crate::record::{DriveCell, Machine};
 use crate::spread::Spread;
 
 use super::broker::Broker;
+use super::calls::Counted;
 use super::latency::{Latencies, TOLD};
 use super::load::race::Lap;
 use super::meter::Figures;
-use super::notes::{About, notes};
+use super::notes::{About, notes, unlike};
 use super::plan::{Case, Plan};
 
 /// What was measured so far.
@@ -18,6 +19,10 @@ pub(super) struct Tally {
     rounds: Vec<Round>,
     /// Figures that were measured once, before the rounds.
     once: Figures,
+    /// What was counted in rounds of their own: of each, nothing where it could not be.
+    counted: Vec<Figures>,
+    /// Why it could not be.
+    uncounted: Option<String>,
     all: Latencies,
     timeline: Vec<(f64, f64)>,
     /// Seconds of the rounds so far.
@@ -47,6 +52,14 @@ impl Tally {
         self.elapsed += lap.seconds;
     }
 
+    /// One more round in which calls were to be counted.
+    pub(super) fn count(&mut self, counted: Counted) {
+        self.counted.push(counted.unwrap_or_else(|why| {
+            self.uncounted = Some(why);
+            Figures::new()
+        }));
+    }
+
     /// How many rounds were measured.
     pub(super) fn rounds(&self) -> usize {
         self.rounds.len()
@@ -61,19 +74,23 @@ impl Tally {
         short: Option<&str>,
         machine: &Machine,
     ) -> DriveCell {
-        let figures = spreads(self.rounds.iter().map(|round| &round.figures).chain([&self.once]));
+        let figures = self.rounds.iter().map(|round| &round.figures);
+        let figures = spreads(figures.chain([&self.once]).chain(&self.counted));
         let about = About {
             case,
             short,
             cpu_unknown: broker.process.as_ref().err().map(String::as_str),
+            uncounted: self.uncounted.as_deref(),
             peak_since_start: broker.pid().is_some() && !broker.forgets_peak,
             figures: &figures,
+            elsewhere: self.most("elsewhere_cpu_cores"),
             fewest_latencies: self.rounds.iter().map(|round| round.latencies).min().unwrap_or_default(),
             once: self.once.keys().copied().collect(),
             over_zero: first.map(|first| self.over_zero(first)).unwrap_or_default(),
         };
-        let notes = notes(&about);
-        let rounds: Vec<_> = self.rounds.iter().map(Round::by_name).collect();
+        let (notes, unlike) = (notes(&about), unlike(&about));
+        let counted = self.counted.iter().map(by_name);
+        let rounds: Vec<_> = self.rounds.iter().map(Round::by_name).chain(counted).collect();
         DriveCell {
             broker: broker.name.clone(),
             case: case.name().to_owned(),
@@ -87,8 +104,15 @@ impl Tally {
             ratio_to_first: first.map(|first| self.ratios(first)).unwrap_or_default(),
             process: broker.pid(),
             notes,
+            unlike,
             machine: machine.clone(),
         }
+    }
+
+    /// The round in which a figure is largest, from 1, with that.
+    fn most(&self, name: &str) -> Option<(usize, f64)> {
+        let all = (1..).zip(&self.rounds).filter_map(|(at, round)| Some((at, *round.figures.get(name)?)));
+        all.max_by(|(_, one), (_, other)| one.total_cmp(other))
     }
 
     /// Each round's figures divided by those of the other's same round: what disturbed both cancels out.
@@ -96,7 +120,8 @@ impl Tally {
         let pairs = self.rounds.iter().zip(&first.rounds);
         let ratios = pairs.map(|(own, other)| own.divided_by(other));
         let once = divided(&self.once, &first.once);
-        let ratios: Vec<BTreeMap<String, f64>> = ratios.chain([once]).collect();
+        let counted = self.counted.iter().zip(&first.counted).map(|(own, other)| divided(own, other));
+        let ratios: Vec<BTreeMap<String, f64>> = ratios.chain([once]).chain(counted).collect();
         spreads(ratios.iter())
     }
 
@@ -120,7 +145,7 @@ const CPU: &str = "cpu_";
 impl Round {
     /// Figures and latencies.
     fn by_name(&self) -> BTreeMap<String, f64> {
-        let figures = self.figures.iter().map(|(name, value)| ((*name).to_owned(), *value));
+        let figures = by_name(&self.figures).into_iter();
         figures.chain(self.latency_us.iter().map(|(name, us)| (format!("{name}_us"), *us))).collect()
     }
 
@@ -129,6 +154,10 @@ impl Round {
         let latencies = latencies.map(|(name, ratio)| (format!("{name}_us"), ratio));
         divided(&self.figures, &other.figures).into_iter().chain(latencies).collect()
     }
+}
+
+fn by_name(figures: &Figures) -> BTreeMap<String, f64> {
+    figures.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
 }
 
 /// What both have, the one divided by the other; of nothing there is no ratio.
@@ -164,6 +193,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::drive::testing::broker;
 
     fn tally(rounds: &[(f64, u64)]) -> Tally {
         let mut tally = Tally::default();
@@ -196,6 +226,12 @@ mod tests {
     }
 
     #[test]
+    fn the_round_in_which_a_figure_is_largest_is_known_by_its_number() {
+        let tally = tally(&[(2.0, 1), (3.0, 1), (1.0, 1)]);
+        assert_eq!([tally.most("cpu_s_per_gb"), tally.most("of_nobody")], [Some((2, 3.0)), None]);
+    }
+
+    #[test]
     fn a_figure_that_only_some_rounds_have_keeps_its_spread_and_nothing_is_divided_by_nothing() {
         let own = tally(&[(2.0, 1)]);
         let idle = tally(&[(0.0, 1)]);
@@ -203,6 +239,32 @@ mod tests {
         assert_eq!(own.over_zero(&idle), ["cpu_s_per_gb"]);
         assert_eq!(idle.over_zero(&own), [""; 0]);
         assert!(own.ratios(&Tally::default()).is_empty());
+    }
+
+    #[test]
+    fn calls_are_of_the_rounds_in_which_they_were_counted_and_compared_within_each() {
+        let counted = |calls: &[Option<f64>]| {
+            let mut tally = tally(&[(1.0, 100)]);
+            for calls in calls {
+                let figures = calls.map(|calls| Figures::from([("syscalls_per_request", calls)]));
+                tally.count(figures.ok_or_else(|| "refused".to_owned()));
+            }
+            tally
+        };
+        let own = counted(&[Some(4.0), None, Some(6.0)]);
+        let first = counted(&[Some(1.0), Some(100.0), Some(2.0)]);
+        let cell = own.cell(
+            (Case::Produce, &Plan::default()),
+            (&broker("own"), Some(&first)),
+            None,
+            &crate::machine::here(std::path::Path::new("/")),
+        );
+        assert_eq!((cell.rounds, &cell.samples["syscalls_per_request"][..]), (1, &[4.0, 6.0][..]));
+        assert_eq!(cell.samples["cpu_s_per_gb"], [1.0], "nothing else is taken of them");
+        let spread = |min, median, max| Spread { min, median, max };
+        assert_eq!(cell.figures["syscalls_per_request"], spread(4.0, 5.0, 6.0));
+        assert_eq!(cell.ratio_to_first["syscalls_per_request"], spread(3.0, 3.5, 4.0));
+        assert_eq!((own.uncounted.as_deref(), first.uncounted), (Some("refused"), None));
     }
 
     #[test]

@@ -19,11 +19,12 @@ pub(super) fn broker(name: &str) -> Broker {
     }
 }
 
-/// One round to warm up, and one that counts.
+/// One round to warm up, and one that counts; none in which calls are counted.
 pub(super) fn plan(case: Case) -> Plan {
     Plan {
         cases: vec![case],
         warm_up: 1,
+        count_rounds: 0,
         length: Duration::from_secs(1),
         round_bytes: 1,
         record_bytes: 16,

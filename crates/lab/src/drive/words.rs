@@ -1,7 +1,7 @@
 //! What the figures of the drive are called for people, with their units.
 
 /// A figure's key in the records, and its name.
-const NAMES: [(&str, &str); 30] = [
+const NAMES: [(&str, &str); 33] = [
     ("cpu_s_per_gb", "CPU s/GB"),
     ("cpu_us_per_record", "CPU \u{b5}s/record"),
     ("cpu_us_per_request", "CPU \u{b5}s/request"),
@@ -19,12 +19,15 @@ const NAMES: [(&str, &str); 30] = [
     ("synced_cpu_s_per_gb", "machine's CPU s/GB until on the disk"),
     ("synced_cpu_us_per_record", "machine's CPU \u{b5}s/record until on the disk"),
     ("others_cpu_cores", "other brokers' cores busy"),
+    ("elsewhere_cpu_cores", "somebody else's cores busy"),
     ("stolen_cpu_share", "share of the machine stolen"),
     ("syscalls_per_record", "system calls/record"),
     ("syscalls_per_request", "system calls/request"),
     ("mb_per_s", "MB/s"),
     ("records_per_s", "records/s"),
     ("requests_per_s", "requests/s"),
+    ("round_s", "seconds of a round"),
+    ("round_requests", "requests of a round"),
     ("connects_per_s", "connects/s"),
     ("rss_mib", "memory MiB"),
     ("peak_rss_mib", "peak memory MiB"),

@@ -125,6 +125,7 @@ pub(super) fn drive(broker: &str, case: &str, cpu_s_per_gb: f64) -> DriveCell {
         ratio_to_first: BTreeMap::new(),
         process: None,
         notes: Vec::new(),
+        unlike: Vec::new(),
         machine: machine(),
     }
 }

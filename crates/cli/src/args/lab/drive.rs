@@ -70,6 +70,10 @@ pub(crate) struct DriveArgs {
     /// Rounds before them that do not
     #[arg(long, value_name = "N", default_value = "1", value_parser = value_parser!(u32).range(0..=1000), help_heading = ROUNDS)]
     pub(crate) warm_up: u32,
+    /// Rounds behind them in which the brokers' system calls are counted, where they may be, and nothing else is measured: that
+    /// slows the whole machine down
+    #[arg(long, value_name = "N", default_value = "1", value_parser = value_parser!(u32).range(0..=1000), help_heading = ROUNDS)]
+    pub(crate) count_rounds: u32,
     /// Length of a round; fetch-cold takes as long as it takes [default: 3, quick: 1]
     #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = ROUNDS)]
     pub(crate) seconds: Option<Duration>,
@@ -168,6 +172,7 @@ impl DriveArgs {
             cases: if self.cases.is_empty() { Case::ALL.to_vec() } else { self.cases.clone() },
             rounds: count(self.rounds, 5, 3),
             warm_up: self.warm_up as usize,
+            count_rounds: self.count_rounds as usize,
             length: self.seconds.unwrap_or(seconds),
             round_bytes: size(self.round_bytes, 1024, 256),
             record_bytes: self.record_bytes as usize,
@@ -259,6 +264,7 @@ mod tests {
         let (full, quick) = (plan(&[]), plan(&["--quick", "--rounds", "7"]));
         assert_eq!((full.cases.len(), full.rounds, quick.rounds), (5, 5, 7));
         assert_eq!(plan(&["--quick"]).rounds, 3, "fewer have no middle");
+        assert_eq!([full.count_rounds, plan(&["--count-rounds", "5"]).count_rounds], [1, 5]);
         assert!(quick.length < full.length && quick.hot_bytes < full.hot_bytes && quick.busy < full.busy);
     }
 

@@ -1,6 +1,7 @@
 //! The broker's process, seen from outside through `/proc`: what it used, and which one it is.
 
 mod cache;
+mod kernel;
 mod listener;
 mod room;
 mod usage;
@@ -10,6 +11,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 pub use cache::{
     Dropped, drop_everything, drop_files, drop_partition, log_folder, may_drop_everything, sees_files, settle,
 };
+pub(super) use kernel::KernelThreads;
 pub(super) use room::Room;
 pub use usage::{Memory, cpu, forget_peak, memory, own_cpu, read_from_disk};
 

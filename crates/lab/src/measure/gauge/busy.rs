@@ -49,6 +49,16 @@ impl CpuBusy {
         Some(away.stolen.saturating_mul(tick_ns()) / away.cpus)
     }
 
+    /// How wrong the time between two readings is at most as a rule: a tick of each CPU.
+    pub(crate) fn grain_ns(self) -> Option<u64> {
+        Some(self.cpus()?.saturating_mul(tick_ns()))
+    }
+
+    /// How many there are.
+    pub(crate) fn cpus(self) -> Option<u64> {
+        Some(self.away()?.cpus)
+    }
+
     fn away(self) -> Option<Away> {
         away(&read::head(STAT, STAT_BYTES).ok()?, self.cpu)
     }
