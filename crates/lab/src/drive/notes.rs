@@ -13,6 +13,9 @@ const COLD: f64 = 0.9;
 /// One of which more than this share did was not hot.
 const HOT: f64 = 0.01;
 
+/// A round of which more than this share was stolen is no round of the case; what is less is told and moves no middle far.
+const STOLEN: f64 = 0.05;
+
 /// Cores of the other brokers that are worth a word.
 const OTHERS: f64 = 0.001;
 /// Those that went elsewhere.
@@ -67,7 +70,9 @@ pub(super) fn notes(about: &About<'_>) -> Vec<String> {
 
 /// Those by which what was measured is not, or not known to be, the case.
 pub(super) fn unlike(about: &About<'_>) -> Vec<String> {
-    [residency(about), stolen(about)].into_iter().flatten().collect()
+    let most = about.figures.get("stolen_cpu_share").map_or(0.0, |share| share.max);
+    let stolen = (most > STOLEN).then(|| stolen(about)).flatten();
+    residency(about).into_iter().chain(stolen).collect()
 }
 
 /// Whether the records lay where the case wants them, in its worst round.
@@ -294,11 +299,11 @@ mod tests {
             (notes(&about), unlike(&about))
         };
         let (notes, unlike) =
-            of(&[("disk_bytes_per_byte", 0.03), ("stolen_cpu_share", 0.05), ("behind_ms", 9.0)]);
+            of(&[("disk_bytes_per_byte", 0.03), ("stolen_cpu_share", 0.06), ("behind_ms", 9.0)]);
         assert_eq!((notes.len(), unlike.len()), (3, 2), "{notes:?} {unlike:?}");
         assert!(unlike.iter().all(|why| notes.contains(why)), "{notes:?} {unlike:?}");
         assert!(unlike[0].starts_with("not hot") && unlike[1].contains("stolen"), "{unlike:?}");
-        assert!(of(&[("behind_ms", 9.0)]).1.is_empty());
+        assert!(of(&[("behind_ms", 9.0), ("stolen_cpu_share", 0.04)]).1.is_empty());
     }
 
     #[test]
