@@ -68,10 +68,15 @@ impl Step {
     }
 
     /// Runs it and judges by the exit code.
-    pub(crate) fn run(mut self) -> Result<Outcome> {
+    pub(crate) fn run(self) -> Result<Outcome> {
+        self.run_into(&mut std::io::stdout())
+    }
+
+    /// The same, with its lines copied to `out`.
+    fn run_into(mut self, out: &mut impl Write) -> Result<Outcome> {
         let started = self.command.stdout(Stdio::piped()).spawn();
         let mut child = started.with_context(|| format!("{} could not be started", self.shown))?;
-        let told = child.stdout.take().map(pass_through).unwrap_or_default();
+        let told = child.stdout.take().map(|from| pass_through(from, out)).unwrap_or_default();
         let status = child.wait().with_context(|| format!("{} was lost", self.shown))?;
         Ok(match status.code() {
             Some(0) if told.skipped.is_empty() => Outcome::Passed,
@@ -103,13 +108,12 @@ struct Told {
     skipped: Vec<String>,
 }
 
-/// Copies a child's lines to our own output.
-fn pass_through(from: ChildStdout) -> Told {
+/// Copies a child's lines.
+fn pass_through(from: ChildStdout, out: &mut impl Write) -> Told {
     let (mut lines, mut line) = (BufReader::new(from), Vec::new());
     let mut told = Told::default();
     // A pipe that breaks is the end of the output; the exit code tells the rest.
     while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-        let mut out = std::io::stdout().lock();
         // Nobody may be listening any more; the command runs to its end all the same.
         let _ = out.write_all(&line).and_then(|()| out.flush());
         let text = String::from_utf8_lossy(&line);
@@ -145,6 +149,11 @@ fn cut(line: &str) -> String {
 mod tests {
     use super::*;
 
+    /// What comes of a shell's script. Its lines are for nobody: whoever runs these tests would take them for its own.
+    fn outcome(script: &str) -> Outcome {
+        Step::new(Path::new("/"), "sh", &["-c", script]).run_into(&mut std::io::sink()).expect("a shell")
+    }
+
     #[test]
     fn what_failed_is_known_from_the_lines_that_say_so() {
         let told = ["test a::b ... FAILED\n", "  hostile: FAIL crowd: it waited\n"];
@@ -156,7 +165,7 @@ mod tests {
     #[test]
     fn a_failed_command_says_what_failed_in_it() {
         let script = "echo 'x: FAIL one: why'; echo 'x: FAIL one: why'; echo 'x: ok two'; exit 3";
-        let outcome = Step::new(Path::new("/"), "sh", &["-c", script]).run().expect("a shell");
+        let outcome = outcome(script);
         let Outcome::Failed(why) = outcome else { panic!("{outcome:?}") };
         assert_eq!(why.lines().skip(1).collect::<Vec<_>>(), ["x: FAIL one: why"]);
     }
@@ -164,9 +173,8 @@ mod tests {
     #[test]
     fn what_tests_that_pass_did_not_try_is_told_once() {
         let script = "echo 'one: skipped: no right'; echo 'test two ... two: skipped: no right'; echo 'test three ... ok'";
-        let step = |script: &str| Step::new(Path::new("/"), "sh", &["-c", script]).run().expect("a shell");
-        assert_eq!(step(script), Outcome::PassedWithout("not tried: no right".to_owned()));
-        assert!(matches!(step(&format!("{script}; exit 1")), Outcome::Failed(_)));
-        assert_eq!(step("echo 'a is skipped: b'"), Outcome::Passed);
+        assert_eq!(outcome(script), Outcome::PassedWithout("not tried: no right".to_owned()));
+        assert!(matches!(outcome(&format!("{script}; exit 1")), Outcome::Failed(_)));
+        assert_eq!(outcome("echo 'a is skipped: b'"), Outcome::Passed);
     }
 }
