@@ -103,7 +103,8 @@ struct Args {
     /// A setting of our broker, as `serve --set` takes it; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Write what was measured into this file, a JSON object a line: the run, then a table for each case
+    /// Write what was measured into this file, a JSON object a line: the run, then a table for each case, and before that of a load
+    /// a cell for each broker, with the distribution of its latencies
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Also write the lab's page of the loads into this directory, with plots: index.html, and the records beside it

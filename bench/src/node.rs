@@ -70,6 +70,11 @@ impl Recipe {
         Self { name: name.to_owned(), words, settings: Vec::new(), way: Way::None, told: None }
     }
 
+    /// What it is started with: its command's words, and behind them its settings.
+    pub(crate) fn command(&self) -> Vec<String> {
+        self.words.iter().chain(&self.settings).cloned().collect()
+    }
+
     /// The same, with settings behind this word.
     pub(crate) fn set_by(self, flag: &'static str) -> Self {
         Self { way: Way::Flag(flag), ..self }

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use pagewire_lab::record::Machine;
+use pagewire_lab::record::{DriveCell, Machine};
 use serde::{Deserialize, Serialize};
 
 use crate::report;
@@ -40,6 +40,9 @@ pub(crate) struct Run {
     /// What ran beside ours, and the versions of it and of what it runs on.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) versions: BTreeMap<String, String>,
+    /// How the brokers were started that were, with the settings that they got beside.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) commands: BTreeMap<String, Vec<String>>,
     pub(crate) rounds: usize,
     pub(crate) warm_up: usize,
     pub(crate) seconds: u64,
@@ -62,6 +65,8 @@ pub(crate) enum Line {
     Run(Box<Run>),
     /// Of the whole run, before the table of the case that it was first seen in.
     Note(Note),
+    /// Of a load on a broker, before its table: all figures, each round's, and the distribution of latencies.
+    Cell(Box<DriveCell>),
     Table(Table),
 }
 
@@ -112,6 +117,11 @@ impl Output {
         self.line(&Line::Note(note))
     }
 
+    /// What a load came to on a broker.
+    pub(crate) fn cell(&mut self, cell: &DriveCell) -> Result<()> {
+        self.line(&Line::Cell(Box::new(cell.clone())))
+    }
+
     /// A case is over.
     pub(crate) fn table(&mut self, table: Table) -> Result<()> {
         println!("## {}: {}\n\n{table}", table.case, table.what);
@@ -141,10 +151,30 @@ pub(crate) mod testing {
             busy: None,
             arguments: vec!["produce".into()],
             versions: [("java".to_owned(), "21".to_owned())].into(),
+            commands: BTreeMap::new(),
             rounds: 3,
             warm_up: 2,
             seconds: 5,
             mib: 1024,
+        }
+    }
+    /// A load of which nothing is known but how its latencies lay.
+    pub(crate) fn cell(machine: &Machine) -> DriveCell {
+        DriveCell {
+            broker: "ours".into(),
+            case: "produce".into(),
+            settings: BTreeMap::new(),
+            figures: BTreeMap::new(),
+            latency_us: BTreeMap::new(),
+            distribution: vec![(50.0, 200.0), (100.0, 900.0)],
+            timeline: Vec::new(),
+            rounds: 3,
+            samples: BTreeMap::new(),
+            ratio_to_first: BTreeMap::new(),
+            process: None,
+            notes: Vec::new(),
+            unlike: Vec::new(),
+            machine: machine.clone(),
         }
     }
 }

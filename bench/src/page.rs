@@ -65,6 +65,8 @@ fn read(path: &Path) -> Result<Told> {
         match line {
             Line::Note(note) => told.notes.push(note),
             Line::Table(table) => told.tables.push(table),
+            // Its table has what is shown.
+            Line::Cell(_) => {}
             Line::Run(_) => bail!("{} has more than one run", path.display()),
         }
     }
@@ -258,9 +260,17 @@ mod tests {
         for case in ["produce", "fetch"] {
             output.note(notes[0].text.clone(), Some(case)).unwrap();
         }
+        let cell = output::testing::cell(&run.machine);
+        output.cell(&cell).unwrap();
         output.table(tables[0].clone()).unwrap();
         let again = read(&path).unwrap();
         assert_eq!((again.run, again.notes, again.tables), (run, notes, tables), "a note is told once");
+        let text = fs::read_to_string(&path).unwrap();
+        let kept = text.lines().filter_map(|line| match serde_json::from_str(line).unwrap() {
+            Line::Cell(cell) => Some(*cell),
+            _ => None,
+        });
+        assert_eq!(kept.collect::<Vec<_>>(), [cell], "what no table shows is for programs");
         fs::write(&path, "{}").unwrap();
         assert!(read(&path).is_err());
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use pagewire_lab::drive::wait_for_quiet;
+use pagewire_lab::drive::{Target, wait_for_quiet};
 use pagewire_lab::report::Records;
 use pagewire_lab::{machine, report as lab_report};
 
@@ -15,6 +15,7 @@ use crate::commit;
 use crate::goals::{Asked, Goal};
 use crate::kafka;
 use crate::load::{self, Extent, Kept, LoadCase, Ran, Unjudged};
+use crate::node::Recipe;
 use crate::output::{Output, Run};
 use crate::place::Place;
 use crate::report::{self, Samples};
@@ -38,18 +39,21 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(paced) = &place.paced {
         eprintln!("{paced}");
     }
+    let recipes = recipes(args)?;
     let busy = wait_for_quiet(Duration::from_secs(args.wait), |what| eprintln!("{what}"));
-    let about = Run { busy, ..about(args, &place) };
+    let commands = recipes.iter().map(|recipe| (recipe.name.clone(), recipe.command())).collect();
+    let about = Run { busy, commands, ..about(args, &place) };
     let apart = commit::apart(&about);
     let output = Output::begin(about, args.json.as_deref())?;
     let mut results = Results { output, place: &place, broken: Vec::new() };
-    let mut lot = start_all(args)?;
+    let mut lot = start_all(&recipes, &args.rival)?;
     lot.notes.extend(apart);
     std::mem::take(&mut lot.notes).into_iter().try_for_each(|note| results.output.note(note, None))?;
     let mut drive = Vec::new();
     for case in load::CASES.iter().filter(|case| is_chosen(case.name)) {
         let (table, ran) = loaded(case, &lot, args);
         ran.notes.into_iter().try_for_each(|note| results.output.note(note, Some(case.name)))?;
+        ran.cells.iter().try_for_each(|cell| results.output.cell(cell))?;
         let asked = Asked::of_all(args.rounds_of(0));
         let came = Came { table, asked, ended: ran.ended, unjudged: ran.unjudged };
         results.case(case.name, came, case.goals)?;
@@ -106,6 +110,7 @@ fn about(args: &Args, place: &Place) -> Run {
         busy: None,
         arguments: std::env::args().skip(1).collect(),
         versions: versions(args),
+        commands: BTreeMap::new(),
         rounds: args.rounds_of(0),
         warm_up: args.warm_up,
         seconds: args.seconds,
@@ -120,17 +125,22 @@ fn versions(args: &Args) -> BTreeMap<String, String> {
     versions
 }
 
-/// The floor, ours, Kafka, and whoever was named.
-fn start_all(args: &Args) -> Result<Lot> {
+/// Of the floor, ours, Kafka, and whoever was named with a command.
+fn recipes(args: &Args) -> Result<Vec<Recipe>> {
     let mut recipes = vec![broker::the_floor()?, broker::ours(&args.set)?];
     if !args.no_kafka {
         recipes.push(kafka::recipe(&args.kafka_set).context("Apache Kafka; --no-kafka goes without it")?);
     }
     recipes.extend(args.start.iter().cloned());
+    Ok(recipes)
+}
+
+/// Those, and whoever runs already.
+fn start_all(recipes: &[Recipe], rivals: &[Target]) -> Result<Lot> {
     let brokers = recipes.iter().map(Broker::start).collect::<Result<Vec<_>>>()?;
     debug_assert_eq!(brokers.first().map(|first| first.name.as_str()), Some(FLOOR));
     let mut lot = Lot { brokers, unseen: Vec::new(), notes: Vec::new() };
-    args.rival.iter().try_for_each(|target| lot.add(target))?;
+    rivals.iter().try_for_each(|target| lot.add(target))?;
     Ok(lot)
 }
 
