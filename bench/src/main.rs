@@ -42,6 +42,7 @@ mod routes;
 mod run;
 mod table;
 
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -54,7 +55,8 @@ use node::Recipe;
 /// --help`. A page out of the files of runs: `cargo xtask bench page --help`. Where the time goes: `cargo xtask profile --help`.
 ///
 /// The first broker is the floor, a loop without a broker around it; ratios are to it. Figures are least / middle / largest of
-/// the rounds. Run it on a machine that does nothing else, and look at the load that the first line tells.
+/// the rounds. Run it on a machine that does nothing else, and look at the load that the first line tells. All cases with Kafka take
+/// about an hour; some by name take minutes.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask bench")]
 struct Args {
@@ -87,13 +89,13 @@ struct Args {
     dir: Option<PathBuf>,
     /// Interleaved rounds of each case that count [default: 3, and 5 of what is measured alone and beside other work]
     #[arg(long)]
-    rounds: Option<usize>,
+    rounds: Option<NonZero<usize>>,
     /// Rounds of a load before them that do not, and at most one of another case: a virtual machine compiles its code meanwhile
     #[arg(long, default_value_t = 2)]
     warm_up: usize,
     /// Seconds of a round
-    #[arg(long, default_value_t = 5)]
-    seconds: u64,
+    #[arg(long, default_value = "5")]
+    seconds: NonZero<u64>,
     /// Seconds to wait at most until the machine has done nothing for five of them; with 0 nothing is waited for
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     wait: u64,
@@ -118,7 +120,7 @@ const ROUNDS: usize = 3;
 impl Args {
     /// As many as were asked for; else what is usual, or the least that a case wants.
     fn rounds_of(&self, least: usize) -> usize {
-        self.rounds.unwrap_or(ROUNDS.max(least))
+        self.rounds.map_or(ROUNDS.max(least), NonZero::get)
     }
 }
 

@@ -1,9 +1,8 @@
 //! Where a run is, in which network and on which disk, and what cannot be judged there.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use pagewire_lab::drive::{into_network_without_pacing, pacing};
 use pagewire_lab::machine;
 
@@ -19,6 +18,8 @@ pub(crate) struct Place {
     pub(crate) own_network: bool,
     /// Why brokers that do not choose a congestion control are paced, if they are.
     pub(crate) paced: Option<String>,
+    /// That the machine does something else, if so.
+    pub(crate) busy: Option<String>,
     /// Why nothing is on a disk, if that is so.
     in_memory: Option<String>,
 }
@@ -30,7 +31,7 @@ impl Place {
         if let Some(dir) = dir {
             settle_in(dir)?;
         }
-        Ok(Self { own_network, paced, in_memory: in_memory(&tempfile::env::temp_dir()) })
+        Ok(Self { own_network, paced, busy: None, in_memory: in_memory(&tempfile::env::temp_dir()) })
     }
 
     /// Why figures here are not those of another place, if so.
@@ -40,6 +41,9 @@ impl Place {
 
     /// Why a goal means nothing here, if it does not.
     pub(crate) fn unjudged(&self, goal: &Goal) -> Option<&str> {
+        if self.busy.is_some() {
+            return self.busy.as_deref();
+        }
         let in_memory = self.in_memory.as_deref().filter(|_| goal.is_of_a_disk());
         // Ours chooses.
         let paced = self.paced.as_deref().filter(|_| matches!(goal.to, To::Floor | To::Kafka));
@@ -62,7 +66,7 @@ fn network(others: bool) -> (bool, Option<String>) {
 
 /// From now on brokers have their files below this directory.
 fn settle_in(dir: &Path) -> Result<()> {
-    fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
+    ensure!(dir.is_dir(), "{} is no directory: make it, or name another with --dir", dir.display());
     let dir = dir.canonicalize().with_context(|| dir.display().to_string())?;
     let is_taken = |earlier: PathBuf| anyhow!("files lie in {} already", earlier.display());
     tempfile::env::override_temp_dir(&dir).map_err(is_taken)
@@ -94,6 +98,23 @@ mod tests {
         for (to, unjudged) in [(To::Floor, true), (To::Kafka, true), (To::Itself, false)] {
             assert_eq!(place.unjudged(&at_most("cpu", to, 2.0)).is_some(), unjudged, "{to:?}");
         }
+    }
+
+    #[test]
+    fn on_a_machine_that_does_something_else_nothing_is_judged() {
+        let place = Place { busy: Some("busy".to_owned()), ..Place::default() };
+        for to in [To::Floor, To::Kafka, To::Itself] {
+            assert_eq!(place.unjudged(&at_most("cpu", to, 2.0)), Some("busy"), "{to:?}");
+        }
+    }
+
+    #[test]
+    fn a_place_that_is_not_there_is_not_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = dir.path().join("misspelt");
+        let error = settle_in(&missing).unwrap_err().to_string();
+        assert!(error.ends_with("misspelt is no directory: make it, or name another with --dir"), "{error}");
+        assert!(!missing.exists());
     }
 
     #[test]

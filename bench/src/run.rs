@@ -1,6 +1,7 @@
 //! A run: the chosen cases one after the other, on all brokers.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -31,7 +32,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(unknown) = args.cases.iter().find(|name| known().all(|(one, _)| one != name.as_str())) {
         bail!("there is no case {unknown:?}; --list names them");
     }
-    let place = Place::settle(args.dir.as_deref(), !args.rival.is_empty())?;
+    let mut place = Place::settle(args.dir.as_deref(), !args.rival.is_empty())?;
+    if let Some(path) = &args.json {
+        // Nobody waits to hear that it cannot be written.
+        File::create(path).with_context(|| path.display().to_string())?;
+    }
     let is_chosen = |name: &str| args.cases.is_empty() || args.cases.iter().any(|one| one == name);
     if let Some(why) = load::raise_limit() {
         eprintln!("{why}");
@@ -40,9 +45,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         eprintln!("{paced}");
     }
     let recipes = recipes(args)?;
-    let busy = wait_for_quiet(Duration::from_secs(args.wait), |what| eprintln!("{what}"));
+    place.busy = wait_for_quiet(Duration::from_secs(args.wait), |what| eprintln!("{what}"));
     let commands = recipes.iter().map(|recipe| (recipe.name.clone(), recipe.command())).collect();
-    let about = Run { busy, commands, ..about(args, &place) };
+    let about = Run { commands, ..about(args, &place) };
     let apart = commit::apart(&about);
     let output = Output::begin(about, args.json.as_deref())?;
     let mut results = Results { output, place: &place, broken: Vec::new() };
@@ -107,13 +112,13 @@ fn about(args: &Args, place: &Place) -> Run {
         machine: report::machine(),
         own_network: place.own_network,
         paced: place.paced.clone(),
-        busy: None,
+        busy: place.busy.clone(),
         arguments: std::env::args().skip(1).collect(),
         versions: versions(args),
         commands: BTreeMap::new(),
         rounds: args.rounds_of(0),
         warm_up: args.warm_up,
-        seconds: args.seconds,
+        seconds: args.seconds.get(),
         mib: args.mib,
     }
 }
@@ -149,7 +154,7 @@ fn loaded(case: &LoadCase, lot: &Lot, args: &Args) -> (Table, Ran) {
     let extent = Extent {
         rounds: args.rounds_of(0),
         warm_up: args.warm_up,
-        length: Duration::from_secs(args.seconds),
+        length: Duration::from_secs(args.seconds.get()),
         round_bytes: args.mib << 20,
     };
     let own = match own(case.ours, &lot.brokers) {

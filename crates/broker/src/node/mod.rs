@@ -320,7 +320,7 @@ fn transfer_options(config: &BrokerConfig) -> TransferOptions {
         info!(?origin, %steps, "record bytes go by size");
     }
     if config.transfer_cold == ColdReads::Direct {
-        info!("what is cold is read past the page cache");
+        info!("what is cold is read past the page cache, once it was checked after this start");
     }
     TransferOptions {
         route: config.transfer_route,
