@@ -35,6 +35,8 @@ pub(super) fn fit(plan: &mut Plan) -> Result<(), String> {
     let free = free_bytes(&tempfile::env::temp_dir())?;
     plan.round_bytes = bytes(limits.background_mib << 20, free, plan.targets.len() as u64, plan.round_bytes)?;
     (plan.length, plan.warm_up) = (LENGTH, plan.warm_up.min(1));
+    // One is as long as all of another load's.
+    plan.warm_up_more.clear();
     Ok(())
 }
 

@@ -60,6 +60,8 @@ pub struct Plan {
     pub rounds: usize,
     /// Rounds before them that do not.
     pub warm_up: usize,
+    /// So many more before those, of brokers by their names: a virtual machine compiles its code meanwhile.
+    pub warm_up_more: BTreeMap<String, usize>,
     /// Interleaved rounds behind them in which the brokers' system calls are counted, and of which nothing else is taken: that
     /// slows every program of the machine down.
     pub count_rounds: usize,
@@ -121,6 +123,7 @@ impl Default for Plan {
             cases: Vec::new(),
             rounds: 1,
             warm_up: 0,
+            warm_up_more: BTreeMap::new(),
             count_rounds: 1,
             length: Duration::from_secs(5),
             round_bytes: 1 << 30,
@@ -149,6 +152,17 @@ impl Default for Plan {
 }
 
 impl Plan {
+    /// Rounds to warm up of whoever has most.
+    pub(super) fn warm_up_max(&self) -> usize {
+        self.warm_up + self.warm_up_more.values().max().copied().unwrap_or(0)
+    }
+
+    /// Whether this broker has one to warm up as the round of this number, from 0.
+    pub(super) fn warms_up_in(&self, round: usize, name: &str) -> bool {
+        let own = self.warm_up + self.warm_up_more.get(name).copied().unwrap_or(0);
+        round + own >= self.warm_up_max()
+    }
+
     /// Connections of a case whose lanes each write or read one partition.
     pub(super) fn lanes(&self) -> usize {
         self.connections.max(self.partitions_count())

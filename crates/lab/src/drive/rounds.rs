@@ -126,17 +126,17 @@ impl Rounds<'_> {
     }
 
     fn kind(self, round: usize) -> Kind {
-        let Plan { warm_up, rounds, .. } = self.plan;
-        match round.checked_sub(*warm_up) {
+        let rounds = self.plan.rounds;
+        match round.checked_sub(self.plan.warm_up_max()) {
             None => Kind::WarmUp,
-            Some(at) if at < *rounds => Kind::Measured(at + 1),
+            Some(at) if at < rounds => Kind::Measured(at + 1),
             Some(at) => Kind::Counted(at - rounds + 1),
         }
     }
 
     /// Rounds of all kinds.
     fn steps(self) -> usize {
-        self.plan.warm_up + self.plan.rounds + self.plan.count_rounds
+        self.plan.warm_up_max() + self.plan.rounds + self.plan.count_rounds
     }
 
     /// Those behind this one.
@@ -147,6 +147,12 @@ impl Rounds<'_> {
     /// One round, which begins with another broker than the one before.
     fn round(self, round: usize, entrants: &mut [Entrant], audience: &mut dyn Audience) -> Result<Round> {
         let mut turns = standing(entrants);
+        if self.kind(round) == Kind::WarmUp {
+            let warms_up = |entrant: &Entrant| self.plan.warms_up_in(round, &entrant.broker.name);
+            let all = turns.len();
+            turns.retain(|at| entrants.get(*at).is_some_and(warms_up));
+            audience.skip((all - turns.len()) as u64);
+        }
         turns.sort_by_key(|at| (*at < round % entrants.len(), *at));
         let mut parts = Vec::with_capacity(turns.len());
         for (turn, &at) in turns.iter().enumerate() {
@@ -444,6 +450,19 @@ mod tests {
         let expected: Vec<_> =
             rounds.iter().flat_map(|begins| ["made ready", begins, "runs", "is done"]).collect();
         assert_eq!(*said.borrow(), expected);
+    }
+
+    #[test]
+    fn whoever_takes_longer_to_warm_up_begins_earlier_and_all_end_together() {
+        let more = [("slow".to_owned(), 2), ("not here".to_owned(), 0)].into();
+        let plan = Plan { warm_up_more: more, ..plan() };
+        let came = run_as(&plan, &[WELL, ("slow", Fate::Well)], &Err("remote".to_owned()));
+        assert_eq!(came.said.iter().filter(|said| *said == "warm-up").count(), 1 + 3);
+        assert_eq!((came.rounds(), came.steps), (vec![ROUNDS; 2], 2 * (3 + ROUNDS as u64)));
+        assert_eq!(
+            (0..3).map(|round| plan.warms_up_in(round, "well")).collect::<Vec<_>>(),
+            [false, false, true]
+        );
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub fn run(plan: &Plan, stop: &Stop, audience: &mut dyn Audience) -> Result<()> 
 
 /// Those of a broker in a case: it is prepared, then come the rounds.
 fn steps(plan: &Plan) -> usize {
-    1 + plan.warm_up + plan.rounds + plan.count_rounds
+    1 + plan.warm_up_max() + plan.rounds + plan.count_rounds
 }
 
 /// All failures there were as one, if there were any.

@@ -1,5 +1,6 @@
 //! Options of `lab drive`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -172,6 +173,7 @@ impl DriveArgs {
             cases: if self.cases.is_empty() { Case::ALL.to_vec() } else { self.cases.clone() },
             rounds: count(self.rounds, 5, 3),
             warm_up: self.warm_up as usize,
+            warm_up_more: BTreeMap::new(),
             count_rounds: self.count_rounds as usize,
             length: self.seconds.unwrap_or(seconds),
             round_bytes: size(self.round_bytes, 1024, 256),
