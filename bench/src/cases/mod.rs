@@ -218,7 +218,7 @@ pub(crate) static CASES: &[Case] = &[
     Case {
         name: "partitions",
         what: "10,000 partitions in ten topics, each written once, stopped in order, started; each is served when a record of every \
-               one was read, those of a topic by one request",
+               one was read, those of a topic asked for together",
         columns: partitions::COLUMNS,
         run: partitions::run,
         goals: partitions::GOALS,

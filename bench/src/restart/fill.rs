@@ -60,18 +60,28 @@ pub(super) fn wait_readable(address: SocketAddr, ends: &[(String, i32, i64)]) ->
     })
 }
 
-/// Waits until one answer holds a record of each of a topic's partitions.
+/// Waits until a record was answered of each of a topic's partitions. An answer need not have all of them: as any client does, it
+/// asks again for the others.
 pub(super) fn wait_each_readable(address: SocketAddr, topic: &str, partitions: &[i32]) -> Result<()> {
-    let at: Vec<_> = partitions.iter().map(|partition| (*partition, 0)).collect();
-    let wanted =
-        FetchMany { topic, at: &at, partition_max_bytes: PARTITION_BYTES, wait_ms: 0, committed: false };
+    let mut left: Vec<_> = partitions.iter().map(|partition| (*partition, 0)).collect();
     Asker::of(address).until(&format!("each partition of {topic}"), |connection| {
-        Ok(each_came(&connection.fetch_many(&wanted)?))
+        let wanted = FetchMany {
+            topic,
+            at: &left,
+            partition_max_bytes: PARTITION_BYTES,
+            wait_ms: 0,
+            committed: false,
+        };
+        let got = connection.fetch_many(&wanted)?;
+        left = not_come(&left, &got);
+        Ok(left.is_empty())
     })
 }
 
-fn each_came(got: &[Fetched]) -> bool {
-    got.iter().all(|partition| partition.records > 0)
+/// Those of which no record came, which are answered in the order in which they were asked for.
+fn not_come(asked: &[(i32, i64)], got: &[Fetched]) -> Vec<(i32, i64)> {
+    let came = |at: usize| got.get(at).is_some_and(|partition| partition.records > 0);
+    asked.iter().enumerate().filter(|(at, _)| !came(*at)).map(|(_, one)| *one).collect()
 }
 
 /// Asks a broker that may not serve yet.
@@ -87,8 +97,8 @@ impl Asker {
     }
 
     /// Again and again, until `what` can be read.
-    fn until(&mut self, what: &str, is_read: impl Fn(&mut Connection) -> Result<bool>) -> Result<()> {
-        while !self.ask(&is_read) {
+    fn until(&mut self, what: &str, mut is_read: impl FnMut(&mut Connection) -> Result<bool>) -> Result<()> {
+        while !self.ask(&mut is_read) {
             ensure!(self.begun.elapsed() < PATIENCE, "{what} cannot be read after {PATIENCE:?}");
             thread::sleep(AGAIN);
         }
@@ -96,7 +106,7 @@ impl Asker {
     }
 
     /// Once, by another connection where the one before failed.
-    fn ask(&mut self, is_read: impl Fn(&mut Connection) -> Result<bool>) -> bool {
+    fn ask(&mut self, is_read: impl FnOnce(&mut Connection) -> Result<bool>) -> bool {
         if self.connection.is_none() {
             self.connection = client::dial().open(self.address).ok();
         }
@@ -114,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_partition_without_a_record_is_enough_to_ask_again() {
+    fn who_came_without_a_record_or_not_at_all_is_asked_for_again() {
         let of = |records| Fetched {
             bytes: records,
             records,
@@ -123,7 +133,8 @@ mod tests {
             last_stable: 1,
             aborted: 0,
         };
-        assert!(each_came(&[of(1), of(1)]));
-        assert!(!each_came(&[of(1), of(0), of(1)]));
+        let asked = [(7, 0), (8, 0), (9, 0)];
+        assert!(not_come(&asked, &[of(1), of(1), of(2)]).is_empty());
+        assert_eq!(not_come(&asked, &[of(1), of(0)]), [(8, 0), (9, 0)]);
     }
 }

@@ -75,7 +75,7 @@ static CASES: &[Case] = &[
         what: |args| {
             format!(
                 "{} partitions in ten topics, each written once, stopped, started; each is served when a record of every one was \
-                 read, those of a topic by one request",
+                 read, those of a topic asked for together",
                 args.partitions
             )
         },

@@ -11,7 +11,7 @@ use crate::{node::Recipe, report::Name};
 
 pub(crate) const COLUMNS: &[Name] =
     &["write s", "RSS MiB", "maps", "stop s", SERVES_EACH, "CPU-s to serve each", MEMORY_THEN];
-/// From exec until a record of every partition was read, those of a topic by one request.
+/// From exec until a record of every partition was read, those of a topic asked for together.
 pub(crate) const SERVES_EACH: Name = "serves each after s";
 pub(crate) const MEMORY_THEN: Name = "RSS MiB when each was read";
 
