@@ -90,13 +90,14 @@ struct Args {
     /// Interleaved rounds of each case that count [default: 3, and 5 of what is measured alone and beside other work]
     #[arg(long)]
     rounds: Option<NonZero<usize>>,
-    /// Rounds of a load before them that do not, and at most one of another case: a virtual machine compiles its code meanwhile
+    /// Rounds of a load before them that do not, and at most one of another case. Whoever is neither the floor nor ours has three
+    /// times as many more of a load: a virtual machine compiles its code meanwhile
     #[arg(long, default_value_t = 2)]
     warm_up: usize,
     /// Seconds of a round
     #[arg(long, default_value = "5")]
     seconds: NonZero<u64>,
-    /// Seconds to wait at most until the machine has done nothing for five of them; with 0 nothing is waited for
+    /// Seconds to wait at most until the machine has done nothing for five of them; with 0 nothing is waited for, nor looked at
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     wait: u64,
     /// MiB after which a round of produce ends too, and that are compacted

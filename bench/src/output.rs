@@ -160,21 +160,10 @@ pub(crate) mod testing {
     }
     /// A load of which nothing is known but how its latencies lay.
     pub(crate) fn cell(machine: &Machine) -> DriveCell {
-        DriveCell {
-            broker: "ours".into(),
-            case: "produce".into(),
-            settings: BTreeMap::new(),
-            figures: BTreeMap::new(),
-            latency_us: BTreeMap::new(),
-            distribution: vec![(50.0, 200.0), (100.0, 900.0)],
-            timeline: Vec::new(),
-            rounds: 3,
-            samples: BTreeMap::new(),
-            ratio_to_first: BTreeMap::new(),
-            process: None,
-            notes: Vec::new(),
-            unlike: Vec::new(),
-            machine: machine.clone(),
-        }
+        let cell = serde_json::json!({
+            "broker": "ours", "case": "produce", "settings": {}, "figures": {}, "latency_us": {},
+            "distribution": [[50.0, 200.0], [100.0, 900.0]], "timeline": [], "rounds": 3, "machine": machine,
+        });
+        serde_json::from_value(cell).unwrap()
     }
 }
