@@ -56,7 +56,7 @@ use node::Recipe;
 ///
 /// The first broker is the floor, a loop without a broker around it; ratios are to it. Figures are least / middle / largest of
 /// the rounds. Run it on a machine that does nothing else, and look at the load that the first line tells. All cases with Kafka take
-/// about an hour; some by name take minutes.
+/// about an hour and a half; some by name take minutes.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask bench")]
 struct Args {

@@ -64,7 +64,7 @@ fn a_table_names_the_cheapest_and_no_throughput_stands_without_its_cpu() {
     let table =
         once(&["--link", "loopback", "--size", "64KiB", "--receiver", "drain", "--route", "copy,sendfile"])
             .ok();
-    assert!(table.contains("Cheapest, here: loopback, hot, drain"), "{table}");
+    assert!(table.contains("Cheapest, here: loopback, hot, drain (COPIES in brackets"), "{table}");
     let header = table.lines().find(|line| line.contains("MB/s")).unwrap();
     assert!(header.contains("CPU s/GB"), "{header}");
 }

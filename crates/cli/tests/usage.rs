@@ -146,3 +146,11 @@ fn a_reader_that_wants_one_line_gets_it() {
     assert_eq!(first, "# Settings\n");
     assert_eq!(wait(&mut child), Some(0));
 }
+
+#[test]
+fn a_file_where_data_is_to_be_kept_is_told_as_one() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let said = run(&["serve", "--listen", "127.0.0.1:0", "--data-dir", path]).failed(1);
+    assert!(said.contains(&format!("{path} is a file")) && said.contains("--data-dir DIR"), "{said}");
+}

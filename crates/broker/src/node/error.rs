@@ -78,6 +78,9 @@ pub enum StartError {
         /// Why it cannot be looked into.
         error: io::Error,
     },
+    /// A log directory is no directory.
+    #[error("{} is a file, and data is kept in a directory: choose another one with --data-dir DIR, or in log.dirs", .0.display())]
+    NotADirectory(PathBuf),
     /// No directory holds a cluster, and none is to be made.
     #[error(
         "{} holds no cluster, and pagewire.new.cluster.allowed=false lets none be made: most likely its disk is not mounted. \

@@ -72,8 +72,12 @@ pub(super) fn may_begin_in(home: &Path, others: &[PathBuf]) -> Result<(), StartE
     if let Some(elsewhere) = others.iter().find(|dir| has_metadata(dir)) {
         return Err(StartError::Elsewhere { first: home.to_path_buf(), metadata: elsewhere.clone() });
     }
-    let looked =
-        |dir: &Path| traces::of(dir).map_err(|error| StartError::Unknown { path: dir.to_path_buf(), error });
+    let looked = |dir: &Path| {
+        traces::of(dir).map_err(|error| match error.kind() {
+            io::ErrorKind::NotADirectory => StartError::NotADirectory(dir.to_path_buf()),
+            _ => StartError::Unknown { path: dir.to_path_buf(), error },
+        })
+    };
     match looked(home)? {
         Some(Served::ByUs) => return Err(StartError::NoMetadata(home.to_path_buf())),
         Some(Served::ByKafka) => return Err(StartError::Foreign(home.to_path_buf())),

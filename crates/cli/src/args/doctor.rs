@@ -23,6 +23,7 @@ Examples:
   pagewire doctor                              what this machine can do, and what to change
   pagewire doctor --data-dir /var/lib/pagewire the disk and the data under that directory
   pagewire doctor --config server.properties   with the settings of that broker
+  pagewire doctor --set log.segment.bytes=104857600   and with one that it does not have yet
   pagewire doctor -o json | jq 'select(.state != \"ok\")'"
 )]
 pub(crate) struct DoctorArgs {
@@ -32,6 +33,9 @@ pub(crate) struct DoctorArgs {
     /// Where data is or will be kept [default: ./pagewire-data] [env: PAGEWIRE_DATA_DIR]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// A setting, as `serve` takes it; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = super::serve::setting)]
+    pub(crate) set: Vec<String>,
     #[command(flatten)]
     pub(crate) output: OutputAs,
 }

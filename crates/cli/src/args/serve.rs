@@ -57,11 +57,12 @@ pub(crate) fn listen(text: &str) -> Result<String, String> {
     let port = plain.rsplit_once(':').filter(|(host, _)| !host.contains(':') || host.ends_with(']'));
     match port {
         Some((_, port)) if port.parse::<u16>().is_ok() => Ok(plain.to_owned()),
+        Some((_, port)) if !port.is_empty() => Err(format!("{port:?} is no port: write one of 0 to 65535")),
         _ => Err("write HOST:PORT, such as 127.0.0.1:9092 or [::1]:9092".to_owned()),
     }
 }
 
-fn setting(text: &str) -> Result<String, String> {
+pub(super) fn setting(text: &str) -> Result<String, String> {
     super::pairs::pair(text).map(|_| text.to_owned())
 }
 
@@ -76,6 +77,11 @@ mod tests {
         }
         for bad in ["", "9092", "h", "h:", "h:70000", "::1", "::1:9092"] {
             assert!(listen(bad).is_err(), "{bad}");
+        }
+        for (bad, said) in
+            [("h:70000", "65535"), ("h:http", "65535"), ("h:", "HOST:PORT"), ("9092", "HOST:PORT")]
+        {
+            assert!(listen(bad).unwrap_err().contains(said), "{bad}");
         }
     }
 }

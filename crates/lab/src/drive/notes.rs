@@ -18,8 +18,8 @@ const STOLEN: f64 = 0.05;
 
 /// Cores of the other brokers that are worth a word.
 const OTHERS: f64 = 0.001;
-/// Those that went elsewhere.
-const ELSEWHERE: f64 = 0.02;
+/// Those that went elsewhere: interrupts of idle CPUs alone come to 0.08 of one where nothing else runs.
+const ELSEWHERE: f64 = 0.1;
 /// A client that was later than this, in ms, is seen in the latencies.
 const LATE_MS: f64 = 1.0;
 
@@ -274,7 +274,7 @@ mod tests {
     fn what_somebody_else_took_of_the_machine_is_told_with_its_round() {
         let figures = BTreeMap::new();
         let of = |cores| notes(&About { elsewhere: Some((2, cores)), ..about(Case::Produce, &figures) });
-        assert_eq!(of(0.02), [""; 0]);
+        assert_eq!(of(0.08), [""; 0]);
         assert!(of(0.123)[0].starts_with("in round 2 at least 12.3 % of a core went to somebody else"));
     }
 

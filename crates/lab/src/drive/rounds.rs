@@ -155,13 +155,15 @@ impl Rounds<'_> {
         }
         turns.sort_by_key(|at| (*at < round % entrants.len(), *at));
         let mut parts = Vec::with_capacity(turns.len());
-        for (turn, &at) in turns.iter().enumerate() {
+        for (place, &at) in turns.iter().enumerate() {
             let others = others(entrants, at);
             let Some(entrant) = entrants.get_mut(at) else { continue };
-            match self.turn(round, entrant, &others, audience) {
+            let turn = self.turn(round, entrant, &others, audience);
+            entrant.load.let_go();
+            match turn {
                 Ok(Turn::Run(part)) => parts.push((at, part)),
                 Ok(Turn::Refused(why)) => {
-                    audience.skip((turns.len() - turn - 1) as u64);
+                    audience.skip((turns.len() - place - 1) as u64);
                     return Ok(Round::Refused(why));
                 }
                 Err(error) if self.stop.is_set() || was_stopped(&error) => return Err(error),
@@ -337,6 +339,10 @@ mod tests {
             vec![Box::new(|_| Ok(Latencies::default()))]
         }
 
+        fn let_go(&mut self) {
+            self.said.borrow_mut().push("lets go".to_owned());
+        }
+
         fn topic(&mut self) -> &mut Topic {
             unreachable!("the rounds leave topics alone")
         }
@@ -448,7 +454,7 @@ mod tests {
         Rounds { case: Case::FetchCold, plan: &plan, stop: &stop }.run(&mut alone, &mut steps).unwrap();
         let rounds = ["warm-up", "round 1", "round 2", "round 3"];
         let expected: Vec<_> =
-            rounds.iter().flat_map(|begins| ["made ready", begins, "runs", "is done"]).collect();
+            rounds.iter().flat_map(|begins| ["made ready", begins, "runs", "is done", "lets go"]).collect();
         assert_eq!(*said.borrow(), expected);
     }
 
@@ -542,6 +548,18 @@ mod tests {
         }
         let measured: Vec<_> = came.said.iter().filter(|said| said.starts_with("round")).collect();
         assert_eq!(measured, ["round 1"; 2]);
+    }
+
+    #[test]
+    fn who_has_had_its_turn_lets_go_of_what_others_need_however_it_ended() {
+        let of = |came: &Came, what: &str| came.said.iter().filter(|said| *said == what).count();
+        for fate in [Fate::Well, Fate::Dies { at: 1 }, Fate::Refuses { at: 1 }, Fate::Stopped { at: 1 }] {
+            let came = run(&[WELL, ("other", fate)]);
+            assert_eq!(of(&came, "lets go"), of(&came, "made ready"), "{fate:?}");
+        }
+        let counted = run_as(&counting(), &[WELL, WELL], &Ok(std::process::id()));
+        assert!(of(&counted, "lets go") >= of(&counted, "made ready"), "also where calls are counted");
+        assert_eq!(of(&counted, "lets go"), 2 * (1 + 1 + 2));
     }
 
     #[test]

@@ -25,8 +25,12 @@ const THRESHOLDS_MAX: usize = 4096;
 /// What the checks are to judge against, and how the settings themselves stand. Settings that cannot be read are a
 /// finding; the checks then go by the defaults.
 pub(super) fn plan(args: &DoctorArgs) -> (Plan, Finding) {
-    let serve =
-        ServeArgs { config: args.config.clone(), data_dir: args.data_dir.clone(), ..ServeArgs::default() };
+    let serve = ServeArgs {
+        config: args.config.clone(),
+        data_dir: args.data_dir.clone(),
+        set: args.set.clone(),
+        ..ServeArgs::default()
+    };
     let loaded = within(ANSWER_MAX, move || settings::load(&serve));
     match loaded.unwrap_or_else(|| Err(anyhow!("the file of the settings gives no answer"))) {
         Ok((config, notices)) => (of(&config), read(file(args).as_deref(), &notices)),
@@ -138,11 +142,26 @@ mod tests {
         let args = DoctorArgs {
             config: Some("/nowhere/server.properties".into()),
             data_dir: Some("/there".into()),
+            set: Vec::new(),
             output: OutputAs { format: Format::Json },
         };
         let (plan, finding) = plan(&args);
         assert_eq!((plan.data_dir, finding.state), (PathBuf::from("/there"), State::Broken));
         assert!(finding.found.contains("/nowhere/server.properties"), "{finding:?}");
+    }
+
+    #[test]
+    fn a_setting_that_is_given_is_judged_as_serve_would_take_it() {
+        let with = |set: &str| {
+            let output = OutputAs { format: Format::Json };
+            plan(&DoctorArgs { config: None, data_dir: None, set: vec![set.to_owned()], output })
+        };
+        assert_eq!(with("socket.listen.backlog.size=77").0.backlog, 77);
+        let (_, misspelt) = with("log.segment.byte=1");
+        assert!(
+            misspelt.state == State::Broken && misspelt.found.contains("log.segment.bytes"),
+            "{misspelt:?}"
+        );
     }
 
     #[test]

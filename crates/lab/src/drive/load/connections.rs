@@ -31,7 +31,7 @@ pub(super) struct Connections {
     busy: Vec<Busy>,
     /// How many do nothing in a round.
     idle: usize,
-    /// They, as long as the round lasts.
+    /// They, as long as its turn lasts.
     held: Option<Idle>,
     /// Of opening them.
     opened: Figures,
@@ -75,9 +75,11 @@ impl Load for Connections {
         busy.map(|(lane, busy)| runner(move |race| busy.run(race, Task { lane, schedule, length }))).collect()
     }
 
-    fn figures(&mut self) -> Vec<Figure> {
-        // The round is over: the next one is another broker's.
+    fn let_go(&mut self) {
         self.held = None;
+    }
+
+    fn figures(&mut self) -> Vec<Figure> {
         Busy::figures(&self.busy)
     }
 

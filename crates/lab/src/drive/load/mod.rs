@@ -47,10 +47,13 @@ pub(super) trait Load {
     /// Who does the work of a round, each on a thread of its own.
     fn runners(&mut self) -> Vec<Runner<'_>>;
 
-    /// What is done when a round was measured that wrote so many bytes, before anybody else has its turn.
+    /// What is done when a round has run that wrote so many bytes, before anybody else has its turn.
     fn after(&mut self, _bytes: u64) -> Result<()> {
         Ok(())
     }
+
+    /// Gives up what others need for their turn: it is over, however it ended.
+    fn let_go(&mut self) {}
 
     /// Figures of the round that has just ended, beside those that all loads have.
     fn figures(&mut self) -> Vec<Figure> {

@@ -49,7 +49,7 @@ fn how(setting: &Setting<'_>) -> String {
     let mut said = vec![
         "BOTH ENDS sender and receiver, WHOLE CPU all that their CPU did".to_owned(),
         format!("system calls {}", first.map_or("", |cell| cell.syscalls_how.as_str())),
-        "COPIES in brackets follow from the path".to_owned(),
+        BRACKETS.to_owned(),
     ];
     let tested = setting
         .cells
@@ -92,6 +92,9 @@ fn row(cell: &RouteCell) -> [String; 15] {
         cell.dma_copies.to_string(),
     ]
 }
+
+/// What brackets around copies mean.
+pub(super) const BRACKETS: &str = "COPIES in brackets follow from the path";
 
 /// Copies by the CPU; those that follow from the path and were not measured in brackets.
 pub(super) fn copies(cell: &RouteCell) -> String {

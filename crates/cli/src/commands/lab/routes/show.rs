@@ -82,7 +82,7 @@ fn marked(setting: &Setting<'_>, cell: Option<&RouteCell>) -> String {
 
 /// The cheapest route by size, with what it costs and what it gives, and what the rounds do not tell from it.
 fn answer(setting: &Setting<'_>, out: &mut Out) -> anyhow::Result<()> {
-    out.line(format_args!("Cheapest, here: {}", setting.name))?;
+    out.line(format_args!("Cheapest, here: {} ({})", setting.name, detail::BRACKETS))?;
     let columns = [
         ">SIZE",
         "ROUTE",
