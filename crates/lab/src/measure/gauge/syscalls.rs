@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use anyhow::Context;
 use perf_event::events::Tracepoint;
 use perf_event::{Builder, Counter};
 use rustix::io::Errno;
@@ -20,7 +21,7 @@ pub(crate) struct SyscallCounter {
 impl SyscallCounter {
     /// Starts counting.
     pub(crate) fn start() -> anyhow::Result<Self> {
-        let mut counter = builder()?.observe_self().build()?;
+        let mut counter = builder(event()?).observe_self().build()?;
         counter.enable()?;
         Ok(Self { counter })
     }
@@ -45,14 +46,14 @@ pub(crate) struct OthersSyscalls {
 impl OthersSyscalls {
     /// Starts counting.
     pub(crate) fn start(pid: u32) -> anyhow::Result<Self> {
-        let mut threads = Vec::new();
+        let (event, mut threads) = (event()?, Vec::new());
         for entry in fs::read_dir(format!("/proc/{pid}/task"))? {
             let Some(thread) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else {
                 continue;
             };
-            let counter = match builder()?.observe_pid(thread).build() {
+            let counter = match builder(event).observe_pid(thread).build() {
                 Err(error) if Errno::from_io_error(&error) == Some(Errno::SRCH) => continue,
-                counter => counter?,
+                counter => counter.with_context(|| one_more_than(threads.len()))?,
             };
             threads.push(counter);
         }
@@ -67,12 +68,24 @@ impl OthersSyscalls {
     }
 }
 
+/// A process of very many threads takes as many descriptors.
+fn one_more_than(threads: usize) -> String {
+    match threads {
+        0 => "no thread of it can be watched".to_owned(),
+        _ => format!("{threads} threads of it are watched, by a descriptor each, and no more can be"),
+    }
+}
+
+/// Each system call that begins.
+fn event() -> anyhow::Result<u64> {
+    tracefs::event_id("raw_syscalls/sys_enter")
+}
+
 /// Of calls on any CPU, of the threads that are started meanwhile too.
-fn builder() -> anyhow::Result<Builder<'static>> {
-    let event = Tracepoint::with_id(tracefs::event_id("raw_syscalls/sys_enter")?);
-    let mut builder = Builder::new(event);
+fn builder(event: u64) -> Builder<'static> {
+    let mut builder = Builder::new(Tracepoint::with_id(event));
     builder.any_cpu().inherit(true).include_kernel();
-    Ok(builder)
+    builder
 }
 
 #[cfg(test)]
