@@ -1,8 +1,9 @@
 //! The rounds of a case that is measured here: all brokers in turn.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
-use pagewire_lab::drive::{Steal, process};
+use pagewire_lab::drive::{Steal, late_words, process};
 
 use super::{Case, Turn};
 use crate::Args;
@@ -30,7 +31,7 @@ pub(crate) fn measured(case: &Case, brokers: &[&Broker], args: &Args) -> Measure
     let mut fitting: Vec<_> = brokers.iter().copied().filter(|broker| case.fits(broker)).collect();
     let pids: Vec<_> = brokers.iter().map(|broker| broker.pid).collect();
     let (rounds, warm_up) = (args.rounds_of(case.rounds_min), args.warm_up.min(case.warm_up_max));
-    let (mut broke, mut notes) = (Vec::new(), Vec::new());
+    let (mut broke, mut notes, mut late) = (Vec::new(), Vec::new(), BTreeMap::<_, f64>::new());
     for step in 0..warm_up + rounds {
         let round = step.checked_sub(warm_up);
         for broker in turned(&fitting, round.unwrap_or_default()) {
@@ -45,11 +46,14 @@ pub(crate) fn measured(case: &Case, brokers: &[&Broker], args: &Args) -> Measure
             if case.writes {
                 process::settle(broker.pid);
             }
-            let (said, steal) = (RefCell::default(), Steal::start());
-            let turn = Turn { broker, mib: args.mib, pids: &pids, sent: &sent, notes: &said };
+            let (said, late_ms, steal) = (RefCell::default(), Cell::default(), Steal::start());
+            let turn =
+                Turn { broker, mib: args.mib, pids: &pids, sent: &sent, notes: &said, late_ms: &late_ms };
             match (case.run)(&turn) {
                 Ok(values) if round.is_some() => {
                     samples.add(&broker.name, values);
+                    let most = late.entry(&broker.name).or_default();
+                    *most = most.max(late_ms.get());
                     let said = said.into_inner().into_iter().chain(steal.words());
                     notes.extend(said.map(|note| format!("{} in {which}: {note}", broker.name)));
                 }
@@ -63,6 +67,8 @@ pub(crate) fn measured(case: &Case, brokers: &[&Broker], args: &Args) -> Measure
     }
     let mut table = samples.table(case.name, case.what);
     table.notes.extend(notes);
+    let late = late.iter().filter_map(|(name, ms)| Some(format!("{name}: {}", late_words(*ms)?)));
+    table.notes.extend(late);
     if rounds > args.rounds_of(0) {
         table.notes.push(format!("{rounds} rounds: --rounds was not given"));
     }

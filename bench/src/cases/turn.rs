@@ -1,6 +1,6 @@
 //! A case's turn on a broker.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 
 use anyhow::Result;
@@ -21,6 +21,8 @@ pub(crate) struct Turn<'t> {
     pub(crate) sent: &'t RefCell<RouteBytes>,
     /// What must be known to read its figures.
     pub(crate) notes: &'t RefCell<Vec<String>>,
+    /// How late the client was by its own fault, in ms, at most.
+    pub(crate) late_ms: &'t Cell<f64>,
 }
 
 impl Turn<'_> {
@@ -31,14 +33,16 @@ impl Turn<'_> {
 
     /// A round of the tail, and what must be known to read it.
     pub(super) fn tail(&self, tail: &mut Alone) -> Result<Latencies> {
-        let (latencies, notes) = tail.run()?;
-        self.notes.borrow_mut().extend(notes);
+        let (latencies, known) = tail.run()?;
+        self.notes.borrow_mut().extend(known.notes);
+        self.late_ms.set(self.late_ms.get().max(known.late_ms));
         Ok(latencies)
     }
 
     /// What was done so far was to warm up, and nobody reads its figures.
     pub(super) fn is_warm(&self) {
         self.notes.take();
+        self.late_ms.set(0.0);
     }
 
     /// How this process is measured alone and beside something.

@@ -22,6 +22,15 @@ pub struct Alone {
     stop: Stop,
 }
 
+/// What must be known to read a round.
+#[derive(Debug)]
+pub struct Known {
+    /// How late the client was by its own fault, at most; [`late_words`](super::late_words) says what that means.
+    pub late_ms: f64,
+    /// All else.
+    pub notes: Vec<String>,
+}
+
 impl Alone {
     /// On a topic of its own, which goes with it. Brokers and cases of the plan are not looked at.
     ///
@@ -46,22 +55,23 @@ impl Alone {
     ///
     /// # Errors
     /// The first failure of the broker, which ends the round.
-    pub fn run(&mut self) -> Result<(Latencies, Vec<String>)> {
+    pub fn run(&mut self) -> Result<(Latencies, Known)> {
         if let Ready::No(why) = self.load.before()? {
             bail!(why);
         }
         let latencies = race::run(self.load.limits(), &self.stop, self.load.runners())?.latencies;
-        let notes = said(self.case, &self.load.figures(), latencies.count());
-        Ok((latencies, notes))
+        let known = known(self.case, &self.load.figures(), latencies.count());
+        Ok((latencies, known))
     }
 }
 
 /// Of one round with these figures and so many latencies.
-fn said(case: Case, figures: &[Figure], fewest_latencies: u64) -> Vec<String> {
+fn known(case: Case, figures: &[Figure], fewest_latencies: u64) -> Known {
     let once = |value: f64| Spread { min: value, median: value, max: value };
-    let figures: BTreeMap<_, _> =
+    let mut figures: BTreeMap<_, _> =
         figures.iter().map(|(name, value)| ((*name).to_owned(), once(*value))).collect();
-    notes(&About {
+    let late_ms = figures.remove("behind_ms").map_or(0.0, |late| late.max);
+    let notes = notes(&About {
         case,
         short: None,
         cpu_unknown: None,
@@ -72,7 +82,8 @@ fn said(case: Case, figures: &[Figure], fewest_latencies: u64) -> Vec<String> {
         fewest_latencies,
         once: Vec::new(),
         over_zero: Vec::new(),
-    })
+    });
+    Known { late_ms, notes }
 }
 
 fn meet(plan: &Plan, target: &Target) -> Result<(Broker, Stop)> {
@@ -87,13 +98,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_that_was_late_and_records_that_never_came_are_told_of_a_round() {
+    fn how_late_a_client_was_and_that_records_never_came_is_known_of_a_round() {
         let of = |behind, missing| {
-            said(Case::EndToEnd, &[("behind_ms", behind), ("missing_records", missing)], 1_000_000)
+            known(Case::EndToEnd, &[("behind_ms", behind), ("missing_records", missing)], 1_000_000)
         };
-        assert_eq!(of(0.5, 0.0), [""; 0]);
-        let told = of(2.5, 3.0);
-        assert!(told.iter().any(|note| note.starts_with("the client was up to 2.5 ms late")), "{told:?}");
-        assert!(told.iter().any(|note| note.starts_with("up to 3 records")), "{told:?}");
+        assert_eq!(of(2.5, 0.0).notes, [""; 0]);
+        let known = of(2.5, 3.0);
+        assert!((known.late_ms - 2.5).abs() < 1e-9, "{known:?}");
+        assert!(matches!(&known.notes[..], [note] if note.starts_with("up to 3 records")), "{known:?}");
     }
 }

@@ -64,10 +64,11 @@ mod testing;
 mod topic;
 pub mod words;
 
-pub use alone::Alone;
+pub use alone::{Alone, Known};
 pub use busy::{Busy, WasBusy};
 pub use congestion::{into_network_without_pacing, pacing, without_pacing};
 pub use latency::Latencies;
+pub use notes::late_words;
 pub use plan::{Case, Plan};
 pub use quiet::wait_for_quiet;
 pub use run::{Audience, run, was_stopped};
