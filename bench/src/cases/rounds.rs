@@ -1,6 +1,6 @@
 //! The rounds of a case that is measured here: all brokers in turn.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use pagewire_lab::drive::{Steal, late_words, process};
@@ -46,15 +46,15 @@ pub(crate) fn measured(case: &Case, brokers: &[&Broker], args: &Args) -> Measure
             if case.writes {
                 process::settle(broker.pid);
             }
-            let (said, late_ms, steal) = (RefCell::default(), Cell::default(), Steal::start());
-            let turn =
-                Turn { broker, mib: args.mib, pids: &pids, sent: &sent, notes: &said, late_ms: &late_ms };
+            let (known, steal) = (RefCell::default(), Steal::start());
+            let turn = Turn { broker, mib: args.mib, pids: &pids, sent: &sent, known: &known };
             match (case.run)(&turn) {
                 Ok(values) if round.is_some() => {
                     samples.add(&broker.name, values);
+                    let known = known.into_inner();
                     let most = late.entry(&broker.name).or_default();
-                    *most = most.max(late_ms.get());
-                    let said = said.into_inner().into_iter().chain(steal.words());
+                    *most = most.max(known.late_ms);
+                    let said = known.notes.into_iter().chain(steal.words());
                     notes.extend(said.map(|note| format!("{} in {which}: {note}", broker.name)));
                 }
                 Ok(_) => {}

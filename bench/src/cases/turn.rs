@@ -1,10 +1,10 @@
 //! A case's turn on a broker.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::path::Path;
 
 use anyhow::Result;
-use pagewire_lab::drive::{Alone, Busy, Latencies};
+use pagewire_lab::drive::{Alone, Busy, Known, Latencies};
 
 use super::beside::Way;
 use crate::broker::{Broker, OURS};
@@ -20,9 +20,7 @@ pub(crate) struct Turn<'t> {
     /// By which route those like ours sent that the case started.
     pub(crate) sent: &'t RefCell<RouteBytes>,
     /// What must be known to read its figures.
-    pub(crate) notes: &'t RefCell<Vec<String>>,
-    /// How late the client was by its own fault, in ms, at most.
-    pub(crate) late_ms: &'t Cell<f64>,
+    pub(crate) known: &'t RefCell<Known>,
 }
 
 impl Turn<'_> {
@@ -34,15 +32,13 @@ impl Turn<'_> {
     /// A round of the tail, and what must be known to read it.
     pub(super) fn tail(&self, tail: &mut Alone) -> Result<Latencies> {
         let (latencies, known) = tail.run()?;
-        self.notes.borrow_mut().extend(known.notes);
-        self.late_ms.set(self.late_ms.get().max(known.late_ms));
+        self.known.borrow_mut().add(known);
         Ok(latencies)
     }
 
     /// What was done so far was to warm up, and nobody reads its figures.
     pub(super) fn is_warm(&self) {
-        self.notes.take();
-        self.late_ms.set(0.0);
+        self.known.take();
     }
 
     /// How this process is measured alone and beside something.

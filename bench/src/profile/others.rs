@@ -25,9 +25,9 @@ pub(super) fn run(case: &Case, args: &Args) -> Result<Seen> {
     let broker = Broker::start(&recipe)?;
     let pids = [broker.pid];
     // Nobody asks for routes here, and what must be known of a tail is the bench's to tell.
-    let (sent, notes, late_ms) = Default::default();
+    let (sent, known) = Default::default();
     let mib = args.mib.unwrap_or(MIB);
-    let turn = Turn { broker: &broker, mib, pids: &pids, sent: &sent, notes: &notes, late_ms: &late_ms };
+    let turn = Turn { broker: &broker, mib, pids: &pids, sent: &sent, known: &known };
     for _ in 0..case.warm_up_max.min(1) {
         eprintln!("{}: warm-up", case.name);
         (case.run)(&turn)?;

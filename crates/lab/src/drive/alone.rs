@@ -23,12 +23,20 @@ pub struct Alone {
 }
 
 /// What must be known to read a round.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Known {
     /// How late the client was by its own fault, at most; [`late_words`](super::late_words) says what that means.
     pub late_ms: f64,
     /// All else.
     pub notes: Vec<String>,
+}
+
+impl Known {
+    /// Of both.
+    pub fn add(&mut self, other: Self) {
+        self.late_ms = self.late_ms.max(other.late_ms);
+        self.notes.extend(other.notes);
+    }
 }
 
 impl Alone {
