@@ -11,16 +11,26 @@ use crate::output::Run;
 /// Behind the commit of a checkout in which something is not committed.
 const CHANGED: &str = "-dirty";
 
+/// What a bench and a broker are built from, and no page that is made of what they measured.
+const SOURCES: [&str; 4] = ["bench", "crates", "Cargo.lock", "Cargo.toml"];
+
 /// The bench's own, marked where the checkout that it was built in is still at it and has changes.
 pub(crate) fn own() -> String {
-    marked(COMMIT, checkout().as_deref())
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().and_then(checkout);
+    marked(COMMIT, checkout.as_deref())
 }
 
-/// What is checked out now where this was built, with as many digits.
-fn checkout() -> Option<String> {
-    let digits = format!("--abbrev={}", COMMIT.len());
-    let describe = ["describe", "--always", "--exclude=*", "--dirty", &digits];
-    let told = Command::new("git").args(["-C", env!("CARGO_MANIFEST_DIR")]).args(describe).output().ok()?;
+/// What is checked out now in a folder, with as many digits.
+fn checkout(folder: &Path) -> Option<String> {
+    let digits = format!("--short={}", COMMIT.len());
+    let commit = git(folder, &["rev-parse", &digits, "HEAD"])?;
+    let changes =
+        git(folder, &[&["status", "--porcelain", "--untracked-files=no", "--"], &SOURCES[..]].concat())?;
+    Some(if changes.is_empty() { commit } else { format!("{commit}{CHANGED}") })
+}
+
+fn git(folder: &Path, words: &[&str]) -> Option<String> {
+    let told = Command::new("git").arg("-C").arg(folder).args(words).output().ok()?;
     let text = String::from_utf8(told.stdout).ok()?;
     told.status.success().then(|| text.trim().to_owned())
 }
@@ -98,6 +108,27 @@ mod tests {
         ] {
             assert_eq!(marked(BUILT, checkout), told, "{checkout:?}");
         }
+    }
+
+    #[test]
+    fn a_checkout_has_changes_where_something_is_built_from_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |file: &str, text: &str| {
+            let file = folder.path().join(file);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+        };
+        put("bench/one.rs", "as it is");
+        put("docs/page.md", "as it is");
+        git(folder.path(), &["init", "--quiet"]).unwrap();
+        git(folder.path(), &["add", "."]).unwrap();
+        let who = ["-c", "user.name=a bench", "-c", "user.email=bench@localhost"];
+        git(folder.path(), &[&who[..], &["commit", "--quiet", "--message=first"]].concat()).unwrap();
+        let is_changed = || checkout(folder.path()).unwrap().ends_with(CHANGED);
+        put("docs/page.md", "written anew");
+        assert!(!is_changed());
+        put("bench/one.rs", "written anew");
+        assert!(is_changed());
     }
 
     #[test]
