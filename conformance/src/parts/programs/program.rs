@@ -13,6 +13,8 @@ use crate::harness::{kill_group, tail, until};
 
 /// What a virtual machine ends with when it was asked to by SIGTERM.
 const ENDED_BY_TERM: i32 = 128 + 15;
+/// What a virtual machine ends a dump of its threads with.
+const DUMPED: &str = "JNI global ref";
 
 /// A running process.
 pub(super) struct Program {
@@ -61,8 +63,7 @@ impl Program {
     /// SIGTERM, and its orderly end.
     pub(super) fn stop(mut self) -> Result<()> {
         self.lives()?;
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).context("no process id")?;
-        kill_process(pid, Signal::TERM)?;
+        self.signal(Signal::TERM)?;
         let status = self.ended()?;
         let orderly = status.success() || status.code() == Some(ENDED_BY_TERM);
         ensure!(orderly, "{} ended with {status}: {}", self.name, last_lines(&self.said()));
@@ -82,9 +83,41 @@ impl Program {
         until(&format!("the end of {}", self.name), || {
             status = self.child.try_wait()?;
             Ok(status.is_some())
+        })
+        .with_context(|| {
+            let at = self.stacks().unwrap_or_else(|error| format!("{error:#}"));
+            format!("{} says: {}, and is at: {at}", self.name, last_lines(&self.said()))
         })?;
         status.context("no status")
     }
+
+    /// Where its threads are within Kafka's code. A virtual machine that is asked by SIGQUIT writes it, and goes on.
+    fn stacks(&self) -> Result<String> {
+        let before = fs::read_to_string(&self.log)?.len();
+        self.signal(Signal::QUIT)?;
+        let mut dump = String::new();
+        until("a dump of threads", || {
+            dump = fs::read_to_string(&self.log)?.split_off(before);
+            Ok(dump.contains(DUMPED))
+        })?;
+        Ok(within_kafka(&dump))
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).context("no process id")?;
+        Ok(kill_process(pid, signal)?)
+    }
+}
+
+/// Of a dump of threads those that run code of Kafka's: each one's name, and where it is, the innermost first.
+fn within_kafka(dump: &str) -> String {
+    let threads = dump.split("\n\n").filter(|thread| thread.contains("at org.apache.kafka."));
+    let told = threads.map(|thread| {
+        let name = thread.trim_start().split('"').nth(1).unwrap_or_default();
+        let frames = thread.lines().filter_map(|line| line.trim_start().strip_prefix("at "));
+        format!("{name}: {}", frames.collect::<Vec<_>>().join(" < "))
+    });
+    told.collect::<Vec<_>>().join(" | ")
 }
 
 impl Drop for Program {
@@ -93,5 +126,30 @@ impl Drop for Program {
         if matches!(self.child.try_wait(), Ok(None)) {
             kill_group(&mut self.child);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::within_kafka;
+
+    const DUMP: &str = "Full thread dump OpenJDK 64-Bit Server VM:
+
+\"DistributedHerder\" #31 prio=5 waiting on condition
+   java.lang.Thread.State: WAITING (parking)
+\tat jdk.internal.misc.Unsafe.park(java.base/Native Method)
+\t- parking to wait for <0x1>
+\tat org.apache.kafka.connect.runtime.Herder.stop(Herder.java:7)
+
+\"VM Thread\" os_prio=0 runnable
+
+JNI global refs: 25, weak refs: 0
+";
+
+    #[test]
+    fn threads_within_kafka_are_told_with_where_they_are() {
+        let told = "DistributedHerder: jdk.internal.misc.Unsafe.park(java.base/Native Method) < \
+                    org.apache.kafka.connect.runtime.Herder.stop(Herder.java:7)";
+        assert_eq!(within_kafka(DUMP), told);
     }
 }
