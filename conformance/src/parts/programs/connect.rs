@@ -178,7 +178,8 @@ impl<'s> Copying<'s> {
         .with_context(|| format!("the topic ends at {:?}", ends(&self.node, TOPIC, 1)))
     }
 
-    /// All that was appended is copied, each line once, as the workers say and as the topic shows.
+    /// All that was appended is copied, each line once, as the workers say and as the topic shows. They are killed then: one that is
+    /// asked to end may wait for its REST server for minutes (`RestServer.stop` in Jetty's `join`), and has told nobody yet.
     fn is_exact(&self, mut workers: Vec<Worker>) -> Result<()> {
         let written = i64::try_from(self.lines.written()?)?;
         until_right("all lines", || {
@@ -187,7 +188,7 @@ impl<'s> Copying<'s> {
             ensure!(known == Some(written), "of {written} bytes {known:?} are copied");
             Ok(())
         })?;
-        workers.into_iter().try_for_each(|worker| worker.program.stop())?;
+        workers.into_iter().try_for_each(|worker| worker.program.kill())?;
         let found = self.stage.step(&self.node, &["values", TOPIC])?;
         let read = self.lines.text()?;
         let wrong = read.lines().zip(&found).find(|(expected, found)| expected != found);

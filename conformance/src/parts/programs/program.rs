@@ -85,8 +85,9 @@ impl Program {
             Ok(status.is_some())
         })
         .with_context(|| {
+            let said = last_lines(&self.said());
             let at = self.stacks().unwrap_or_else(|error| format!("{error:#}"));
-            format!("{} says: {}, and is at: {at}", self.name, last_lines(&self.said()))
+            format!("{} says: {said}, and is at: {at}", self.name)
         })?;
         status.context("no status")
     }
@@ -117,7 +118,8 @@ fn within_kafka(dump: &str) -> String {
         let frames = thread.lines().filter_map(|line| line.trim_start().strip_prefix("at "));
         format!("{name}: {}", frames.collect::<Vec<_>>().join(" < "))
     });
-    told.collect::<Vec<_>>().join(" | ")
+    let told = told.collect::<Vec<_>>().join(" | ");
+    if told.is_empty() { "nothing of Kafka's".to_owned() } else { told }
 }
 
 impl Drop for Program {
@@ -151,5 +153,6 @@ JNI global refs: 25, weak refs: 0
         let told = "DistributedHerder: jdk.internal.misc.Unsafe.park(java.base/Native Method) < \
                     org.apache.kafka.connect.runtime.Herder.stop(Herder.java:7)";
         assert_eq!(within_kafka(DUMP), told);
+        assert_eq!(within_kafka("Full thread dump"), "nothing of Kafka's");
     }
 }
