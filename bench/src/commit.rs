@@ -12,7 +12,7 @@ use crate::output::Run;
 const CHANGED: &str = "-dirty";
 
 /// What a bench and a broker are built from, and no page that is made of what they measured.
-const SOURCES: [&str; 4] = ["bench", "crates", "Cargo.lock", "Cargo.toml"];
+const SOURCES: [&str; 5] = [".cargo", "bench", "crates", "Cargo.lock", "Cargo.toml"];
 
 /// The bench's own, marked where the checkout that it was built in is still at it and has changes.
 pub(crate) fn own() -> String {
@@ -29,8 +29,11 @@ fn checkout(folder: &Path) -> Option<String> {
     Some(if changes.is_empty() { commit } else { format!("{commit}{CHANGED}") })
 }
 
+/// What git says of a folder. From within one of its hooks it would take another one for it.
 fn git(folder: &Path, words: &[&str]) -> Option<String> {
-    let told = Command::new("git").arg("-C").arg(folder).args(words).output().ok()?;
+    let mut git = Command::new("git");
+    git.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_INDEX_FILE");
+    let told = git.arg("-C").arg(folder).args(words).output().ok()?;
     let text = String::from_utf8(told.stdout).ok()?;
     told.status.success().then(|| text.trim().to_owned())
 }
@@ -122,7 +125,8 @@ mod tests {
         put("docs/page.md", "as it is");
         git(folder.path(), &["init", "--quiet"]).unwrap();
         git(folder.path(), &["add", "."]).unwrap();
-        let who = ["-c", "user.name=a bench", "-c", "user.email=bench@localhost"];
+        let who =
+            ["-c", "user.name=a bench", "-c", "user.email=bench@localhost", "-c", "commit.gpgsign=false"];
         git(folder.path(), &[&who[..], &["commit", "--quiet", "--message=first"]].concat()).unwrap();
         let is_changed = || checkout(folder.path()).unwrap().ends_with(CHANGED);
         put("docs/page.md", "written anew");
